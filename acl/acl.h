@@ -1,0 +1,104 @@
+/* May they: policy text -> model -> compiled against a VM's schema -> verdict. Pure: no I/O, no clock; who is
+ * calling comes as its canonical name (auth/identity.h has the forms), and everything here is
+ * immutable and reference counted (atomic), so any thread may use it.
+ *
+ * Three steps, from rare to often:
+ *     acl_policy    one a policy text: roles, groups, grants, checked and complete
+ *     acl_program   one a (policy, schema): each role's patterns resolved to the schema's commands
+ *     acl_rights    one a (program, identity, vm): a verdict for each command, an answer for each event
+ * Judging is one look-up in acl_rights, however many rules the policy has. */
+#ifndef ACL_ACL_H
+#define ACL_ACL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "base/buf.h"
+#include "base/error.h"
+#include "qmp/message.h"
+#include "qmp/schema.h"
+
+/* --- policy ------------------------------------------------------------------------------------- */
+
+struct acl_policy;
+
+/* `name` is what errors call the text (a file's name). Every error is reported, as "name:line: sentence", through
+ * `report`, which may be NULL; negative if there was any. */
+typedef void acl_report_fn(void *opaque, const char *line);
+int acl_policy_parse(const char *name, const char *text, size_t len, acl_report_fn *report, void *opaque,
+                     struct acl_policy **out) MUST_CHECK;
+struct acl_policy *acl_policy_ref(struct acl_policy *p);
+void acl_policy_unref(struct acl_policy *p);
+
+/* SHA-256 of the text in hexadecimal: what the audit cites. */
+const char *acl_policy_hash(const struct acl_policy *p);
+unsigned acl_policy_n_grants(const struct acl_policy *p);
+unsigned acl_policy_n_rules(const struct acl_policy *p); /* patterns in allow, deny, events of all roles */
+
+/* What policy needs to know of a VM. */
+struct acl_vm {
+    const char *name;
+    const char *uuid;          /* NULL if it has none */
+    const char *const *labels; /* "key=value" */
+    size_t n_labels;
+};
+
+/* Does any grant name this identity at all (else it is turned away at the door)? */
+bool acl_policy_admits(const struct acl_policy *p, const char *identity);
+
+/* May it see and attach to this VM? */
+bool acl_policy_sees(const struct acl_policy *p, const char *identity, const struct acl_vm *vm);
+
+enum acl_admin {
+    ACL_ADMIN_SESSIONS = 1 << 0,
+    ACL_ADMIN_SESSION_CLOSE = 1 << 1,
+    ACL_ADMIN_RELOAD = 1 << 2,
+    ACL_ADMIN_STATS = 1 << 3,
+    ACL_ADMIN_AUDIT_TAIL = 1 << 4,
+};
+/* The administration that some grant gives by name: a set of enum acl_admin. */
+unsigned acl_policy_admin(const struct acl_policy *p, const char *identity);
+
+/* --- program ------------------------------------------------------------------------------------- */
+
+struct acl_program;
+struct acl_program *acl_program_new(struct acl_policy *p, struct qmp_schema *s);
+struct acl_program *acl_program_ref(struct acl_program *p);
+void acl_program_unref(struct acl_program *p);
+
+/* --- rights -------------------------------------------------------------------------------------- */
+
+struct acl_rights;
+struct acl_rights *acl_rights_new(struct acl_program *program, const char *identity, const struct acl_vm *vm);
+struct acl_rights *acl_rights_ref(struct acl_rights *r);
+void acl_rights_unref(struct acl_rights *r);
+
+enum acl_decision {
+    ACL_ALLOWED,
+    ACL_DENIED,          /* by a rule, or because none allows it */
+    ACL_UNKNOWN_COMMAND, /* not in the VM's schema, though the policy would allow the name */
+};
+
+struct acl_verdict {
+    enum acl_decision decision;
+    const char *rule;   /* who decided, borrowed from the rights: `grant "g" role "r" allow "@query"`; "default" */
+    const char *reason; /* for a refusal, a phrase for the client: no values of the policy but rule names */
+};
+
+/* `name` is the command's (decoded) name; `t` and `request` its arguments (t may be NULL for a judgement by
+ * name, as introspection and explain need it). */
+struct acl_verdict acl_check(const struct acl_rights *r, struct span name, const struct qmp_tape *t,
+                             const struct qmp_request *request);
+bool acl_check_event(const struct acl_rights *r, struct span name);
+
+/* The same by the schema's numbers, for introspection. */
+bool acl_allows_command(const struct acl_rights *r, unsigned command);
+bool acl_allows_event(const struct acl_rights *r, unsigned event);
+
+/* --- classes ------------------------------------------------------------------------------------- */
+
+/* One of the pinned facts: the classes of a command, as names, NULL ended; NULL if the table does not know it. */
+const char *const *acl_classes_of(const char *command);
+/* Does it carry an argument that reaches the host, or commands within? Such a command is opened only by its name. */
+bool acl_reaches_host(const char *command);
+
+#endif

@@ -1,0 +1,1 @@
+# fragment of acl/, included by Makefile.am

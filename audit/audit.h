@@ -1,0 +1,108 @@
+/* What happened: one JSON object a line, one chain. See docs for the format.
+ *
+ * One struct audit a process (a lock file keeps a second one out). Each loop has a batch of its own,
+ * adds records to it without a lock, and commits it once a turn: one mutex covers sequence
+ * numbers, hash chain and one write. Nothing may leave for a VM before the commit of its intent
+ * succeeded, and, with AUDIT_SYNC_DATA, before audit_durable has reached the commit's ticket. */
+#ifndef AUDIT_AUDIT_H
+#define AUDIT_AUDIT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "base/error.h"
+#include "qmp/message.h"
+
+enum audit_sync { AUDIT_SYNC_WRITE, AUDIT_SYNC_DATA };
+
+struct audit_settings {
+    const char *path; /* of the log; its lock is PATH.lock */
+    enum audit_sync sync;
+    /* Called by the flusher thread when audit_durable has grown (AUDIT_SYNC_DATA), or a sync failed. */
+    void (*durable)(void *opaque);
+    void *opaque;
+};
+
+struct audit;
+
+/* Opens, locks, finds the chain's end (a torn last line is set aside as PATH.torn.SEQ) and goes on from there. */
+int audit_open(const struct audit_settings *settings, struct audit **out, struct error *err) MUST_CHECK;
+void audit_close(struct audit *a);
+
+/* Closes and opens the file again at its path (after rotation, SIGHUP); the chain goes on. */
+int audit_reopen(struct audit *a, struct error *err) MUST_CHECK;
+
+/* Highest ticket that is on disk (AUDIT_SYNC_DATA); with AUDIT_SYNC_WRITE the last committed. */
+uint64_t audit_durable(const struct audit *a);
+
+struct audit_stats {
+    uint64_t records;    /* written */
+    uint64_t failures;   /* commits that failed */
+    uint64_t suppressed; /* refusals and failed logins over the rate, counted in one record */
+    bool failing;        /* the last commit failed */
+    char last_error[ERROR_TEXT_MAX];
+};
+void audit_get_stats(struct audit *a, struct audit_stats *out);
+
+/* --- records ---------------------------------------------------------------------------------- */
+
+enum audit_type {
+    AUDIT_START, /* of the daemon */
+    AUDIT_STOP,
+    AUDIT_SESSION_OPEN, /* TLS done or peer known: who, from where */
+    AUDIT_SESSION_CLOSE,
+    AUDIT_AUTH,   /* a login, good or bad */
+    AUDIT_ATTACH, /* to a VM, or refused */
+    AUDIT_DETACH,
+    AUDIT_INTENT,
+    AUDIT_OUTCOME,
+    AUDIT_REFUSED,
+    AUDIT_POLICY_LOAD,
+    AUDIT_CONFIG_LOAD,
+    AUDIT_ADMIN,
+};
+
+enum audit_result {
+    AUDIT_RESULT_NONE,
+    AUDIT_OK,
+    AUDIT_ERROR,     /* the VM (or we) answered with an error: class and text */
+    AUDIT_UNKNOWN,   /* in flight when the VM was lost */
+    AUDIT_CANCELLED, /* never left: session closed, grant taken away */
+    AUDIT_DENIED,
+};
+
+/* Everything borrowed and optional (NULL, 0, empty span) unless the type needs it. */
+struct audit_record {
+    enum audit_type type;
+    enum audit_result result;
+    int64_t utc_us;        /* time of the record */
+    uint64_t connection;   /* number of the connection, 0 for none */
+    uint64_t request;      /* ties outcome to intent, 0 for none */
+    const char *peer;      /* address */
+    const char *identity;  /* canonical */
+    const char *acting_for;
+    const char *vm;
+    const char *uuid;
+    struct span command;   /* the name, decoded; any bytes */
+    const struct qmp_tape *tape; /* with `arguments`: written canonical, secrets redacted, long values cut */
+    uint32_t arguments;          /* token, or QMP_NONE (set it where tape is NULL too) */
+    bool oob;
+    const char *rule;
+    struct span error_class;
+    struct span text;      /* error text, reason, or a note */
+    int64_t latency_us;    /* outcome: from sent to answered; negative: not known */
+};
+
+struct audit_batch;
+struct audit_batch *audit_batch_new(struct audit *a);
+void audit_batch_free(struct audit_batch *b);
+
+/* Cannot fail: it only goes into the batch's memory. */
+void audit_batch_add(struct audit_batch *b, const struct audit_record *r);
+bool audit_batch_empty(const struct audit_batch *b);
+
+/* Writes the batch. On success *ticket is what audit_durable must reach for it. On failure nothing of it
+ * counts as written: intents are dropped (the caller refuses those commands); the other records stay in the batch, up to a
+ * bound, for the next commit, which may succeed: each commit tries anew. */
+int audit_batch_commit(struct audit_batch *b, uint64_t *ticket, struct error *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,1 @@
+# fragment of audit/, included by Makefile.am

@@ -1,0 +1,1 @@
+# fragment of auth/, included by Makefile.am

@@ -1,0 +1,180 @@
+#include "config.h"
+#include "base/buf.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include "base/mem.h"
+
+#define BUF_MIN_CAP 256 /* bytes: the first allocation */
+
+char *buf_reserve(struct buf *b, size_t n)
+{
+    if (LIKELY(b->mem && b->cap - b->tail >= n))
+        return b->mem + b->tail;
+    size_t len = buf_len(b);
+    if (b->head && b->cap - len >= n && b->head >= len) {
+        memmove(b->mem, b->mem + b->head, len);
+    } else {
+        size_t need;
+        if (__builtin_add_overflow(len, n, &need))
+            abort();
+        size_t cap = b->cap ? b->cap : BUF_MIN_CAP;
+        while (cap < need) {
+            if (__builtin_mul_overflow(cap, (size_t)2, &cap))
+                abort();
+        }
+        if (b->head) {
+            char *mem = mem_alloc(cap);
+            memcpy(mem, b->mem + b->head, len);
+            free(b->mem);
+            b->mem = mem;
+        } else {
+            b->mem = mem_realloc(b->mem, cap);
+        }
+        b->cap = cap;
+    }
+    b->head = 0;
+    b->tail = len;
+    return b->mem + b->tail;
+}
+
+void buf_add_uint(struct buf *b, uint64_t value)
+{
+    char digits[20];
+    size_t i = sizeof(digits);
+    do {
+        digits[--i] = (char)('0' + value % 10);
+        value /= 10;
+    } while (value);
+    buf_add(b, digits + i, sizeof(digits) - i);
+}
+
+void buf_add_int(struct buf *b, int64_t value)
+{
+    if (value < 0) {
+        buf_add_char(b, '-');
+        buf_add_uint(b, -(uint64_t)value);
+    } else {
+        buf_add_uint(b, (uint64_t)value);
+    }
+}
+
+void buf_printf(struct buf *b, const char *fmt, ...)
+{
+    va_list ap, again;
+    va_start(ap, fmt);
+    va_copy(again, ap);
+    int n = vsnprintf(NULL, 0, fmt, ap);
+    va_end(ap);
+    if (n > 0) {
+        vsnprintf(buf_reserve(b, (size_t)n + 1), (size_t)n + 1, fmt, again);
+        buf_commit(b, (size_t)n);
+    }
+    va_end(again);
+}
+
+/* Decodes one UTF-8 sequence; returns its length, or 0 where it is not UTF-8 (RFC 3629). */
+static size_t utf8_decode(const unsigned char *s, size_t len, uint32_t *out)
+{
+    static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+    size_t n;
+    uint32_t c;
+
+    if (s[0] < 0x80) {
+        *out = s[0];
+        return 1;
+    }
+    if (s[0] >= 0xc2 && s[0] <= 0xdf) {
+        n = 2;
+        c = s[0] & 0x1fu;
+    } else if ((s[0] & 0xf0) == 0xe0) {
+        n = 3;
+        c = s[0] & 0x0fu;
+    } else if (s[0] >= 0xf0 && s[0] <= 0xf4) {
+        n = 4;
+        c = s[0] & 0x07u;
+    } else {
+        return 0;
+    }
+    if (n > len)
+        return 0;
+    for (size_t i = 1; i < n; i++) {
+        if ((s[i] & 0xc0) != 0x80)
+            return 0;
+        c = c << 6 | (s[i] & 0x3fu);
+    }
+    if (c < least[n] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
+        return 0;
+    *out = c;
+    return n;
+}
+
+static void add_u_escape(struct buf *b, uint32_t unit)
+{
+    static const char hex[] = "0123456789abcdef";
+    char esc[6] = { '\\', 'u', hex[unit >> 12 & 15], hex[unit >> 8 & 15], hex[unit >> 4 & 15],
+                    hex[unit & 15] };
+    buf_add(b, esc, sizeof(esc));
+}
+
+static void add_escaped(struct buf *b, uint32_t c)
+{
+    static const char short_form[128] = {
+        ['"'] = '"', ['\\'] = '\\', ['\b'] = 'b', ['\f'] = 'f', ['\n'] = 'n', ['\r'] = 'r', ['\t'] = 't',
+    };
+    if (c < 128 && short_form[c]) {
+        char esc[2] = { '\\', short_form[c] };
+        buf_add(b, esc, 2);
+    } else if (c >= 0x10000) {
+        c -= 0x10000;
+        add_u_escape(b, 0xd800 | c >> 10);
+        add_u_escape(b, 0xdc00 | (c & 0x3ff));
+    } else {
+        add_u_escape(b, c);
+    }
+}
+
+static inline int is_plain(unsigned char c)
+{
+    return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+}
+
+void buf_add_json_string(struct buf *b, const char *s, size_t len)
+{
+    const unsigned char *p = (const unsigned char *)s;
+    const unsigned char *end = p + len;
+
+    buf_add_char(b, '"');
+    while (p < end) {
+        const unsigned char *run = p;
+        while (p < end && is_plain(*p))
+            p++;
+        buf_add(b, run, (size_t)(p - run));
+        if (p == end)
+            break;
+        uint32_t c;
+        size_t n = utf8_decode(p, (size_t)(end - p), &c);
+        add_escaped(b, n ? c : 0xfffd);
+        p += n ? n : 1;
+    }
+    buf_add_char(b, '"');
+}
+
+void buf_consume(struct buf *b, size_t n)
+{
+    b->head += n;
+    if (b->head == b->tail)
+        b->head = b->tail = 0;
+}
+
+void buf_trim(struct buf *b, size_t keep)
+{
+    if (b->cap > keep && buf_len(b) == 0)
+        buf_free(b);
+}
+
+void buf_free(struct buf *b)
+{
+    free(b->mem);
+    *b = (struct buf){ 0 };
+}

@@ -1,0 +1,68 @@
+#include "config.h"
+#include "base/clock.h"
+
+#include <time.h>
+
+static int64_t now_us(clockid_t clock)
+{
+    struct timespec ts;
+    clock_gettime(clock, &ts);
+    return (int64_t)ts.tv_sec * USEC_PER_SEC + ts.tv_nsec / 1000;
+}
+
+int64_t clock_monotonic_us(void)
+{
+    return now_us(CLOCK_MONOTONIC);
+}
+
+int64_t clock_utc_us(void)
+{
+    return now_us(CLOCK_REALTIME);
+}
+
+static char *put_digits(char *p, unsigned value, int digits)
+{
+    for (int i = digits - 1; i >= 0; i--) {
+        p[i] = (char)('0' + value % 10);
+        value /= 10;
+    }
+    return p + digits;
+}
+
+/* Days to civil date after Howard Hinnant's "chrono-Compatible Low-Level Date Algorithms":
+ * gmtime_r takes a lock on the time zone, which the audit path can do without. */
+void clock_format_utc(int64_t utc_us, char text[CLOCK_UTC_TEXT])
+{
+    if (utc_us < 0)
+        utc_us = 0;
+    int64_t seconds = utc_us / USEC_PER_SEC;
+    unsigned micros = (unsigned)(utc_us % USEC_PER_SEC);
+    int64_t days = seconds / 86400;
+    unsigned rest = (unsigned)(seconds % 86400);
+
+    days += 719468;
+    int64_t era = days / 146097;
+    unsigned doe = (unsigned)(days - era * 146097);
+    unsigned yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
+    unsigned doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
+    unsigned mp = (5 * doy + 2) / 153;
+    unsigned day = doy - (153 * mp + 2) / 5 + 1;
+    unsigned month = mp < 10 ? mp + 3 : mp - 9;
+    unsigned year = (unsigned)(yoe + era * 400) + (month <= 2);
+
+    char *p = put_digits(text, year, 4);
+    *p++ = '-';
+    p = put_digits(p, month, 2);
+    *p++ = '-';
+    p = put_digits(p, day, 2);
+    *p++ = 'T';
+    p = put_digits(p, rest / 3600, 2);
+    *p++ = ':';
+    p = put_digits(p, rest / 60 % 60, 2);
+    *p++ = ':';
+    p = put_digits(p, rest % 60, 2);
+    *p++ = '.';
+    p = put_digits(p, micros, 6);
+    *p++ = 'Z';
+    *p = '\0';
+}

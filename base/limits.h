@@ -1,0 +1,27 @@
+/* Every length, depth, count and time that a peer can push against: name, unit, reason. What an
+ * administrator may change has its default here and its option in conf/option_table.c. */
+#ifndef BASE_LIMITS_H
+#define BASE_LIMITS_H
+
+/* --- a client's messages ------------------------------------------------------------------- */
+#define LIMIT_REQUEST_BYTES_DEFAULT (64u << 10) /* bytes; QEMU takes 3 us a byte: 0.2 s */
+#define LIMIT_REQUEST_BYTES_MAX     (16u << 20) /* bytes; the most that can be configured */
+#define LIMIT_REQUEST_DEPTH         64u         /* levels; the deepest blockdev-add has a dozen */
+#define LIMIT_REQUEST_TOKENS        65536u      /* tokens; bounds what a message makes of memory */
+#define LIMIT_RESYNC_BYTES          (64u << 10) /* bytes skipped after a lexical error */
+#define LIMIT_RESYNC_SECONDS        5u          /* seconds for the newline to come */
+#define LIMIT_LEXICAL_ERRORS        3u          /* in a row, then the connection ends */
+
+/* --- a VM's messages (a QEMU may be hostile too) --------------------------------------------- */
+#define LIMIT_REPLY_BYTES_DEFAULT (64u << 20) /* bytes; QEMU's own token limit */
+#define LIMIT_REPLY_DEPTH         1024u       /* levels; QEMU's own limit */
+#define LIMIT_REPLY_TOKENS        64u         /* of the top level only; QMP has at most 4 members */
+#define LIMIT_SCHEMA_BYTES        (8u << 20)  /* bytes of query-qmp-schema; 7.2 has 0.2 MB */
+
+/* --- a monitor -------------------------------------------------------------------------------- */
+#define LIMIT_WINDOW_COMMANDS 7u    /* in-band in flight; at 8 QEMU stops reading */
+#define LIMIT_WINDOW_BYTES    4096u /* of them, or one longer one alone */
+#define LIMIT_WINDOW_OOB      3u    /* out-of-band in flight; the ids stay one digit */
+#define LIMIT_GREETING_MS     2000u /* a monitor that is held by another client says nothing */
+
+#endif

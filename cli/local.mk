@@ -1,0 +1,1 @@
+# fragment of cli/, included by Makefile.am

@@ -1,0 +1,132 @@
+/* The daemon's configuration as one plain, immutable, reference-counted value. Everything in it was checked for its
+ * form; files that it names are opened by those who use them. See conf/option_table.c for each
+ * option's type, default, unit, and whether a reload can change it. */
+#ifndef CONF_CONF_H
+#define CONF_CONF_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include "base/error.h"
+
+enum conf_client_cert { CONF_CLIENT_CERT_REQUIRED, CONF_CLIENT_CERT_OPTIONAL, CONF_CLIENT_CERT_NONE };
+enum conf_sync { CONF_SYNC_WRITE, CONF_SYNC_DATA };
+enum conf_refusal_detail { CONF_REFUSAL_BRIEF, CONF_REFUSAL_FULL };
+
+struct conf_ca {
+    char *name; /* "" for the unnamed one: tls { ca = "..." crl = "..." } */
+    char *file;
+    char *crl; /* or NULL */
+};
+
+struct conf_listener {
+    char *name;
+    unsigned line;
+    /* TLS over TCP: */
+    char *address; /* NULL for a UNIX listener */
+    unsigned port;
+    enum conf_client_cert client_cert;
+    char *sni_suffix; /* ".vm.example.com" or NULL */
+    char *vm;         /* fixed VM or NULL */
+    bool proxy_protocol; /* v2 */
+    char **proxy_from;   /* CIDRs */
+    size_t n_proxy_from;
+    /* UNIX: */
+    char *path;
+    mode_t mode;
+    char *owner; /* or NULL */
+    char *group;
+};
+
+struct conf_labels {
+    char **items; /* "key=value" */
+    size_t n;
+};
+
+struct conf_vm {
+    char *name;
+    unsigned line;
+    char *socket; /* or */
+    char *address;
+    unsigned port; /* loopback only */
+    char *uuid;    /* canonical lower case, or NULL */
+    struct conf_labels labels;
+    bool hold;
+};
+
+struct conf_vm_directory {
+    char *path;
+    unsigned line;
+    char *pattern; /* "*.qmp": exactly one `*`, what it stands for is the name */
+    struct conf_labels labels;
+    char **owners; /* user names; empty: any */
+    size_t n_owners;
+};
+
+/* Every member's unit is in its name. */
+struct conf_limits {
+    unsigned connections;
+    unsigned connections_per_identity;
+    unsigned connections_per_address;
+    unsigned connections_unauthenticated;
+    unsigned handshake_seconds;  /* to finish TLS */
+    unsigned negotiate_seconds;  /* to be ready */
+    unsigned idle_seconds;       /* 0: for ever */
+    unsigned queued_commands;    /* a client */
+    unsigned request_bytes;      /* one message */
+    uint64_t reply_bytes;        /* one message of a VM */
+    uint64_t output_soft_bytes;  /* a client: events are dropped over it */
+    uint64_t output_hard_bytes;  /* a client: it is disconnected over it */
+    uint64_t output_total_bytes; /* of all clients together */
+    unsigned vm_timeout_seconds;
+    unsigned monitor_linger_seconds;
+    unsigned drain_seconds;      /* SIGTERM: for commands in flight */
+    unsigned explain_per_minute; /* gateway-explain, a client */
+};
+
+struct conf {
+    char *file; /* as it was given */
+    char *policy;
+    char *state_dir;
+    unsigned threads;       /* VM loops; 0: one a CPU */
+    unsigned front_threads; /* 0: one a CPU */
+    char *user;             /* NULL: not given */
+    char *group;
+    enum conf_refusal_detail refusal_detail;
+
+    struct {
+        bool given;
+        char *cert, *key, *priority; /* priority may be NULL */
+        struct conf_ca *cas;
+        size_t n_cas;
+    } tls;
+
+    struct conf_listener *listeners;
+    size_t n_listeners;
+    struct conf_vm *vms;
+    size_t n_vms;
+    struct conf_vm_directory *directories;
+    size_t n_directories;
+
+    struct {
+        char *path;
+        enum conf_sync sync;
+    } audit;
+
+    struct conf_limits limits;
+
+    _Atomic unsigned refs; /* private */
+};
+
+/* All relative paths are resolved against the file's directory. Every error is reported as "file:line: sentence"
+ * through `report` (may be NULL); negative if there was any. */
+typedef void conf_report_fn(void *opaque, const char *line);
+int conf_load(const char *file, conf_report_fn *report, void *opaque, struct conf **out) MUST_CHECK;
+struct conf *conf_ref(struct conf *c);
+void conf_unref(struct conf *c);
+
+/* What a reload from `before` to `after` asks for but cannot have (needs a restart): each as a line
+ * through `report`; the number of them. */
+size_t conf_not_reloadable(const struct conf *before, const struct conf *after, conf_report_fn *report, void *opaque);
+
+#endif

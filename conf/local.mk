@@ -1,0 +1,1 @@
+# fragment of conf/, included by Makefile.am

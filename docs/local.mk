@@ -1,0 +1,1 @@
+# fragment of docs/, included by Makefile.am

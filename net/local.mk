@@ -1,0 +1,1 @@
+# fragment of net/, included by Makefile.am

@@ -1,0 +1,1 @@
+# fragment of proxy/, included by Makefile.am

@@ -1,0 +1,1 @@
+# fragment of scripts/, included by Makefile.am

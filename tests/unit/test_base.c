@@ -1,0 +1,155 @@
+#include "config.h"
+#include "tests/unit/unit.h"
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/glob.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+static void assert_json(const char *in, size_t len, const char *expected)
+{
+    CLEANUP_BUF struct buf b = { 0 };
+    buf_add_json_string(&b, in, len);
+    buf_add_char(&b, '\0');
+    assert_string_equal(buf_data(&b), expected);
+}
+
+static void json_string_escapes_what_json_must(void **state)
+{
+    (void)state;
+    assert_json("a\"b\\c\n\x01", 7, "\"a\\\"b\\\\c\\n\\u0001\"");
+    assert_json("a\0b", 3, "\"a\\u0000b\"");
+    assert_json("\x7f", 1, "\"\\u007f\"");
+}
+
+static void json_string_is_ascii(void **state)
+{
+    (void)state;
+    assert_json("\xc3\xa9", 2, "\"\\u00e9\"");
+    assert_json("\xf0\x9f\x98\x80", 4, "\"\\ud83d\\ude00\"");
+}
+
+static void json_string_replaces_what_is_not_utf8(void **state)
+{
+    (void)state;
+    assert_json("\xff", 1, "\"\\ufffd\"");
+    assert_json("\xc0\xaf", 2, "\"\\ufffd\\ufffd\"");         /* overlong */
+    assert_json("\xed\xa0\x80", 3, "\"\\ufffd\\ufffd\\ufffd\""); /* surrogate */
+    assert_json("\xe2\x82", 2, "\"\\ufffd\\ufffd\"");         /* cut short */
+}
+
+static void buffer_keeps_order_while_it_grows_and_drains(void **state)
+{
+    (void)state;
+    CLEANUP_BUF struct buf b = { 0 };
+    unsigned in = 0, out = 0;
+    for (int round = 0; round < 2000; round++) {
+        for (int i = 0; i < 7; i++, in++)
+            buf_add(&b, &in, sizeof(in));
+        for (int i = 0; i < 6; i++, out++) {
+            unsigned got;
+            memcpy(&got, buf_data(&b), sizeof(got));
+            assert_int_equal(got, out);
+            buf_consume(&b, sizeof(got));
+        }
+    }
+    assert_int_equal(buf_len(&b), (in - out) * sizeof(in));
+}
+
+static void numbers_are_written_at_their_ends(void **state)
+{
+    (void)state;
+    CLEANUP_BUF struct buf b = { 0 };
+    buf_add_int(&b, INT64_MIN);
+    buf_add_char(&b, ' ');
+    buf_add_uint(&b, UINT64_MAX);
+    buf_add_char(&b, ' ');
+    buf_add_uint(&b, 0);
+    buf_add_char(&b, '\0');
+    assert_string_equal(buf_data(&b), "-9223372036854775808 18446744073709551615 0");
+}
+
+static void glob_matches_like_a_shell(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *pattern, *text;
+        bool match;
+    } cases[] = {
+        { "", "", true },         { "", "a", false },        { "*", "", true },
+        { "*", "abc", true },     { "a*c", "abbbc", true },  { "a*c", "abbbd", false },
+        { "a?c", "abc", true },   { "a?c", "ac", false },    { "*a*b*", "xxaxxbxx", true },
+        { "*a*b*", "xxbxxa", false }, { "query-*", "query-status", true },
+        { "query-*", "xquery-status", false }, { "abc", "ABC", false }, { "**", "x", true },
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+        assert_int_equal(glob_match(cases[i].pattern, strlen(cases[i].pattern), cases[i].text,
+                                    strlen(cases[i].text)),
+                         cases[i].match);
+}
+
+static void glob_takes_nul_for_a_byte_like_any_other(void **state)
+{
+    (void)state;
+    assert_false(glob_match("stop", 4, "stop\0x", 6));
+    assert_true(glob_match("stop*", 5, "stop\0x", 6));
+}
+
+static void time_is_written_as_rfc3339(void **state)
+{
+    (void)state;
+    char text[CLOCK_UTC_TEXT];
+    clock_format_utc(0, text);
+    assert_string_equal(text, "1970-01-01T00:00:00.000000Z");
+    clock_format_utc(951827696000001LL, text); /* a leap day of a century year */
+    assert_string_equal(text, "2000-02-29T12:34:56.000001Z");
+    clock_format_utc(4102444799999999LL, text);
+    assert_string_equal(text, "2099-12-31T23:59:59.999999Z");
+}
+
+static void error_text_is_cut_not_overrun(void **state)
+{
+    (void)state;
+    struct error err;
+    char big[2 * ERROR_TEXT_MAX];
+    memset(big, 'x', sizeof(big) - 1);
+    big[sizeof(big) - 1] = '\0';
+    assert_int_equal(error_set(&err, ERROR_LIMIT, "%s", big), ERROR_LIMIT);
+    assert_int_equal(strlen(err.text), ERROR_TEXT_MAX - 1);
+    error_prefix(&err, "%s", big);
+    assert_int_equal(strlen(err.text), ERROR_TEXT_MAX - 1);
+    error_set(&err, ERROR_INVALID, "inner");
+    error_prefix(&err, "outer");
+    assert_string_equal(err.text, "outer: inner");
+}
+
+static void log_escape_leaves_nothing_that_a_terminal_acts_on(void **state)
+{
+    (void)state;
+    char out[LOG_ESCAPE_MAX];
+    assert_string_equal(log_escape("a\x1b[31m\n\\", 8, out), "a\\x1b[31m\\x0a\\x5c");
+    char big[4096];
+    memset(big, '\x01', sizeof(big));
+    log_escape(big, sizeof(big), out);
+    assert_true(strlen(out) < LOG_ESCAPE_MAX);
+    assert_string_equal(out + strlen(out) - 3, "...");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(json_string_escapes_what_json_must),
+        cmocka_unit_test(json_string_is_ascii),
+        cmocka_unit_test(json_string_replaces_what_is_not_utf8),
+        cmocka_unit_test(buffer_keeps_order_while_it_grows_and_drains),
+        cmocka_unit_test(numbers_are_written_at_their_ends),
+        cmocka_unit_test(glob_matches_like_a_shell),
+        cmocka_unit_test(glob_takes_nul_for_a_byte_like_any_other),
+        cmocka_unit_test(time_is_written_as_rfc3339),
+        cmocka_unit_test(error_text_is_cut_not_overrun),
+        cmocka_unit_test(log_escape_leaves_nothing_that_a_terminal_acts_on),
+    };
+    return cmocka_run_group_tests_name("base", tests, NULL, NULL);
+}

@@ -1,0 +1,1 @@
+# fragment of tls-certs-example/, included by Makefile.am
