@@ -1,1 +1,1 @@
-# fragment of tls-certs-example/, included by Makefile.am
+EXTRA_DIST += tls-certs-example/make-certs.sh tls-certs-example/README.md
