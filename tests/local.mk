@@ -10,3 +10,6 @@ TESTS += tests/unit/test_base
 tests_unit_test_base_SOURCES = tests/unit/test_base.c
 tests_unit_test_base_LDADD = base/libbase.a $(CMOCKA_LIBS)
 EXTRA_DIST += tests/fuzz/fuzz.h tests/unit/unit.h
+
+include tests/fake/local.mk
+include tests/e2e/local.mk

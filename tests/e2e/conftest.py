@@ -1,0 +1,127 @@
+"""Fixtures: a PKI a run, and for each test a place of its own, VMs, and a gateway whose end is inspected."""
+
+import os
+import shutil
+import tempfile
+
+import pytest
+
+from harness.fake import Fake
+from harness.gateway import Gateway
+from harness.pki import Pki
+from harness.qemu import Qemu
+
+
+def pytest_report_header(config):
+    return f"qmpgate build: {os.environ.get('QMPGATE_BUILD', '(QMPGATE_BUILD is not set)')}"
+
+
+@pytest.fixture(scope="session")
+def build():
+    """The build tree under test."""
+    path = os.environ.get("QMPGATE_BUILD")
+    if not path:
+        pytest.exit("QMPGATE_BUILD must name the build tree (make check-e2e sets it)", 2)
+    return os.path.abspath(path)
+
+
+@pytest.fixture(scope="session")
+def pki(tmp_path_factory):
+    return Pki.make(str(tmp_path_factory.mktemp("pki")))
+
+
+def make_place():
+    """A short path: a UNIX socket's has at most 107 bytes."""
+    return tempfile.mkdtemp(prefix="qmpgate-e2e-")
+
+
+@pytest.fixture
+def place():
+    path = make_place()
+    yield path
+    shutil.rmtree(path)
+
+
+@pytest.fixture(scope="module")
+def module_place():
+    path = make_place()
+    yield path
+    shutil.rmtree(path)
+
+
+class House:
+    """Starts things, and ends them in the right order: the gateway first, then its VMs."""
+
+    def __init__(self, build, place, pki):
+        self.build, self.place, self.pki = build, place, pki
+        self.vms, self.gateways, self.clients = [], [], []
+
+    def qemu(self, name="web1", **how):
+        vm = Qemu(self.place, name, **how)
+        self.vms.append(vm)
+        return vm.start()
+
+    def fake(self, *options, names=("web1",), **how):
+        vm = Fake(self.build, self.place, names, *options, **how)
+        self.vms.append(vm)
+        return vm.start()
+
+    def gateway(self, *vms, **attributes):
+        """Not started yet."""
+        gateway = Gateway(self.build, self.place, attributes.pop("pki", self.pki))
+        for vm in vms:
+            gateway.add_vm(vm)
+        for name, value in attributes.items():
+            if name in ("limits", "options", "tls"):
+                getattr(gateway, name).update(value)
+            else:
+                setattr(gateway, name, value)
+        self.gateways.append(gateway)
+        return gateway
+
+    def clean_up(self):
+        failures = []
+        for thing in self.gateways + self.vms:
+            try:
+                thing.stop()
+            except BaseException as e:  # the rest must be ended all the same
+                failures.append(e)
+        if failures:
+            raise failures[0]
+
+
+@pytest.fixture
+def house(build, place, pki):
+    h = House(build, place, pki)
+    yield h
+    h.clean_up()
+
+
+@pytest.fixture(scope="module")
+def module_house(build, module_place, pki):
+    """For tables of many small cases that leave nothing behind."""
+    h = House(build, module_place, pki)
+    yield h
+    h.clean_up()
+
+
+@pytest.fixture
+def qemu(house):
+    return house.qemu()
+
+
+@pytest.fixture
+def gateway(house, qemu):
+    """One real QEMU named web1 behind a gateway."""
+    return house.gateway(qemu).start()
+
+
+@pytest.fixture(autouse=True)
+def log_of_a_failed_test(request):
+    """Shows what the daemons of the test said."""
+    yield
+    for fixture in ("house", "module_house"):
+        house = request.node.funcargs.get(fixture) if hasattr(request.node, "funcargs") else None
+        for gateway in house.gateways if house else ():
+            if gateway.process:
+                print(f"--- the daemon said:\n{gateway.process.text}")

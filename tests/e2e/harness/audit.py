@@ -1,0 +1,53 @@
+"""The audit log read and its hash chain walked by code of its own: it shares nothing with the daemon's."""
+
+import glob
+import hashlib
+import json
+import os
+
+HASH_MARK = b',"hash":"'
+
+
+class Broken(AssertionError):
+    """The chain does not hold."""
+
+
+def read(path):
+    """All records, oldest first."""
+    if not os.path.exists(path):
+        return []
+    with open(path, "rb") as f:
+        return [json.loads(line) for line in f.read().splitlines()]
+
+
+def verify(*paths):
+    """Walks the chain through the files, oldest first, and returns the records."""
+    previous, sequence, records = None, None, []
+    for path in paths:
+        with open(path, "rb") as f:
+            data = f.read()
+        if data and not data.endswith(b"\n"):
+            raise Broken(f"{path}: the last line is torn")
+        for line in data.splitlines():
+            record = json.loads(line)
+            cut = line.rindex(HASH_MARK)
+            if previous is None:
+                previous = bytes.fromhex(record["prev"]) if "prev" in record else bytes(32)
+                sequence = record["seq"]
+            if record["seq"] != sequence:
+                raise Broken(f"{path}: record {record['seq']} where {sequence} was due")
+            digest = hashlib.sha256(previous + line[:cut]).hexdigest()
+            if digest != record["hash"]:
+                raise Broken(f"{path}: record {record['seq']} does not follow from the one before")
+            previous, sequence = bytes.fromhex(digest), sequence + 1
+            records.append(record)
+    return records
+
+
+def files(path):
+    """The log and what it was rotated to, oldest first: by the sequence number of the first record."""
+    names = [p for p in glob.glob(path + "*") if not p.endswith(".lock") and ".torn." not in p and os.path.getsize(p)]
+    def first(name):
+        with open(name, "rb") as f:
+            return json.loads(f.readline())["seq"]
+    return sorted(names, key=first)

@@ -1,0 +1,24 @@
+"""Waiting for something to become true, never for time to pass."""
+
+import os
+import select
+import time
+
+TIMEOUT = float(os.environ.get("QMPGATE_TEST_TIMEOUT", "20"))  # seconds; generous, for sanitizers and valgrind
+INTERVAL = 0.01  # seconds between looks at what gives no notice of a change
+
+
+def until(predicate, what, timeout=None):
+    """Returns the first true value of predicate(); fails after the timeout with what was waited for."""
+    deadline = time.monotonic() + (timeout or TIMEOUT)
+    while True:
+        value = predicate()
+        if value:
+            return value
+        assert time.monotonic() < deadline, f"waited in vain for {what}"
+        select.select([], [], [], INTERVAL)
+
+
+def scaled(seconds):
+    """A time that a slow build (sanitizers, valgrind) may take longer for."""
+    return seconds * float(os.environ.get("QMPGATE_TEST_SLOWNESS", "1"))

@@ -1,0 +1,21 @@
+# The whole daemon, with real QEMUs and fake ones: make check-e2e [E2E='-k framing'].
+# Needs Debian's pytest, that is /usr/bin/python3, and no root.
+E2E =
+PYTEST = $(PYTHON3) -B -m pytest -q -p no:cacheprovider
+
+.PHONY: check-e2e
+check-e2e: all $(check_PROGRAMS)
+	QMPGATE_BUILD='$(abs_top_builddir)' $(PYTEST) '$(abs_top_srcdir)/tests/e2e' $(E2E)
+
+EXTRA_DIST += \
+    tests/e2e/conftest.py \
+    tests/e2e/harness/__init__.py \
+    tests/e2e/harness/audit.py \
+    tests/e2e/harness/client.py \
+    tests/e2e/harness/fake.py \
+    tests/e2e/harness/gateway.py \
+    tests/e2e/harness/pki.py \
+    tests/e2e/harness/process.py \
+    tests/e2e/harness/qemu.py \
+    tests/e2e/harness/wait.py \
+    tests/e2e/test_fake_monitor.py
