@@ -1,6 +1,8 @@
 noinst_LIBRARIES += base/libbase.a
 base_libbase_a_SOURCES = \
     base/buf.c base/buf.h \
+    base/cfglex.c base/cfglex.h \
+    base/cfgtext.c base/cfgtext.h \
     base/clock.c base/clock.h \
     base/error.c base/error.h \
     base/glob.c base/glob.h \
@@ -9,3 +11,14 @@ base_libbase_a_SOURCES = \
     base/mem.c base/mem.h \
     base/secret.c base/secret.h \
     base/util.h
+
+check_PROGRAMS += tests/unit/test_cfgtext
+TESTS += tests/unit/test_cfgtext
+tests_unit_test_cfgtext_SOURCES = tests/unit/test_cfgtext.c
+tests_unit_test_cfgtext_LDADD = base/libbase.a $(CONFUSE_LIBS) $(CMOCKA_LIBS)
+
+check_PROGRAMS += tests/fuzz/fuzz_cfgtext
+TESTS += tests/fuzz/fuzz_cfgtext
+tests_fuzz_fuzz_cfgtext_SOURCES = tests/fuzz/fuzz_cfgtext.c tests/fuzz/replay.c
+tests_fuzz_fuzz_cfgtext_LDADD = base/libbase.a $(CONFUSE_LIBS)
+EXTRA_DIST += tests/fuzz/corpus/cfgtext
