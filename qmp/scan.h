@@ -5,9 +5,13 @@
  * Two sorts of error. A *lexical* error (a byte that no JSON text has there: raw control byte,
  * bad UTF-8, byte-order mark, single quote, missing comma, too many bytes): where the message ends
  * cannot be known. A *rule* error (well-formed JSON that this scanner does not take: a name twice
- * in an object after unescaping, a lone surrogate escape, a number that a double does not hold, too deep, too
- * many tokens): the scan goes on to the end of the message, so that framing is kept and the id can
- * be found; the tape then holds what came before and beside the fault, and must not be run.
+ * in an object after unescaping, a lone surrogate escape, a number that a double does not hold, too
+ * deep, too many tokens): the scan goes on to the end of the message, so that framing is kept and
+ * the id can be found; the tape then holds what came before and beside the fault, and must not be
+ * run.
+ *
+ * An integer may have any number of digits as long as a double holds its magnitude: what reads it
+ * decides what it takes (qmp_tape_int64). What is too small for a double is zero, and no error.
  *
  * A scanner belongs to one thread at a time. */
 #ifndef QMP_SCAN_H
@@ -20,8 +24,8 @@ struct qmp_scan_limits {
     uint32_t max_depth;  /* of containers; deeper is a rule error */
     uint32_t max_tokens; /* on the tape; more is a rule error */
     bool top_level_only; /* tape has the outermost object's names and values, values without parts
-                          * (their raw text is whole; inside them all but duplicate names is
-                          * checked) */
+                          * (token->folded; their raw text is whole; inside them all but duplicate
+                          * names is checked) */
     bool one_line;       /* a line feed inside the message is a lexical error (a VM writes none) */
 };
 
@@ -51,11 +55,15 @@ void qmp_scanner_set_limits(struct qmp_scanner *s, const struct qmp_scan_limits 
  * only what is new. After anything but QMP_SCAN_MORE call qmp_scanner_reset first. */
 enum qmp_scan_status qmp_scanner_feed(struct qmp_scanner *s, const char *text, size_t len);
 
-/* After QMP_SCAN_DONE or QMP_SCAN_RULE: how many bytes the message has. (A number at top level ends at the
- * byte after it, which is not consumed.) */
+/* After QMP_SCAN_DONE or QMP_SCAN_RULE: how many bytes the message has. (A number at top level ends
+ * at the byte after it, which is not consumed.) After QMP_SCAN_LEXICAL: how many bytes came before
+ * the one that no JSON has there. */
 size_t qmp_scanner_consumed(const struct qmp_scanner *s);
 
-/* After QMP_SCAN_DONE or QMP_SCAN_RULE; the root is token 0. */
+/* After QMP_SCAN_DONE or QMP_SCAN_RULE; the root is token 0. From a rule error on, the tape goes on
+ * as if top_level_only: it has all members of the outermost object (unless they alone are too many
+ * tokens), the value that breaks the rule is marked faulty, and values that hold or follow the
+ * fault are folded. */
 const struct qmp_tape *qmp_scanner_tape(const struct qmp_scanner *s);
 
 /* After QMP_SCAN_RULE or QMP_SCAN_LEXICAL: the first fault. */

@@ -30,7 +30,9 @@ enum qmp_kind {
 struct qmp_token {
     uint8_t kind;    /* enum qmp_kind */
     uint8_t escaped; /* a string with escapes: its bytes are in tape->decoded */
-    uint16_t reserved;
+    uint8_t folded;  /* a container whose parts are not on the tape (top_level_only) */
+    uint8_t
+        faulty; /* a value of the outermost object that breaks a rule, in a part or as a whole */
     uint32_t offset; /* of the lexeme in tape->text, a string's opening quote included */
     uint32_t length; /* of the lexeme; a container's covers both brackets */
     uint32_t next;   /* container: index past its last part; escaped string: offset in decoded */
@@ -82,12 +84,12 @@ uint32_t qmp_tape_find(const struct qmp_tape *t, uint32_t object, struct span na
 bool qmp_tape_int64(const struct qmp_tape *t, uint32_t token, int64_t *out);
 
 /* for each (name token, value token) of an object, in text order */
-#define QMP_TAPE_MEMBERS(t, object, name, value)                                                   \
-    for (uint32_t name = (object) + 1, value = name + 1; name < (t)->tokens[object].next;          \
+#define QMP_TAPE_MEMBERS(t, object, name, value)                                          \
+    for (uint32_t name = (object) + 1, value = name + 1; name < (t)->tokens[object].next; \
          name = qmp_tape_next(t, value), value = name + 1)
 
-#define QMP_TAPE_ELEMENTS(t, array, element)                                                       \
-    for (uint32_t element = (array) + 1; element < (t)->tokens[array].next;                        \
+#define QMP_TAPE_ELEMENTS(t, array, element)                                \
+    for (uint32_t element = (array) + 1; element < (t)->tokens[array].next; \
          element = qmp_tape_next(t, element))
 
 /* Bytes that a copy needs, and the copy itself, made in `memory` (aligned as malloc's, of that many
