@@ -1,6 +1,6 @@
-/* Views of the four sorts of message: a request (client to VM), and greeting, reply, event (VM to client).
- * A view is token numbers on a tape that the caller keeps.
- * Source: QMP specification, sections 2.2 to 2.5. */
+/* Views of the four sorts of message: a request (client to VM), and greeting, reply, event (VM to
+ * client). A view is token numbers on a tape that the caller keeps. Source: QMP specification,
+ * sections 2.2 to 2.5. */
 #ifndef QMP_MESSAGE_H
 #define QMP_MESSAGE_H
 
@@ -16,7 +16,8 @@ struct qmp_request {
 
 /* Checks the shape; on failure *out still has the id if there is one, and err a text as QEMU
  * would give it ("QMP input member 'foo' is unexpected", ...). */
-int qmp_request_parse(const struct qmp_tape *t, struct qmp_request *out, struct error *err) MUST_CHECK;
+int qmp_request_parse(const struct qmp_tape *t, struct qmp_request *out,
+                      struct error *err) MUST_CHECK;
 
 /* The id of a message that is broken otherwise, or QMP_NONE. */
 uint32_t qmp_find_id(const struct qmp_tape *t);
@@ -33,6 +34,7 @@ struct qmp_answer {
 };
 
 /* Anything else than one of the four shapes, and any other member, is ERROR_PEER. */
-int qmp_answer_parse(const struct qmp_tape *t, struct qmp_answer *out, struct error *err) MUST_CHECK;
+int qmp_answer_parse(const struct qmp_tape *t, struct qmp_answer *out,
+                     struct error *err) MUST_CHECK;
 
 #endif

@@ -18,8 +18,10 @@ struct qmp_schema_command {
 };
 
 /* `json`: the value of `return` of a query-qmp-schema reply, scanned already or not: it is checked
- * here again. The result carries one reference. The same bytes give the same object (thread-safe). */
-int qmp_schema_parse(const char *json, size_t len, struct qmp_schema **out, struct error *err) MUST_CHECK;
+ * here again. The result carries one reference. The same bytes give the same object (thread-safe).
+ */
+int qmp_schema_parse(const char *json, size_t len, struct qmp_schema **out,
+                     struct error *err) MUST_CHECK;
 struct qmp_schema *qmp_schema_ref(struct qmp_schema *s);
 void qmp_schema_unref(struct qmp_schema *s);
 
@@ -40,13 +42,16 @@ struct qmp_schema_filter {
     bool (*command)(void *opaque, unsigned i);
     bool (*event)(void *opaque, unsigned i);
     void *opaque;
-    struct span extra_schema;   /* JSON elements "{...},{...}" to append (the gateway's own), or empty */
+    struct span
+        extra_schema; /* JSON elements "{...},{...}" to append (the gateway's own), or empty */
     struct span extra_commands; /* elements of a query-commands reply to append, or empty */
 };
 
 /* The values for `return` of query-qmp-schema (only what the shown commands and events reach stays)
  * and of query-commands ([{"name":...},...]). */
-void qmp_schema_write_filtered(const struct qmp_schema *s, const struct qmp_schema_filter *f, struct buf *out);
-void qmp_schema_write_commands(const struct qmp_schema *s, const struct qmp_schema_filter *f, struct buf *out);
+void qmp_schema_write_filtered(const struct qmp_schema *s, const struct qmp_schema_filter *f,
+                               struct buf *out);
+void qmp_schema_write_commands(const struct qmp_schema *s, const struct qmp_schema_filter *f,
+                               struct buf *out);
 
 #endif

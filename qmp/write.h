@@ -22,7 +22,8 @@ void qmp_write_value(struct buf *b, const struct qmp_tape *t, uint32_t token);
 /* The value as it was written, less white space between its parts: how an id goes back. */
 void qmp_write_verbatim(struct buf *b, const struct qmp_tape *t, uint32_t token);
 
-/* {"execute":"NAME","arguments":{...},"id":UPSTREAM_ID} CRLF-less: one line ended by a line feed. */
+/* {"execute":"NAME","arguments":{...},"id":UPSTREAM_ID} CRLF-less: one line ended by a line feed.
+ */
 void qmp_write_request(struct buf *b, const struct qmp_tape *t, const struct qmp_request *r,
                        unsigned upstream_id);
 
