@@ -1,1 +1,2 @@
-# fragment of auth/, included by Makefile.am
+noinst_LIBRARIES += auth/libauth.a
+auth_libauth_a_SOURCES = auth/identity.c auth/identity.h

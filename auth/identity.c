@@ -1,0 +1,246 @@
+#include "config.h"
+#include "auth/identity.h"
+
+#include <errno.h>
+#include <gnutls/gnutls.h>
+#include <gnutls/x509.h>
+#include <pwd.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/mem.h"
+
+#define OID_COMMON_NAME "2.5.4.3"
+
+/* Linux's name for whoever has no name here: of another user namespace, or of NFS. Not one person.
+ */
+#define UID_OVERFLOW 65534u
+
+/* --- life ---------------------------------------------------------------------------------------
+ */
+
+static struct identity *identity_new(enum identity_kind kind, char *take_name)
+{
+    struct identity *i = MEM_NEW(struct identity);
+    i->kind = kind;
+    i->name = take_name;
+    i->uid = (uid_t)-1;
+    i->gid = (gid_t)-1;
+    atomic_init(&i->refs, 1);
+    return i;
+}
+
+struct identity *identity_ref(struct identity *i)
+{
+    atomic_fetch_add_explicit(&i->refs, 1, memory_order_relaxed);
+    return i;
+}
+
+void identity_unref(struct identity *i)
+{
+    if (i && atomic_fetch_sub_explicit(&i->refs, 1, memory_order_acq_rel) == 1) {
+        free((char *)i->name);
+        free(i);
+    }
+}
+
+/* --- text that may be part of a name
+ * -------------------------------------------------------------- */
+
+/* Continuation bytes that must follow a first byte of UTF-8; -1 where it cannot be one. */
+static int utf8_following(unsigned char c)
+{
+    if (c < 0x80)
+        return 0;
+    if (c >= 0xc2 && c <= 0xdf)
+        return 1;
+    if (c >= 0xe0 && c <= 0xef)
+        return 2;
+    return c >= 0xf0 && c <= 0xf4 ? 3 : -1;
+}
+
+static bool is_utf8_sequence(const unsigned char *s, int following)
+{
+    for (int i = 1; i <= following; i++) {
+        if ((s[i] & 0xc0) != 0x80)
+            return false;
+    }
+    /* no overlong forms, no surrogates, nothing above U+10FFFF (RFC 3629) */
+    return !((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
+             (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f));
+}
+
+/* Not empty, UTF-8, and without C0, DEL or C1 controls: those have no business in a name, and a log
+ * or a terminal might act on them. */
+static bool is_clean_text(const unsigned char *s, size_t len)
+{
+    size_t i = 0;
+    while (i < len) {
+        int following = utf8_following(s[i]);
+        if (following < 0 || (size_t)following >= len - i || s[i] < 0x20 || s[i] == 0x7f)
+            return false;
+        if (following > 0 && !is_utf8_sequence(s + i, following))
+            return false;
+        if (s[i] == 0xc2 && s[i + 1] < 0xa0)
+            return false;
+        i += 1 + (size_t)following;
+    }
+    return len > 0;
+}
+
+/* --- X.509 --------------------------------------------------------------------------------------
+ */
+
+static void crt_clear(gnutls_x509_crt_t *crt)
+{
+    if (*crt)
+        gnutls_x509_crt_deinit(*crt);
+}
+
+static void datum_clear(gnutls_datum_t *d)
+{
+    gnutls_free(d->data);
+}
+
+/* A colon or an equals sign in a section's name could make "x509:CA:DN" read as another identity.
+ */
+static bool is_section_name(const char *ca)
+{
+    return strspn(ca, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-") ==
+           strlen(ca);
+}
+
+/* An extended key usage that names TLS clients must be there. The verifier asks the same; here it
+ * makes sure that no other way leads from such a certificate to an identity. */
+static int check_purpose(gnutls_x509_crt_t crt, struct error *err)
+{
+    char oid[128];
+    for (unsigned i = 0;; i++) {
+        size_t size = sizeof(oid);
+        int rc = gnutls_x509_crt_get_key_purpose_oid(crt, i, oid, &size, NULL);
+        if (rc == GNUTLS_E_SHORT_MEMORY_BUFFER)
+            continue;
+        if (rc < 0)
+            return error_set(err, ERROR_DENIED,
+                             "the certificate is not for TLS clients (extended key usage)");
+        if (strcmp(oid, GNUTLS_KP_TLS_WWW_CLIENT) == 0)
+            return 0;
+    }
+}
+
+/* The string types that are UTF-8 as they stand. Others (Teletex, BMP, Universal) have several ways
+ * to write one text, or several texts for one string of bytes. */
+static bool is_text_type(unsigned long tag)
+{
+    enum { UTF8_STRING = 12, NUMERIC_STRING = 18, PRINTABLE_STRING = 19, IA5_STRING = 22 };
+    return tag == UTF8_STRING || tag == NUMERIC_STRING || tag == PRINTABLE_STRING ||
+           tag == IA5_STRING;
+}
+
+static int check_attribute(const gnutls_x509_ava_st *ava, unsigned *common_names, struct error *err)
+{
+    if (!is_text_type(ava->value_tag))
+        return error_set(err, ERROR_INVALID,
+                         "an attribute of the certificate's subject is neither UTF-8 nor ASCII");
+    if (!is_clean_text(ava->value.data, ava->value.size))
+        return error_set(
+            err, ERROR_INVALID,
+            "an attribute of the certificate's subject is empty, or holds a NUL, a control "
+            "character or what is not UTF-8");
+    if (ava->oid.size == strlen(OID_COMMON_NAME) &&
+        memcmp(ava->oid.data, OID_COMMON_NAME, ava->oid.size) == 0 && ++*common_names > 1)
+        return error_set(err, ERROR_INVALID, "the certificate's subject has two common names");
+    return 0;
+}
+
+static int check_subject(gnutls_x509_crt_t crt, struct error *err)
+{
+    gnutls_x509_dn_t dn;
+    gnutls_x509_ava_st ava;
+    unsigned common_names = 0;
+    int rdn = 0;
+
+    if (gnutls_x509_crt_get_subject(crt, &dn) < 0)
+        return error_set(err, ERROR_INVALID, "the certificate's subject cannot be read");
+    for (;; rdn++) {
+        int part = 0, rc;
+        while ((rc = gnutls_x509_dn_get_rdn_ava(dn, rdn, part, &ava)) == 0) {
+            rc = check_attribute(&ava, &common_names, err);
+            if (rc < 0)
+                return rc;
+            part++;
+        }
+        if (rc != GNUTLS_E_ASN1_ELEMENT_NOT_FOUND)
+            return error_set(err, ERROR_INVALID, "the certificate's subject cannot be read");
+        if (part == 0)
+            break;
+    }
+    if (rdn == 0)
+        return error_set(err, ERROR_INVALID, "the certificate's subject is empty");
+    return 0;
+}
+
+int identity_from_certificate(const unsigned char *der, size_t len, const char *ca,
+                              struct identity **out, struct error *err)
+{
+    CLEANUP(crt_clear) gnutls_x509_crt_t crt = NULL;
+    CLEANUP(datum_clear) gnutls_datum_t dn = { NULL, 0 };
+    gnutls_datum_t in = { (unsigned char *)der, (unsigned)len };
+
+    if (!is_section_name(ca))
+        return error_set(err, ERROR_INVALID, "'%.64s' cannot be the name of a CA section", ca);
+    if (len > INT32_MAX || gnutls_x509_crt_init(&crt) < 0 ||
+        gnutls_x509_crt_import(crt, &in, GNUTLS_X509_FMT_DER) < 0)
+        return error_set(err, ERROR_INVALID, "the certificate cannot be read");
+    int rc = check_purpose(crt, err);
+    if (rc == 0)
+        rc = check_subject(crt, err);
+    if (rc < 0)
+        return rc;
+    if (gnutls_x509_crt_get_dn3(crt, &dn, 0) < 0 || dn.size == 0 ||
+        strlen((char *)dn.data) != dn.size)
+        return error_set(err, ERROR_INVALID, "the certificate's subject cannot be written down");
+    char *name = mem_printf("x509:%s%s%s", ca, *ca ? ":" : "", (char *)dn.data);
+    if (strlen(name) > IDENTITY_NAME_MAX) {
+        free(name);
+        return error_set(err, ERROR_LIMIT, "the certificate's subject is longer than %d bytes",
+                         IDENTITY_NAME_MAX);
+    }
+    *out = identity_new(IDENTITY_X509, name);
+    return 0;
+}
+
+/* --- peer credentials ---------------------------------------------------------------------------
+ */
+
+int identity_from_uid(uid_t uid, gid_t gid, struct identity **out, struct error *err)
+{
+    if (uid == UID_OVERFLOW || uid == (uid_t)-1)
+        return error_set(err, ERROR_DENIED, "user %u is nobody in particular", (unsigned)uid);
+
+    long hint = sysconf(_SC_GETPW_R_SIZE_MAX);
+    size_t size = hint > 0 ? (size_t)hint : 1024;
+    CLEANUP_FREE char *memory = NULL;
+    struct passwd entry, *found = NULL;
+    int rc;
+    do {
+        memory = mem_realloc(memory, size);
+        rc = getpwuid_r(uid, &entry, memory, size, &found);
+        size *= 2;
+    } while (rc == ERANGE && size <= 1u << 20);
+    if (rc != 0) {
+        errno = rc;
+        return error_set_errno(err, "cannot look up user %u", (unsigned)uid);
+    }
+    if (!found)
+        return error_set(err, ERROR_DENIED, "user %u has no name", (unsigned)uid);
+    size_t len = strlen(found->pw_name);
+    if (!is_clean_text((unsigned char *)found->pw_name, len) || len > IDENTITY_NAME_MAX - 5)
+        return error_set(err, ERROR_INVALID, "the name of user %u is not fit for use",
+                         (unsigned)uid);
+    *out = identity_new(IDENTITY_UNIX, mem_printf("unix:%s", found->pw_name));
+    (*out)->uid = uid;
+    (*out)->gid = gid;
+    return 0;
+}
