@@ -1,0 +1,193 @@
+/* Is this chain somebody we know? Asked after every handshake, and again after every reload. */
+#include "config.h"
+#include "net/tls_internal.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <string.h>
+#include "base/clock.h"
+
+/* A peer's chain: real ones have 1 to 4. (GnuTLS itself copies at most 16 into an array of 16.) */
+#define CHAIN_MAX 8u
+
+/* RSA from 2048 bits, elliptic curves from 224, no SHA-1. */
+#define VERIFY_FLAGS \
+    (GNUTLS_VERIFY_DO_NOT_ALLOW_SAME | (unsigned)GNUTLS_PROFILE_TO_VFLAGS(GNUTLS_PROFILE_MEDIUM))
+
+struct chain {
+    gnutls_x509_crt_t crts[CHAIN_MAX];
+    unsigned n;
+};
+
+static void chain_clear(struct chain *c)
+{
+    for (unsigned i = 0; i < c->n; i++)
+        gnutls_x509_crt_deinit(c->crts[i]);
+}
+
+static int chain_import(struct chain *out, const gnutls_datum_t *der, unsigned n, struct error *err)
+{
+    if (n == 0 || n > CHAIN_MAX)
+        return error_set(err, ERROR_PEER,
+                         "the peer's certificate chain has %u certificates, not 1 to %u", n,
+                         CHAIN_MAX);
+    for (unsigned i = 0; i < n; i++) {
+        if (gnutls_x509_crt_init(&out->crts[i]) < 0)
+            return error_set(err, ERROR_SYSTEM, "GnuTLS has no memory");
+        out->n++;
+        int rc = gnutls_x509_crt_import(out->crts[i], &der[i], GNUTLS_X509_FMT_DER);
+        if (rc < 0)
+            return tls_error(err, ERROR_PEER, rc, "the peer's certificate cannot be read");
+    }
+    return 0;
+}
+
+/* --- one section --------------------------------------------------------------------------------
+ */
+
+static int verify_by_section(const struct tls_ca *ca, struct chain *chain,
+                             const struct tls_expected *expected, unsigned *status)
+{
+    unsigned char ip[sizeof(struct in6_addr)];
+    gnutls_typed_vdata_st data[2] = { 0 };
+    unsigned n = 0;
+
+    data[n++] = (gnutls_typed_vdata_st){
+        .type = GNUTLS_DT_KEY_PURPOSE_OID,
+        .data = (unsigned char *)(expected->client ? GNUTLS_KP_TLS_WWW_CLIENT
+                                                   : GNUTLS_KP_TLS_WWW_SERVER),
+    };
+    if (!expected->client) {
+        const char *host = expected->host;
+        gnutls_typed_vdata_st *name = &data[n++];
+        if (inet_pton(AF_INET, host, ip) == 1)
+            *name = (gnutls_typed_vdata_st){ .type = GNUTLS_DT_IP_ADDRESS, .data = ip, .size = 4 };
+        else if (inet_pton(AF_INET6, host, ip) == 1)
+            *name = (gnutls_typed_vdata_st){ .type = GNUTLS_DT_IP_ADDRESS, .data = ip, .size = 16 };
+        else
+            *name = (gnutls_typed_vdata_st){ .type = GNUTLS_DT_DNS_HOSTNAME,
+                                             .data = (unsigned char *)host };
+    }
+    return gnutls_x509_trust_list_verify_crt2(ca->trust, chain->crts, chain->n, data, n,
+                                              VERIFY_FLAGS, status, NULL);
+}
+
+/* An extended key usage that names TLS clients must be there: a certificate without any was hardly
+ * issued to let somebody in here, and GnuTLS would take it for one that is good for everything. */
+static bool is_for_clients(gnutls_x509_crt_t crt)
+{
+    char oid[128];
+    for (unsigned i = 0;; i++) {
+        size_t size = sizeof(oid);
+        int rc = gnutls_x509_crt_get_key_purpose_oid(crt, i, oid, &size, NULL);
+        if (rc == GNUTLS_E_SHORT_MEMORY_BUFFER)
+            continue;
+        if (rc < 0)
+            return false;
+        if (strcmp(oid, GNUTLS_KP_TLS_WWW_CLIENT) == 0)
+            return true;
+    }
+}
+
+/* --- words --------------------------------------------------------------------------------------
+ */
+
+static const char *day(time_t t, char text[CLOCK_UTC_TEXT])
+{
+    clock_format_utc((int64_t)t * USEC_PER_SEC, text);
+    memcpy(text + 19, "Z", 2); /* seconds will do */
+    return text;
+}
+
+/* Of several reasons the first in this table is told. */
+static const struct {
+    unsigned bit;
+    gnutls_alert_description_t alert;
+    const char *words;
+} reasons[] = {
+    { GNUTLS_CERT_SIGNER_NOT_FOUND, GNUTLS_A_UNKNOWN_CA, "is signed by a CA that we do not trust" },
+    { GNUTLS_CERT_REVOKED, GNUTLS_A_CERTIFICATE_REVOKED, "has been revoked, or its CA has" },
+    { GNUTLS_CERT_EXPIRED, GNUTLS_A_CERTIFICATE_EXPIRED, "or its CA's has expired" },
+    { GNUTLS_CERT_NOT_ACTIVATED, GNUTLS_A_BAD_CERTIFICATE, "or its CA's is not valid yet" },
+    { GNUTLS_CERT_SIGNER_NOT_CA, GNUTLS_A_UNKNOWN_CA,
+      "is signed by a certificate that is not a CA's" },
+    { GNUTLS_CERT_UNEXPECTED_OWNER, GNUTLS_A_BAD_CERTIFICATE, "is for another name" },
+    { GNUTLS_CERT_PURPOSE_MISMATCH, GNUTLS_A_UNSUPPORTED_CERTIFICATE,
+      "is not for this purpose (extended key usage, or a CA's)" },
+    { GNUTLS_CERT_INSECURE_ALGORITHM, GNUTLS_A_BAD_CERTIFICATE,
+      "or its CA's has a weak signature or key" },
+    { GNUTLS_CERT_SIGNATURE_FAILURE, GNUTLS_A_UNKNOWN_CA, "has a signature that is not its CA's" },
+};
+
+static int refuse(struct chain *chain, unsigned status, const struct tls_expected *expected,
+                  gnutls_alert_description_t *alert, struct error *err)
+{
+    gnutls_x509_crt_t leaf = chain->crts[0];
+    char subject[TLS_NAME_TEXT], issuer[TLS_NAME_TEXT], when[CLOCK_UTC_TEXT];
+    time_t now = time(NULL);
+    time_t from = gnutls_x509_crt_get_activation_time(leaf);
+    time_t until = gnutls_x509_crt_get_expiration_time(leaf);
+    size_t i = 0;
+
+    tls_subject_text(leaf, subject);
+    while (i < ARRAY_SIZE(reasons) && !(status & reasons[i].bit))
+        i++;
+    *alert = i < ARRAY_SIZE(reasons) ? reasons[i].alert : GNUTLS_A_BAD_CERTIFICATE;
+    unsigned bit = i < ARRAY_SIZE(reasons) ? reasons[i].bit : 0;
+    if (bit == GNUTLS_CERT_EXPIRED && now > until)
+        return error_set(err, ERROR_DENIED, "the certificate %s expired at %s", subject,
+                         day(until, when));
+    if (bit == GNUTLS_CERT_NOT_ACTIVATED && now < from)
+        return error_set(err, ERROR_DENIED, "the certificate %s is not valid before %s", subject,
+                         day(from, when));
+    if (bit == GNUTLS_CERT_SIGNER_NOT_FOUND)
+        return error_set(err, ERROR_DENIED,
+                         "the certificate %s is signed by %s, a CA that we do not trust", subject,
+                         tls_issuer_text(leaf, issuer));
+    if (bit == GNUTLS_CERT_UNEXPECTED_OWNER && expected->host)
+        return error_set(err, ERROR_DENIED, "the certificate %s is not for %.200s", subject,
+                         expected->host);
+    return error_set(err, ERROR_DENIED, "the certificate %s %s", subject,
+                     bit ? reasons[i].words : "does not verify");
+}
+
+/* --- all sections -------------------------------------------------------------------------------
+ */
+
+int tls_verify_chain(const struct tls_context *c, const gnutls_datum_t *der, unsigned n,
+                     const struct tls_expected *expected, struct tls_verdict *out,
+                     struct error *err)
+{
+    CLEANUP(chain_clear) struct chain chain = { .n = 0 };
+    *out = (struct tls_verdict){ .ca = NULL, .alert = GNUTLS_A_BAD_CERTIFICATE };
+    int rc = chain_import(&chain, der, n, err);
+    if (rc < 0)
+        return rc;
+    if (!expected->client && !expected->host)
+        return error_set(err, ERROR_STATE, "no name is known to verify the server by");
+
+    /* "Not one of mine" is what every other section says; the one that knows the CA knows better.
+     */
+    const unsigned stranger = GNUTLS_CERT_SIGNER_NOT_FOUND | GNUTLS_CERT_SIGNATURE_FAILURE;
+    unsigned told = GNUTLS_CERT_SIGNER_NOT_FOUND;
+    for (size_t i = 0; i < c->n_cas && !out->ca; i++) {
+        unsigned status = 0;
+        rc = verify_by_section(&c->cas[i], &chain, expected, &status);
+        if (rc < 0)
+            return tls_error(err, ERROR_PEER, rc, "the peer's certificate cannot be verified");
+        if (status == 0)
+            out->ca = c->cas[i].name;
+        else if (told & stranger)
+            told = status;
+    }
+    if (!out->ca)
+        return refuse(&chain, told, expected, &out->alert, err);
+    /* an authority does not log in: its key is for signing, and it would vouch for itself */
+    bool fit = !expected->client || (is_for_clients(chain.crts[0]) &&
+                                     gnutls_x509_crt_get_ca_status(chain.crts[0], NULL) <= 0);
+    if (!fit) {
+        out->ca = NULL;
+        return refuse(&chain, GNUTLS_CERT_PURPOSE_MISMATCH, expected, &out->alert, err);
+    }
+    return 0;
+}
