@@ -2,17 +2,34 @@
 noinst_LIBRARIES += cli/libcli.a
 cli_libcli_a_SOURCES = \
     cli/arguments.c cli/arguments.h \
+    cli/catalogue.c cli/catalogue.h \
     cli/cli.c cli/cli.h \
+    cli/complete.c cli/complete.h \
     cli/connect.c cli/connect.h \
     cli/document.c cli/document.h \
+    cli/event_line.c cli/event_line.h \
+    cli/line_editor.c cli/line_editor.h \
     cli/output.c cli/output.h \
+    cli/relay.c cli/relay.h \
     cli/session.c cli/session.h \
+    cli/shell.h cli/shell_builtin.c \
     cli/uri.c cli/uri.h \
+    cli/verb_bridge.c \
+    cli/verb_ctl.c \
+    cli/verb_events.c \
+    cli/verb_exec.c \
+    cli/verb_explain.c \
+    cli/verb_shell.c \
+    cli/verb_vms.c \
+    cli/verb_whoami.c \
     cli/words.c
 
 cli_libraries = cli/libcli.a net/libnet.a qmp/libqmpcore.a base/libbase.a \
     $(GNUTLS_LIBS) $(JSON_C_LIBS) $(LIBEDIT_LIBS)
 
+bin_PROGRAMS += cli/qmpgate
+cli_qmpgate_SOURCES = cli/main.c
+cli_qmpgate_LDADD = $(cli_libraries) -lm
 
 check_PROGRAMS += tests/unit/test_cli
 TESTS += tests/unit/test_cli
