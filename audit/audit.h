@@ -1,9 +1,11 @@
-/* What happened: one JSON object a line, one chain. See docs for the format.
+/* What happened: one JSON object a line, one chain. The format is in docs/man/qmpgate-audit.5.scd.
  *
- * One struct audit a process (a lock file keeps a second one out). Each loop has a batch of its own,
- * adds records to it without a lock, and commits it once a turn: one mutex covers sequence
+ * One struct audit a process (a lock file keeps a second one out). Each loop has a batch of its
+ * own, adds records to it without a lock, and commits it once a turn: one mutex covers sequence
  * numbers, hash chain and one write. Nothing may leave for a VM before the commit of its intent
- * succeeded, and, with AUDIT_SYNC_DATA, before audit_durable has reached the commit's ticket. */
+ * succeeded, and, with AUDIT_SYNC_DATA, before audit_durable has reached the commit's ticket.
+ *
+ * All functions on struct audit may be called by any thread; a batch belongs to one. */
 #ifndef AUDIT_AUDIT_H
 #define AUDIT_AUDIT_H
 
@@ -17,28 +19,41 @@ enum audit_sync { AUDIT_SYNC_WRITE, AUDIT_SYNC_DATA };
 struct audit_settings {
     const char *path; /* of the log; its lock is PATH.lock */
     enum audit_sync sync;
-    /* Called by the flusher thread when audit_durable has grown (AUDIT_SYNC_DATA), or a sync failed. */
+    /* Called by the flusher thread when audit_durable has grown (AUDIT_SYNC_DATA), or a sync
+     * failed. */
     void (*durable)(void *opaque);
     void *opaque;
 };
 
 struct audit;
 
-/* Opens, locks, finds the chain's end (a torn last line is set aside as PATH.torn.SEQ) and goes on from there. */
-int audit_open(const struct audit_settings *settings, struct audit **out, struct error *err) MUST_CHECK;
+/* Opens, locks, finds the chain's end (a torn last line is set aside as PATH.torn.SEQ) and goes on
+ * from there. The log is made with mode 0640; its directory must be there. */
+int audit_open(const struct audit_settings *settings, struct audit **out,
+               struct error *err) MUST_CHECK;
+/* After the last batch was freed. Syncs what is written. NULL is fine. */
 void audit_close(struct audit *a);
 
-/* Closes and opens the file again at its path (after rotation, SIGHUP); the chain goes on. */
+/* Closes and opens the file again at its path (after rotation, SIGHUP); the chain goes on. On
+ * failure the old file stays in use. A log that was moved away is noticed within a second even
+ * without this call; one that was removed fails one commit, because what was in it is lost. */
 int audit_reopen(struct audit *a, struct error *err) MUST_CHECK;
 
 /* Highest ticket that is on disk (AUDIT_SYNC_DATA); with AUDIT_SYNC_WRITE the last committed. */
 uint64_t audit_durable(const struct audit *a);
 
+/* True if what the ticket stands for is not on disk and the last try to get it there failed: the
+ * commands that wait for it are to be refused. Ask this before audit_durable. After a failed sync
+ * the kernel may have dropped the data, so the records are written again from memory before the
+ * next sync, which the next commit brings about; if that succeeds, the ticket is durable after
+ * all, and whoever has not yet given up on it may go on. */
+bool audit_ticket_failed(struct audit *a, uint64_t ticket);
+
 struct audit_stats {
     uint64_t records;    /* written */
     uint64_t failures;   /* commits that failed */
     uint64_t suppressed; /* refusals and failed logins over the rate, counted in one record */
-    bool failing;        /* the last commit failed */
+    bool failing;        /* the last commit or sync failed */
     char last_error[ERROR_TEXT_MAX];
 };
 void audit_get_stats(struct audit *a, struct audit_stats *out);
@@ -74,35 +89,44 @@ enum audit_result {
 struct audit_record {
     enum audit_type type;
     enum audit_result result;
-    int64_t utc_us;        /* time of the record */
-    uint64_t connection;   /* number of the connection, 0 for none */
-    uint64_t request;      /* ties outcome to intent, 0 for none */
-    const char *peer;      /* address */
-    const char *identity;  /* canonical */
+    int64_t utc_us;       /* time of the record */
+    uint64_t connection;  /* number of the connection, 0 for none */
+    uint64_t request;     /* ties outcome to intent, 0 for none */
+    const char *peer;     /* address */
+    const char *identity; /* canonical */
     const char *acting_for;
     const char *vm;
     const char *uuid;
-    struct span command;   /* the name, decoded; any bytes */
-    const struct qmp_tape *tape; /* with `arguments`: written canonical, secrets redacted, long values cut */
-    uint32_t arguments;          /* token, or QMP_NONE (set it where tape is NULL too) */
+    struct span command; /* the name, decoded; any bytes */
+    const struct qmp_tape
+        *tape;          /* with `arguments`: written canonical, secrets redacted, long values cut */
+    uint32_t arguments; /* token, or QMP_NONE (set it where tape is NULL too) */
     bool oob;
     const char *rule;
     struct span error_class;
-    struct span text;      /* error text, reason, or a note */
-    int64_t latency_us;    /* outcome: from sent to answered; negative: not known */
+    struct span text;   /* error text, reason, or a note */
+    int64_t latency_us; /* outcome: from sent to answered; negative: not known */
+    bool shape_only;    /* validation refused the arguments: only member names and sizes */
 };
 
 struct audit_batch;
 struct audit_batch *audit_batch_new(struct audit *a);
 void audit_batch_free(struct audit_batch *b);
 
-/* Cannot fail: it only goes into the batch's memory. */
+/* Cannot fail: it only goes into the batch's memory. Refusals, failed logins, and connections
+ * without an identity are limited in rate by (host of the peer, identity): what is over the rate is
+ * counted, and said in one record. */
 void audit_batch_add(struct audit_batch *b, const struct audit_record *r);
 bool audit_batch_empty(const struct audit_batch *b);
 
-/* Writes the batch. On success *ticket is what audit_durable must reach for it. On failure nothing of it
- * counts as written: intents are dropped (the caller refuses those commands); the other records stay in the batch, up to a
- * bound, for the next commit, which may succeed: each commit tries anew. */
+/* Adds the records that tell what was over the rate, as far as they are due. A loop calls it once a
+ * second or so and commits what came of it; without it they come with the next commit. */
+void audit_batch_tick(struct audit_batch *b, int64_t utc_us);
+
+/* Writes the batch. On success *ticket is what audit_durable must reach for it. On failure nothing
+ * of it counts as written: intents are dropped (the caller refuses those commands); the other
+ * records stay in the batch, up to a bound, for the next commit, which may succeed: each commit
+ * tries anew. */
 int audit_batch_commit(struct audit_batch *b, uint64_t *ticket, struct error *err) MUST_CHECK;
 
 #endif

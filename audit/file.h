@@ -1,0 +1,61 @@
+/* One log file: opening it at its end, appending all or nothing, and what is not yet on disk. */
+#ifndef AUDIT_FILE_H
+#define AUDIT_FILE_H
+
+#include <sys/types.h>
+#include "audit/chain.h"
+
+struct audit_file {
+    int fd;
+    dev_t dev;
+    ino_t ino;
+    uint64_t offset; /* bytes that count; what is past them is the rest of a write that failed */
+    bool dirty_end;  /* there may be such a rest */
+
+    /* with AUDIT_SYNC_DATA only */
+    uint64_t synced;     /* bytes that are on disk */
+    struct buf unsynced; /* the others, to be written again after a sync that failed */
+    uint64_t ticket;     /* of the last record in it */
+    bool fresh;          /* its directory entry is not yet on disk */
+    bool suspect;        /* a sync failed: the bytes past `synced` may not be what was written */
+    bool hollow;         /* writing them again failed half way */
+    bool busy;           /* the flusher is syncing it without the lock */
+    bool dropped;        /* no longer in use; the flusher frees it when it is done */
+    struct audit_file *next;
+};
+
+/* What was found at a file's end. */
+struct file_tail {
+    struct audit_chain chain; /* of the last whole line; zero for an empty file */
+    char *torn_path;          /* owned: where a torn line was put, or NULL */
+    uint64_t torn_bytes;
+};
+void file_tail_clear(struct file_tail *tail);
+
+/* Opens or makes the file. A torn last line is set aside in PATH.torn.SEQ first. */
+int audit_file_open(const char *path, struct audit_file **out, struct file_tail *tail,
+                    struct error *err) MUST_CHECK;
+void audit_file_free(struct audit_file *f);
+
+/* Appends all of it, or nothing: on failure the file ends where it did. */
+int audit_file_append(struct audit_file *f, const char *path, struct span data,
+                      struct error *err) MUST_CHECK;
+
+/* Cuts off the rest of a failed append, if there is one. */
+int audit_file_mend(struct audit_file *f, const char *path, struct error *err) MUST_CHECK;
+
+/* Writes again what is not on disk, after a sync that failed. */
+int audit_file_rewrite(struct audit_file *f, const char *path, struct error *err) MUST_CHECK;
+
+/* fsync of the directory that `path` is in. */
+int audit_sync_directory(const char *path, struct error *err) MUST_CHECK;
+
+/* Reads exactly; a file that ends early is an error. */
+int audit_read_at(int fd, const char *path, void *data, size_t len, uint64_t offset,
+                  struct error *err) MUST_CHECK;
+
+/* Offset just past the last line feed in [from, end), or `from` if there is none. */
+int audit_find_line_start(int fd, const char *path, uint64_t from, uint64_t end, uint64_t *out,
+                          struct error *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,81 @@
+/* The writer's state, shared by writer.c and flusher.c. */
+#ifndef AUDIT_INTERNAL_H
+#define AUDIT_INTERNAL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include "audit/audit.h"
+#include "audit/file.h"
+
+#define AUDIT_UNSYNCED_MAX  (16u << 20) /* bytes not on disk at most; then commits fail */
+#define AUDIT_PATH_CHECK_US 1000000     /* how often the path is looked at for another file */
+
+/* What the next commit says first about the file it goes to. */
+struct audit_notes {
+    const char *continued; /* why the file does not end where the chain does, or NULL */
+    struct file_tail torn; /* a torn line, if torn_path is set */
+};
+
+struct audit {
+    char *path;
+    enum audit_sync sync;
+    void (*durable_cb)(void *opaque);
+    void *opaque;
+    int lock_fd;
+
+    _Atomic uint64_t durable;    /* ticket */
+    _Atomic uint64_t suppressed; /* records */
+
+    pthread_mutex_t mutex; /* for all below; never held over a sync */
+    gnutls_hash_hd_t hasher;
+    struct audit_chain chain;
+    struct audit_file *file;    /* NULL after it was lost */
+    struct audit_file *retired; /* moved away, still to be synced, oldest first */
+    struct audit_notes notes;
+    struct buf out; /* the lines of one commit */
+    int64_t path_checked_us;
+    struct audit_stats stats;    /* without suppressed */
+    bool commit_failed;          /* the last one */
+    bool sync_failed;            /* the last one */
+    uint64_t failed_through;     /* highest ticket that a failed sync stood for */
+    uint64_t lost_from, lost_to; /* tickets after, and up to, that went with a lost file */
+
+    /* flusher */
+    pthread_t thread;
+    pthread_cond_t wake;
+    bool running;
+    bool poked; /* something came to be synced since the last try */
+    bool tell;  /* only the callback is due */
+    bool stop;
+};
+
+/* The records of one commit: bodies as record_write makes them. */
+struct batch_entry {
+    size_t offset, len; /* in the bodies */
+    bool intent;
+};
+
+struct commit_view {
+    struct span preface; /* body of a record that goes first, or empty */
+    const char *bodies;
+    const struct batch_entry *entries;
+    size_t n;
+};
+
+int audit_commit(struct audit *a, const struct commit_view *v, uint64_t *ticket,
+                 struct error *err) MUST_CHECK;
+
+/* Under the mutex: `what` went wrong. */
+void audit_note_failure(struct audit *a, const struct error *what);
+
+/* Takes `f` off the list of retired files and frees it. */
+void audit_drop_retired(struct audit *a, struct audit_file *f);
+
+int flusher_start(struct audit *a, struct error *err) MUST_CHECK;
+void flusher_stop(struct audit *a);
+/* Under the mutex: there is something to sync. */
+void flusher_poke(struct audit *a);
+/* Under the mutex: tickets failed, and who waits for them is to hear of it. */
+void flusher_tell(struct audit *a);
+
+#endif

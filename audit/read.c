@@ -1,0 +1,311 @@
+#include "config.h"
+#include "audit/read.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include "audit/file.h"
+#include "audit/line.h"
+#include "base/mem.h"
+
+#define WINDOW (2 * AUDIT_LINE_MAX) /* bytes read at once: a whole line is always in it */
+
+/* --- one line
+ * ------------------------------------------------------------------------------------- */
+
+struct cursor {
+    const char *p, *end;
+};
+
+/* Past a string's closing quote; `*out` is what is between the quotes. */
+static bool skip_string(struct cursor *c, struct span *out)
+{
+    if (c->p == c->end || *c->p != '"')
+        return false;
+    const char *start = ++c->p;
+    for (; c->p < c->end; c->p++) {
+        if (*c->p == '"') {
+            *out = (struct span){ start, (size_t)(c->p - start) };
+            c->p++;
+            return true;
+        }
+        if (*c->p == '\\' && ++c->p == c->end)
+            return false;
+    }
+    return false;
+}
+
+/* Past a value: a string, or what is between balanced brackets, or up to the next comma or bracket.
+ */
+static bool skip_value(struct cursor *c, struct span *string)
+{
+    unsigned depth = 0;
+    struct span inner;
+    *string = (struct span){ 0 };
+    if (c->p < c->end && *c->p == '"')
+        return skip_string(c, string);
+    const char *start = c->p;
+    while (c->p < c->end) {
+        switch (*c->p) {
+        case '"':
+            if (!skip_string(c, &inner))
+                return false;
+            continue;
+        case '{':
+        case '[':
+            depth++;
+            break;
+        case '}':
+        case ']':
+            if (depth == 0)
+                return c->p > start;
+            depth--;
+            break;
+        case ',':
+            if (depth == 0)
+                return c->p > start;
+            break;
+        }
+        c->p++;
+    }
+    return false;
+}
+
+static void take_member(struct audit_line *out, struct span name, struct span value)
+{
+    static const struct {
+        struct span name;
+        size_t offset;
+    } members[] = {
+        { SPAN_LIT("time"), offsetof(struct audit_line, time) },
+        { SPAN_LIT("type"), offsetof(struct audit_line, type) },
+        { SPAN_LIT("result"), offsetof(struct audit_line, result) },
+        { SPAN_LIT("identity"), offsetof(struct audit_line, identity) },
+        { SPAN_LIT("vm"), offsetof(struct audit_line, vm) },
+        { SPAN_LIT("uuid"), offsetof(struct audit_line, uuid) },
+        { SPAN_LIT("command"), offsetof(struct audit_line, command) },
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(members); i++) {
+        if (name.len == members[i].name.len &&
+            memcmp(name.data, members[i].name.data, name.len) == 0)
+            *(struct span *)((char *)out + members[i].offset) = value;
+    }
+}
+
+static bool parse_members(struct cursor *c, struct audit_line *out)
+{
+    struct span name, value;
+    while (c->p < c->end && *c->p == ',') {
+        c->p++;
+        if (!skip_string(c, &name) || c->p == c->end || *c->p != ':')
+            return false;
+        c->p++;
+        if (!skip_value(c, &value))
+            return false;
+        take_member(out, name, value);
+    }
+    return c->p + 1 == c->end && *c->p == '}';
+}
+
+bool audit_line_parse(struct span line, struct audit_line *out)
+{
+    static const struct span start = SPAN_LIT("{\"v\":1");
+    static const struct span seq_name = SPAN_LIT(",\"seq\":");
+    *out = (struct audit_line){ 0 };
+    if (line.len > 0 && line.data[line.len - 1] == '\n')
+        line.len--;
+    if (line.len < start.len + seq_name.len ||
+        memcmp(line.data, AUDIT_LINE_START, sizeof(AUDIT_LINE_START) - 1) != 0)
+        return false;
+    for (const char *p = line.data + sizeof(AUDIT_LINE_START) - 1;
+         p < line.data + line.len && *p >= '0' && *p <= '9'; p++) {
+        if (__builtin_mul_overflow(out->seq, 10u, &out->seq) ||
+            __builtin_add_overflow(out->seq, (uint64_t)(*p - '0'), &out->seq))
+            return false;
+    }
+    out->text = line;
+    struct cursor c = { line.data + start.len, line.data + line.len };
+    return out->seq > 0 && parse_members(&c, out) && out->type.len > 0;
+}
+
+/* --- opening
+ * -------------------------------------------------------------------------------------- */
+
+static int open_log(const char *path, uint64_t *size, struct error *err)
+{
+    CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    struct stat st;
+    if (fd < 0 || fstat(fd, &st) < 0)
+        return error_set_errno(err, "audit log %s", path);
+    if (!S_ISREG(st.st_mode))
+        return error_set(err, ERROR_INVALID, "audit log %s: it is not a regular file", path);
+    *size = (uint64_t)st.st_size;
+    return TAKE_FD(fd);
+}
+
+/* --- backwards
+ * ------------------------------------------------------------------------------------ */
+
+struct tail {
+    int fd;
+    const char *path;
+    char *window;      /* owned, WINDOW bytes */
+    uint64_t position; /* what is before it is still to be handed out */
+    uint64_t lowest;   /* nothing before it is read */
+    uint64_t wanted;   /* records still to come */
+};
+
+/* Hands out the whole lines at the end of [from, t->position), newest first. */
+static int hand_out(struct tail *t, uint64_t from, audit_tail_fn *fn, void *opaque,
+                    struct error *err)
+{
+    size_t len = (size_t)(t->position - from);
+    size_t end = len;
+    while (end > 0 && t->wanted > 0) {
+        const char *feed = memrchr(t->window, '\n', end - 1);
+        if (!feed && from > 0)
+            break; /* its beginning is in the next window */
+        size_t start = feed ? (size_t)(feed - t->window) + 1 : 0;
+        struct audit_line line;
+        if (!audit_line_parse((struct span){ t->window + start, end - start }, &line))
+            return error_set(err, ERROR_INVALID, "audit log %s: no record at byte %llu", t->path,
+                             (unsigned long long)(from + start));
+        if (fn(opaque, &line))
+            t->wanted--;
+        end = start;
+    }
+    if (end == len && t->wanted > 0)
+        return error_set(err, ERROR_INVALID, "audit log %s: a line is too long, before byte %llu",
+                         t->path, (unsigned long long)t->position);
+    t->position = from + end;
+    return 0;
+}
+
+static int read_backwards(struct tail *t, audit_tail_fn *fn, void *opaque, struct error *err)
+{
+    while (t->position > t->lowest && t->wanted > 0) {
+        uint64_t from = t->position > WINDOW ? t->position - WINDOW : 0;
+        int rc = audit_read_at(t->fd, t->path, t->window, (size_t)(t->position - from), from, err);
+        if (rc == 0)
+            rc = hand_out(t, from, fn, opaque, err);
+        if (rc < 0)
+            return rc;
+    }
+    return 0;
+}
+
+int audit_tail(const char *path, uint64_t max_records, uint64_t max_bytes, audit_tail_fn *fn,
+               void *opaque, struct error *err)
+{
+    uint64_t size;
+    CLEANUP_FD int fd = open_log(path, &size, err);
+    if (fd < 0)
+        return fd;
+    CLEANUP_FREE char *window = mem_alloc(WINDOW);
+    struct tail t = { .fd = fd, .path = path, .window = window, .wanted = max_records };
+    t.lowest = size > max_bytes ? size - max_bytes : 0;
+    /* a torn line at the end is not ours to judge: the daemon may be writing it */
+    int rc = audit_find_line_start(fd, path, t.lowest, size, &t.position, err);
+    return rc < 0 ? rc : read_backwards(&t, fn, opaque, err);
+}
+
+/* --- the chain
+ * ------------------------------------------------------------------------------------ */
+
+struct verifier {
+    const char *path;
+    gnutls_hash_hd_t hasher;
+    struct audit_chain chain;
+    struct audit_chain_summary *out;
+};
+
+/* A log that does not begin with number 1 begins with a record that tells what it follows. */
+static bool take_continue(struct verifier *v, struct span line, const struct line_ends *ends)
+{
+    static const struct span name = SPAN_LIT(",\"previous\":\"");
+    struct audit_line parts;
+    if (!audit_line_parse(line, &parts) || parts.type.len != 8 ||
+        memcmp(parts.type.data, "continue", 8) != 0)
+        return false;
+    const char *p = memmem(line.data, ends->hashed, name.data, name.len);
+    if (!p || (size_t)(line.data + ends->hashed - p) < name.len + AUDIT_HASH_TEXT)
+        return false;
+    v->chain.seq = ends->seq - 1;
+    return audit_hash_parse((struct span){ p + name.len, AUDIT_HASH_TEXT }, v->chain.hash);
+}
+
+static int verify_line(struct verifier *v, struct span line, struct error *err)
+{
+    struct line_ends ends;
+    unsigned char digest[AUDIT_HASH_BYTES];
+    unsigned long long number = v->out->records + 1;
+
+    if (!line_parse_ends(line, &ends))
+        return error_set(err, ERROR_INVALID, "audit log %s, line %llu: it is no record", v->path,
+                         number);
+    if (number == 1 && ends.seq != 1 && !take_continue(v, line, &ends))
+        return error_set(
+            err, ERROR_INVALID,
+            "audit log %s, line 1: it has number %llu and does not say what it follows", v->path,
+            (unsigned long long)ends.seq);
+    if (ends.seq != v->chain.seq + 1)
+        return error_set(
+            err, ERROR_INVALID, "audit log %s, line %llu: it has number %llu where %llu is due",
+            v->path, number, (unsigned long long)ends.seq, (unsigned long long)v->chain.seq + 1);
+    struct span before = { (const char *)v->chain.hash, AUDIT_HASH_BYTES };
+    struct span text = { line.data, ends.hashed };
+    if (audit_hash_two(v->hasher, before, text, digest) < 0)
+        return error_set(err, ERROR_SYSTEM, "audit log %s: SHA-256 failed", v->path);
+    if (memcmp(digest, ends.hash, AUDIT_HASH_BYTES) != 0)
+        return error_set(err, ERROR_INVALID,
+                         "audit log %s, line %llu (number %llu): its hash does not match", v->path,
+                         number, (unsigned long long)ends.seq);
+    v->chain.seq = ends.seq;
+    memcpy(v->chain.hash, digest, AUDIT_HASH_BYTES);
+    if (number == 1)
+        v->out->first_seq = ends.seq;
+    v->out->last_seq = ends.seq;
+    v->out->records++;
+    audit_hash_format(digest, v->out->last_hash);
+    return 0;
+}
+
+static int verify_all(struct verifier *v, int fd, uint64_t size, struct error *err)
+{
+    CLEANUP_FREE char *window = mem_alloc(WINDOW);
+    uint64_t at = 0;
+    while (at < size) {
+        size_t len = size - at < WINDOW ? (size_t)(size - at) : WINDOW;
+        int rc = audit_read_at(fd, v->path, window, len, at, err);
+        size_t start = 0;
+        const char *feed;
+        while (rc == 0 && (feed = memchr(window + start, '\n', len - start)) != NULL) {
+            size_t end = (size_t)(feed - window) + 1;
+            rc = verify_line(v, (struct span){ window + start, end - start }, err);
+            start = end;
+        }
+        if (rc == 0 && start == 0)
+            rc = error_set(err, ERROR_INVALID, "audit log %s, line %llu: it is torn or too long",
+                           v->path, (unsigned long long)v->out->records + 1);
+        if (rc < 0)
+            return rc;
+        at += start;
+    }
+    return 0;
+}
+
+int audit_verify_chain(const char *path, struct audit_chain_summary *out, struct error *err)
+{
+    uint64_t size;
+    *out = (struct audit_chain_summary){ 0 };
+    CLEANUP_FD int fd = open_log(path, &size, err);
+    if (fd < 0)
+        return fd;
+    CLEANUP(audit_hasher_free) gnutls_hash_hd_t hasher = NULL;
+    int rc = audit_hasher_new(&hasher, err);
+    if (rc < 0)
+        return rc;
+    struct verifier v = { .path = path, .hasher = hasher, .out = out };
+    return verify_all(&v, fd, size, err);
+}

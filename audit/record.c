@@ -1,0 +1,109 @@
+#include "config.h"
+#include "audit/record.h"
+
+#include "base/clock.h"
+
+static const char *const type_names[] = {
+    [AUDIT_START] = "start",
+    [AUDIT_STOP] = "stop",
+    [AUDIT_SESSION_OPEN] = "session-open",
+    [AUDIT_SESSION_CLOSE] = "session-close",
+    [AUDIT_AUTH] = "auth",
+    [AUDIT_ATTACH] = "attach",
+    [AUDIT_DETACH] = "detach",
+    [AUDIT_INTENT] = "intent",
+    [AUDIT_OUTCOME] = "outcome",
+    [AUDIT_REFUSED] = "refused",
+    [AUDIT_POLICY_LOAD] = "policy-load",
+    [AUDIT_CONFIG_LOAD] = "config-load",
+    [AUDIT_ADMIN] = "admin",
+};
+
+static const char *const result_names[] = {
+    [AUDIT_RESULT_NONE] = NULL,      [AUDIT_OK] = "ok",
+    [AUDIT_ERROR] = "error",         [AUDIT_UNKNOWN] = "unknown",
+    [AUDIT_CANCELLED] = "cancelled", [AUDIT_DENIED] = "denied",
+};
+
+static void write_name(struct buf *out, const char *name)
+{
+    BUF_ADD_LIT(out, ",\"");
+    buf_add_str(out, name);
+    BUF_ADD_LIT(out, "\":");
+}
+
+void record_write_member(struct buf *out, const char *name, struct span value)
+{
+    write_name(out, name);
+    buf_add_json_string(out, value.data, value.len > AUDIT_FIELD_MAX ? AUDIT_FIELD_MAX : value.len);
+}
+
+void record_write_count(struct buf *out, const char *name, uint64_t value)
+{
+    write_name(out, name);
+    buf_add_uint(out, value);
+}
+
+static void write_optional(struct buf *out, const char *name, const char *value)
+{
+    if (value)
+        record_write_member(out, name, (struct span){ value, strlen(value) });
+}
+
+static void write_optional_count(struct buf *out, const char *name, uint64_t value)
+{
+    if (value)
+        record_write_count(out, name, value);
+}
+
+static void write_optional_span(struct buf *out, const char *name, struct span value)
+{
+    if (value.len)
+        record_write_member(out, name, value);
+}
+
+void record_write_head(struct buf *out, const char *type, int64_t utc_us)
+{
+    BUF_ADD_LIT(out, ",\"time\":\"");
+    clock_format_utc(utc_us, buf_reserve(out, CLOCK_UTC_TEXT));
+    buf_commit(out, CLOCK_UTC_TEXT - 1);
+    BUF_ADD_LIT(out, "\",\"type\":\"");
+    buf_add_str(out, type);
+    buf_add_char(out, '"');
+}
+
+void record_write(struct arguments_writer *w, const struct audit_record *r)
+{
+    struct buf *out = w->out;
+    w->redacted = w->cut = 0;
+
+    record_write_head(out, type_names[r->type], r->utc_us);
+    write_optional(out, "result", result_names[r->result]);
+    write_optional_count(out, "connection", r->connection);
+    write_optional_count(out, "request", r->request);
+    write_optional(out, "peer", r->peer);
+    write_optional(out, "identity", r->identity);
+    write_optional(out, "acting-for", r->acting_for);
+    write_optional(out, "vm", r->vm);
+    write_optional(out, "uuid", r->uuid);
+    write_optional_span(out, "command", r->command);
+    if (r->oob)
+        BUF_ADD_LIT(out, ",\"oob\":true");
+    if (r->tape && r->arguments != QMP_NONE) {
+        write_name(out, r->shape_only ? "shape" : "arguments");
+        if (r->shape_only)
+            arguments_write_shape(w, r->tape, r->arguments);
+        else
+            arguments_write(w, r->command, r->tape, r->arguments);
+    }
+    write_optional(out, "rule", r->rule);
+    write_optional_span(out, "error-class", r->error_class);
+    if (r->text.len) {
+        write_name(out, "text");
+        arguments_write_text(w, r->command, r->text);
+    }
+    if (r->type == AUDIT_OUTCOME && r->latency_us >= 0)
+        record_write_count(out, "latency-us", (uint64_t)r->latency_us);
+    write_optional_count(out, "redacted", w->redacted);
+    write_optional_count(out, "cut", w->cut);
+}

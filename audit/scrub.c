@@ -1,0 +1,345 @@
+/* Secrets inside a text: URLs, json: file names, key=value lists, lines of the human monitor. */
+#include "config.h"
+#include "audit/secrets.h"
+
+#include <string.h>
+#include "audit/text.h"
+
+static bool is_word(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '-' || c == '.';
+}
+
+static bool is_space(char c)
+{
+    return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+/* --- what is to be taken out -------------------------------------------------------------------
+ */
+
+/* "json:" opens a document as a file name; members of any sort follow. Returns where it begins, or
+ * text.len. */
+static size_t find_json(struct span text, size_t from)
+{
+    static const struct span prefix = SPAN_LIT("json:");
+    for (size_t i = from; i + prefix.len <= text.len; i++) {
+        if (text_folded_equal(text.data + i, prefix.data, prefix.len))
+            return i + prefix.len;
+    }
+    return text.len;
+}
+
+/* The end of a value in a list of options: a single comma; two stand for one that is part of it. */
+static size_t value_end(struct span text, size_t from)
+{
+    size_t i = from;
+    while (i < text.len) {
+        if (text.data[i] == ',') {
+            if (i + 1 == text.len || text.data[i + 1] != ',')
+                return i;
+            i++;
+        }
+        i++;
+    }
+    return text.len;
+}
+
+/* At the end of a word: where the value that goes with it begins, or 0 if none does. */
+static size_t value_start(struct span text, size_t word_end, char *separator)
+{
+    size_t i = word_end;
+    *separator = '\0';
+    while (i < text.len && is_space(text.data[i]))
+        i++;
+    if (i < text.len && (text.data[i] == '=' || text.data[i] == ':')) {
+        *separator = text.data[i++];
+        return i;
+    }
+    return i > word_end && i < text.len ? i : 0;
+}
+
+struct cut {
+    size_t from, to; /* bytes to take out; from == to at the end of the text: none */
+};
+
+/* A text with what is looked for once, so that the time stays linear. */
+struct source {
+    struct span text;
+    size_t last_at;    /* of '@', 0 if there is none that matters */
+    size_t last_query; /* of '?', likewise */
+    bool braces;       /* a '{' opens a document */
+};
+
+static size_t find_last(struct span text, char c)
+{
+    const char *p = memrchr(text.data, c, text.len);
+    return p ? (size_t)(p - text.data) : 0;
+}
+
+static struct cut cut_of_word(struct span text, size_t start, size_t end)
+{
+    char separator;
+    struct cut none = { text.len, text.len };
+    size_t value = value_start(text, end, &separator);
+    if (value == 0)
+        return none;
+    struct span word = { text.data + start, end - start };
+    if (secret_name(word) || (separator == '=' && secret_name_of_scalar(word)))
+        return (struct cut){ value, separator == '=' ? value_end(text, value) : text.len };
+    return none;
+}
+
+/* At "//": the user part up to the last '@', or else the query. */
+static struct cut cut_of_url(const struct source *s, size_t slashes)
+{
+    struct span text = s->text;
+    size_t start = slashes + 2;
+    if (s->last_at >= start)
+        return (struct cut){ start, s->last_at };
+    if (s->last_query >= start && slashes > 0 && text.data[slashes - 1] == ':') {
+        const char *query = memchr(text.data + start, '?', text.len - start);
+        return (struct cut){ (size_t)(query + 1 - text.data), text.len };
+    }
+    return (struct cut){ text.len, text.len };
+}
+
+/* The first cut at or after `from`. */
+static struct cut next_cut(const struct source *s, size_t from)
+{
+    struct span text = s->text;
+    size_t i = from;
+    while (i < text.len) {
+        struct cut cut = { text.len, text.len };
+        if (is_word(text.data[i])) {
+            size_t start = i;
+            while (i < text.len && is_word(text.data[i]))
+                i++;
+            cut = cut_of_word(text, start, i);
+        } else if (s->braces && text.data[i] == '{') {
+            return (struct cut){ i, text.len };
+        } else if (text.data[i] == '/' && i + 1 < text.len && text.data[i + 1] == '/') {
+            cut = cut_of_url(s, i);
+            i++;
+        } else {
+            i++;
+        }
+        if (cut.from < cut.to)
+            return cut;
+    }
+    return (struct cut){ text.len, text.len };
+}
+
+/* True if the text has a byte without which nothing is ever taken out: most values have none. */
+static bool is_suspect(struct span text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.data[i];
+        if (c == '=' || c == ':' || c == '{' || c == '/' || is_space(c))
+            return true;
+    }
+    return false;
+}
+
+static bool scrub(struct span text, bool braces, struct buf *out)
+{
+    if (!is_suspect(text))
+        return false;
+    size_t json = find_json(text, 0);
+    struct span head = { text.data, json };
+    struct source source = { head, find_last(head, '@'), find_last(head, '?'), braces };
+    size_t done = 0;
+    bool found = false;
+    for (;;) {
+        struct cut cut = next_cut(&source, done);
+        if (cut.from == cut.to)
+            break;
+        found = true;
+        buf_add(out, head.data + done, cut.from - done);
+        BUF_ADD_LIT(out, AUDIT_REDACTED);
+        done = cut.to;
+    }
+    if (!found && json == text.len)
+        return false;
+    buf_add(out, head.data + done, head.len - done);
+    if (json < text.len)
+        BUF_ADD_LIT(out, AUDIT_REDACTED);
+    return true;
+}
+
+bool secret_scrub(struct span text, struct buf *out)
+{
+    return scrub(text, false, out);
+}
+
+/* --- lines of the human monitor -----------------------------------------------------------------
+ */
+
+/* Words of QEMU's human monitor whose arguments hold no secret outside of key=value lists. What is
+ * not here keeps its first word only. Absent on purpose: set_password, sendkey, ringbuf_write,
+ * qom-set; `change` has a rule of its own. */
+static const char *const plain_words[] = {
+    "?",
+    "announce_self",
+    "balloon",
+    "block_job_cancel",
+    "block_job_complete",
+    "block_job_pause",
+    "block_job_resume",
+    "block_job_set_speed",
+    "block_resize",
+    "block_set_io_throttle",
+    "block_stream",
+    "boot_set",
+    "c",
+    "calc_dirty_rate",
+    "cancel_vcpu_dirty_limit",
+    "chardev-add",
+    "chardev-change",
+    "chardev-remove",
+    "chardev-send-break",
+    "client_migrate_info",
+    "closefd",
+    "commit",
+    "cont",
+    "cpu",
+    "delvm",
+    "device_add",
+    "device_del",
+    "drive_add",
+    "drive_backup",
+    "drive_del",
+    "drive_mirror",
+    "dump-guest-memory",
+    "dump-skeys",
+    "eject",
+    "exit_preconfig",
+    "expire_password",
+    "gdbserver",
+    "getfd",
+    "gpa2hpa",
+    "gpa2hva",
+    "gva2gpa",
+    "h",
+    "help",
+    "hostfwd_add",
+    "hostfwd_remove",
+    "i",
+    "info",
+    "loadvm",
+    "log",
+    "logfile",
+    "mce",
+    "memsave",
+    "migrate",
+    "migrate_cancel",
+    "migrate_continue",
+    "migrate_incoming",
+    "migrate_pause",
+    "migrate_recover",
+    "migrate_set_capability",
+    "migrate_set_parameter",
+    "migrate_start_postcopy",
+    "mouse_button",
+    "mouse_move",
+    "mouse_set",
+    "nbd_server_add",
+    "nbd_server_remove",
+    "nbd_server_start",
+    "nbd_server_stop",
+    "netdev_add",
+    "netdev_del",
+    "nmi",
+    "o",
+    "object_add",
+    "object_del",
+    "p",
+    "pcie_aer_inject_error",
+    "pmemsave",
+    "print",
+    "q",
+    "qemu-io",
+    "qom-get",
+    "qom-list",
+    "quit",
+    "replay_break",
+    "replay_delete_break",
+    "replay_seek",
+    "ringbuf_read",
+    "s",
+    "savevm",
+    "screendump",
+    "set_link",
+    "set_vcpu_dirty_limit",
+    "singlestep",
+    "snapshot_blkdev",
+    "snapshot_blkdev_internal",
+    "snapshot_delete_blkdev_internal",
+    "stop",
+    "stopcapture",
+    "sum",
+    "sync-profile",
+    "system_powerdown",
+    "system_reset",
+    "system_wakeup",
+    "trace-event",
+    "trace-file",
+    "watchdog_action",
+    "wavcapture",
+    "x",
+    "x_colo_lost_heartbeat",
+    "xp",
+};
+
+#define WORD_MAX 32 /* bytes; QEMU's longest is 31. A longer one is no word of a command */
+
+static bool is_plain_word(struct span word)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(plain_words); i++) {
+        const char *plain = plain_words[i];
+        if (strlen(plain) == word.len && memcmp(word.data, plain, word.len) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool contains(struct span text, struct span part)
+{
+    for (size_t i = 0; i + part.len <= text.len; i++) {
+        if (text_folded_equal(text.data + i, part.data, part.len))
+            return true;
+    }
+    return false;
+}
+
+/* `change DEVICE FILE` swaps a medium; `change vnc password X` sets a password. Quotes and escapes
+ * can hide the word, so they count as it. */
+static bool is_change_of_medium(struct span word, struct span line)
+{
+    return text_folded_is(word, SPAN_LIT("change")) && !contains(line, SPAN_LIT("vnc")) &&
+           !contains(line, SPAN_LIT("pass")) && !memchr(line.data, '"', line.len) &&
+           !memchr(line.data, '\\', line.len);
+}
+
+bool secret_scrub_line(struct span line, struct buf *out)
+{
+    size_t start = 0;
+    while (start < line.len && is_space(line.data[start]))
+        start++;
+    size_t end = start;
+    while (end < line.len && (is_word(line.data[end]) || line.data[end] == '?'))
+        end++;
+    struct span word = { line.data + start, end - start };
+
+    if (is_plain_word(word) || is_change_of_medium(word, line))
+        return scrub(line, true, out);
+    if (end == line.len && word.len <= WORD_MAX)
+        return false;
+    if (word.len > 0 && word.len <= WORD_MAX) {
+        buf_add_span(out, word);
+        buf_add_char(out, ' ');
+    }
+    BUF_ADD_LIT(out, AUDIT_REDACTED);
+    return true;
+}
