@@ -12,10 +12,29 @@ EXTRA_DIST += \
     tests/e2e/harness/__init__.py \
     tests/e2e/harness/audit.py \
     tests/e2e/harness/client.py \
+    tests/e2e/harness/expect.py \
     tests/e2e/harness/fake.py \
     tests/e2e/harness/gateway.py \
     tests/e2e/harness/pki.py \
     tests/e2e/harness/process.py \
     tests/e2e/harness/qemu.py \
     tests/e2e/harness/wait.py \
-    tests/e2e/test_fake_monitor.py
+    tests/e2e/test_admin.py \
+    tests/e2e/test_audit.py \
+    tests/e2e/test_certs.py \
+    tests/e2e/test_clients.py \
+    tests/e2e/test_command_line.py \
+    tests/e2e/test_drive.py \
+    tests/e2e/test_fake_monitor.py \
+    tests/e2e/test_framing.py \
+    tests/e2e/test_introspection.py \
+    tests/e2e/test_limits.py \
+    tests/e2e/test_malformed.py \
+    tests/e2e/test_notify.py \
+    tests/e2e/test_phases.py \
+    tests/e2e/test_proxy_protocol.py \
+    tests/e2e/test_reload.py \
+    tests/e2e/test_shutdown.py \
+    tests/e2e/test_unix_listener.py \
+    tests/e2e/test_vm_directory.py \
+    tests/e2e/test_vm_faults.py

@@ -5,11 +5,11 @@ import os
 import re
 import shutil
 import signal
-import socket
 
 import pytest
 
 from . import wait
+from .client import unix_connect
 from .process import Process
 
 BINARY = "qemu-system-x86_64"
@@ -23,13 +23,14 @@ class Qemu:
         self.name = name
         self.uuid = uuid
         self.socket = os.path.join(directory, socket_name or name + ".qmp")
+        self.side = os.path.join(directory, name + ".side")  # a second monitor, for a look past the gateway
         self.trace = os.path.join(directory, f"{name}{pid_suffix}.trace")
         self.process = None
 
     def start(self):
         self.process = Process([
             BINARY, "-machine", "none", "-display", "none", "-nodefaults", "-name", self.name, "-uuid", self.uuid,
-            "-qmp", f"unix:{self.socket},server=on,wait=off", "-trace", f"handle_qmp_command,file={self.trace}"])
+            "-qmp", f"unix:{self.side},server=on,wait=off", "-qmp", f"unix:{self.socket},server=on,wait=off", "-trace", f"handle_qmp_command,file={self.trace}"])
         wait.until(lambda: os.path.exists(self.socket) or not self.process.running(), "QEMU's socket")
         assert self.process.running(), self.process.text
         return self
@@ -66,12 +67,14 @@ class Qemu:
         if self.process and self.process.running():
             self.process.signal(signal.SIGCONT)
             self.process.terminate()
-        if os.path.lexists(self.socket):
-            os.unlink(self.socket)
+        for path in (self.socket, self.side):
+            if os.path.lexists(path):
+                os.unlink(path)
 
-    def connect(self):
-        """A plain client of the socket itself; it has not read the greeting."""
-        s = socket.socket(socket.AF_UNIX)
-        s.settimeout(wait.TIMEOUT)
-        s.connect(self.socket)
-        return s
+    def direct(self):
+        """A client of QEMU itself, on the second monitor; it has not read the greeting."""
+        return unix_connect(self.side)
+
+    def holder(self):
+        """A client of QEMU itself on the monitor that is the gateway's."""
+        return unix_connect(self.socket)

@@ -1,0 +1,98 @@
+"""Administration: by grants that name it, never by a class or a glob, and only of what one may see."""
+
+import pytest
+
+from harness import expect
+
+COMMANDS = {"gateway-sessions": None, "gateway-session-close": {"id": 1}, "gateway-reload": None,
+            "gateway-stats": None}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("cert", ["operator", "viewer"])
+def test_without_a_grant_it_is_refused(gateway, command, cert):
+    expect.denied(gateway.client("web1", cert).call(command, COMMANDS[command]))
+    expect.denied(gateway.connect(cert=cert).ready().call(command, COMMANDS[command]))
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_no_glob_and_no_class_opens_it(house, qemu, command):
+    gateway = house.gateway(qemu)
+    gateway.policy = gateway.policy[:gateway.policy.index('grant "site-admins"')]
+    gateway.start()
+    expect.denied(gateway.client("web1").call(command, COMMANDS[command]))  # its role allows "*"
+
+
+def test_each_is_granted_by_its_own_name(house, qemu):
+    gateway = house.gateway(qemu)
+    gateway.policy = gateway.policy.replace('admin = {"sessions", "session-close", "reload", "stats", "audit-tail"}',
+                                            'admin = {"stats"}')
+    gateway.start()
+    client = gateway.connect().ready()
+    client.result("gateway-stats")
+    for command in ("gateway-sessions", "gateway-reload"):
+        expect.denied(client.call(command))
+
+
+def find(sessions, name):
+    return [s for s in sessions if name in str(s.get("identity"))]
+
+
+def test_sessions_shows_who_is_there(gateway, pki):
+    viewer = gateway.client("web1", "viewer")
+    viewer.result("query-name")
+    session, = find(gateway.connect().ready().result("gateway-sessions"), "viewer")
+    assert session["identity"] == pki.identity("viewer")
+    assert session["vm"] == "web1" and session["phase"] == "ready"
+    assert "127.0.0.1" in session["peer"]
+
+
+def session_number(session):
+    return next(v for k, v in session.items() if k in ("id", "connection", "number"))
+
+
+def test_session_close_ends_one_session_and_no_other(gateway):
+    victim, other, admin = gateway.client("web1", "viewer"), gateway.client("web1", "operator"), gateway.client("web1")
+    number = session_number(find(admin.result("gateway-sessions"), "viewer")[0])
+    admin.result("gateway-session-close", id=number)
+    victim.drain()
+    assert other.result("query-name") == {"name": "web1"}
+    assert not find(admin.result("gateway-sessions"), "viewer")
+
+
+@pytest.mark.parametrize("number", [10**9, -1, "1", 1.5, None])
+def test_session_close_of_who_is_not_there(gateway, number):
+    expect.error(gateway.client("web1").call("gateway-session-close", id=number))
+
+
+def test_one_may_close_oneself(gateway):
+    admin = gateway.client("web1")
+    number = session_number(find(admin.result("gateway-sessions"), "admin")[0])
+    admin.request("gateway-session-close", id=number)
+    admin.drain()
+
+
+def test_administration_shows_only_vms_that_one_may_see(house):
+    gateway = house.gateway(house.qemu("web1"), house.fake(names=("db1",)))
+    gateway.policy += 'grant "v" { to = {"x509:CN=viewer,O=Example"} admin = {"sessions", "session-close"} }\n'
+    gateway.start()
+    hidden = gateway.client("db1")
+    number = session_number(find(gateway.client("web1").result("gateway-sessions"), "admin")[0])
+    viewer = gateway.client("web1", "viewer")
+    sessions = viewer.result("gateway-sessions")
+    assert not any(s.get("vm") == "db1" for s in sessions)
+    expect.error(viewer.call("gateway-session-close", id=number))
+    hidden.result("query-status")
+
+
+def test_stats_count(gateway):
+    client = gateway.client("web1")
+    before = client.result("gateway-stats")
+    client.result("query-name")
+    gateway.client("web1", "viewer").error("stop")
+    after = client.result("gateway-stats")
+    assert str(before) != str(after)
+
+
+def test_reload_says_what_came_of_it(gateway):
+    assert gateway.client("web1").result("gateway-reload") is not None

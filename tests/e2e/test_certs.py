@@ -1,0 +1,179 @@
+"""Certificates and versions that are not let in; and what a resumed session may not get past."""
+
+import ssl
+
+import pytest
+
+from harness import expect
+from harness.client import Client, Closed, tls_context
+from harness.gateway import free_port
+
+
+def turned_away(gateway, cert, vm="web1", context=None):
+    """True if the connection ends without a greeting; in TLS 1.3 the client learns of it only when it reads."""
+    try:
+        client = gateway.connect(vm, cert, context=context)
+        line = client.read()
+    except (ssl.SSLError, Closed, OSError):
+        return True
+    expect.error(line)
+    assert "id" not in line and client.drain() == []
+    return True
+
+
+@pytest.mark.parametrize("cert", ["expired", "revoked", "foreign", "no-client-eku"])
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_a_bad_certificate_is_turned_away(gateway, qemu, pki, cert, version):
+    context = tls_context(pki, cert, versions=(version, version))
+    assert turned_away(gateway, cert, context=context)
+    gateway.client("web1", "viewer").result("query-name")  # the others are served
+    record = gateway.wait_record(type="auth", result="denied")
+    assert record["text"]
+
+
+def test_a_good_certificate_that_no_grant_names_is_turned_away(gateway, qemu):
+    client = gateway.connect("web1", "stranger")
+    line = client.read()
+    expect.denied(line)
+    assert "id" not in line and client.drain() == []
+    record = gateway.wait_record(type="auth", result="denied")
+    assert record["identity"] == "x509:CN=stranger,O=Example"
+
+
+def test_so_it_is_without_a_vm(gateway):
+    assert turned_away(gateway, "stranger", vm=None)
+
+
+def test_no_certificate_where_one_is_required(gateway):
+    assert turned_away(gateway, None)
+
+
+def test_a_certificate_of_two_names_is_no_identity(house, qemu, pki, place):
+    own = pki.copy(place + "/pki")
+    own.issue("two", None, dn="CN=admin,CN=other,O=Example")
+    gateway = house.gateway(qemu, pki=own).start()
+    assert turned_away(gateway, "two")
+
+
+def test_a_name_is_matched_attribute_by_attribute(house, qemu, pki, place):
+    """A DN whose one attribute spells out the whole of another's is somebody else."""
+    own = pki.copy(place + "/pki")
+    own.issue("sly", None, dn="CN=admin\\,O\\=Example")
+    own.issue("longer", None, dn="CN=admin,O=Example,C=DE")
+    own.issue("shorter", None, dn="CN=admin")
+    gateway = house.gateway(qemu, pki=own).start()
+    for cert in ("sly", "longer", "shorter"):
+        assert turned_away(gateway, cert), cert
+
+
+def test_old_versions_of_tls_are_refused(gateway, pki):
+    for version in (ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1):
+        context = tls_context(pki)
+        context.set_ciphers("ALL:@SECLEVEL=0")
+        context.minimum_version = context.maximum_version = version
+        with pytest.raises((ssl.SSLError, OSError)):
+            gateway.stream("web1", context=context)
+
+
+def test_a_plain_client_on_the_tls_port_gets_nothing(gateway):
+    import socket
+    plain = Client(socket.create_connection(("127.0.0.1", gateway.port)))
+    plain.raw(b'{"execute":"qmp_capabilities"}\n')
+    with pytest.raises(Closed):
+        while True:
+            assert b"QMP" not in plain.read_line()
+
+
+def session_of(gateway, context, version):
+    """A session that can be resumed. TLS 1.3 sends its ticket after the handshake: a reply brings it along."""
+    client = gateway.client("web1", context=context)
+    client.result("query-name")
+    session = client.sock.session
+    client.close()
+    return session
+
+
+VERSIONS = [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_resumed_session_works(gateway, pki, version):
+    context = tls_context(pki, versions=(version, version))
+    session = session_of(gateway, context, version)
+    client = gateway.client("web1", context=context, session=session)
+    assert client.sock.session_reused
+    assert client.result("gateway-info")["identity"] == pki.identity("admin")
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_resumed_session_of_a_revoked_certificate_is_turned_away(house, qemu, pki, place, version):
+    own = pki.copy(place + "/pki")
+    gateway = house.gateway(qemu, pki=own).start()
+    context = tls_context(own, versions=(version, version))
+    session = session_of(gateway, context, version)
+    own.revoke("admin")
+    gateway.reload()
+    with pytest.raises((ssl.SSLError, Closed, OSError)):
+        client = gateway.connect("web1", context=context, session=session)
+        message = client.read()
+        assert "QMP" not in message
+        client.read()
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_ticket_is_worth_nothing_at_another_listener(house, qemu, pki, version):
+    gateway = house.gateway(qemu)
+    other = free_port()
+    gateway.listeners["other"] = {"address": "127.0.0.1", "port": other, "client_cert": "required", "vm": "web1"}
+    gateway.start()
+    context = tls_context(pki, versions=(version, version))
+    session = session_of(gateway, context, version)
+    client = gateway.connect("web1", context=context, session=session, port=other).ready()
+    assert not client.sock.session_reused
+    assert client.result("query-name") == {"name": "web1"}
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_ticket_for_one_vm_opens_no_other(house, pki, version):
+    """The server name of a resumed session is judged like any other."""
+    gateway = house.gateway(house.qemu("web1"), house.fake("--name", "db1", names=("db1",))).start()
+    context = tls_context(pki, "viewer", versions=(version, version))
+    client = gateway.client("web1", context=context)
+    client.result("query-name")
+    session = client.sock.session
+    try:
+        answers = gateway.connect("db1", context=context, session=session).drain()
+    except (ssl.SSLError, OSError):
+        return
+    assert len(answers) == 1 and "error" in answers[0]
+
+
+def test_a_resumed_session_is_logged_as_who_it_is(gateway, pki):
+    context = tls_context(pki, "viewer")
+    client = gateway.client("web1", context=context)
+    client.result("query-name")
+    session = client.sock.session
+    client = gateway.client("web1", context=context, session=session)
+    assert client.result("gateway-info")["identity"] == pki.identity("viewer")
+    expect.denied(client.call("stop"))
+
+
+def test_certificate_authorities_have_names_where_there_are_several(house, qemu, pki):
+    gateway = house.gateway(qemu)
+    del gateway.tls["ca"], gateway.tls["crl"]
+    gateway.extra = ""
+    text = gateway.config_text()
+    cas = f'''    ca "home" {{ file = "{pki.path("ca.crt")}" crl = "{pki.path("ca.crl")}" }}
+    ca "partners" {{ file = "{pki.path("other-ca.crt")}" }}
+'''
+    text = text.replace("tls {\n", "tls {\n" + cas)
+    gateway.config_text = lambda: text
+    gateway.policy = gateway.policy.replace("x509:", "x509:home:")
+    gateway.start()
+    assert gateway.client("web1").result("gateway-info")["identity"] == "x509:home:CN=admin,O=Example"
+    assert turned_away(gateway, "foreign")  # the same name, of another authority
+    gateway.policy = gateway.policy.replace('{"x509:home:CN=viewer,O=Example"}', '{"x509:partners:CN=admin,O=Example"}')
+    gateway.reload()
+    client = gateway.client("web1", "foreign")
+    assert client.result("gateway-info")["identity"] == "x509:partners:CN=admin,O=Example"
+    expect.denied(client.call("stop"))

@@ -1,0 +1,223 @@
+"""SIGHUP and gateway-reload: all or nothing, and live sessions are judged by what is new."""
+
+import os
+import threading
+
+import pytest
+
+from harness import expect
+from harness.client import Closed
+
+
+def without(policy, name):
+    """The policy without the grant of that name."""
+    start = policy.index(f'grant "{name}"')
+    return policy[:start] + policy[policy.index("}\n", policy.index("vms", start)) + 2:]
+
+
+BROKEN = {
+    "policy: syntax": ("policy", 'role "x" {\n'),
+    "policy: unknown role": ("policy", 'grant "x" { to = {"unix:root"} role = {"no-such-role"} vms = {"*"} }\n'),
+    "policy: the environment": ("policy", 'role "x" { allow = {"${HOME}"} }\n'),
+    "policy: the same role twice": ("policy", 'role "viewer" { allow = {"@query"} }\n'),
+    "policy: the same option twice": ("policy", 'role "x" { allow = {"stop"} allow = {"cont"} }\n'),
+    "policy: a glob over the gateway's own": ("policy", 'role "x" { allow = {"gateway-*"} }\n'),
+    "config: unknown option": ("config", "no_such_option = 1\n"),
+    "config: the same VM twice": ("config", 'vm "web1" { socket = "/x" }\n'),
+    "config: a value out of range": ("config", 'listener "x" { address = "127.0.0.1" port = 99999 }\n'),
+}
+
+
+def break_it(gateway, which):
+    kind, text = BROKEN[which]
+    good = gateway.policy, gateway.extra
+    if kind == "policy":
+        gateway.policy += text
+    else:
+        gateway.extra += text
+    gateway.write()
+    gateway.policy, gateway.extra = good
+
+
+@pytest.mark.parametrize("which", BROKEN)
+def test_a_broken_file_leaves_the_old_one_serving_and_says_where(gateway, which):
+    client = gateway.client("web1")
+    break_it(gateway, which)
+    desc = expect.error(client.call("gateway-reload"))
+    assert ("policy.conf:" if which.startswith("policy") else "qmpgate.conf:") in desc
+    assert client.result("query-name") == {"name": "web1"}
+    gateway.client("web1", "viewer").result("query-name")
+    gateway.write()
+    client.result("gateway-reload")
+
+
+def test_a_missing_certificate_leaves_the_old_one_serving(house, qemu, pki, place):
+    own = pki.copy(place + "/pki")
+    gateway = house.gateway(qemu, pki=own).start()
+    client = gateway.client("web1")
+    os.rename(own.path("server.key"), own.path("server.key.away"))
+    expect.error(client.call("gateway-reload"))
+    gateway.client("web1").result("query-name")
+    os.rename(own.path("server.key.away"), own.path("server.key"))
+    client.result("gateway-reload")
+
+
+def test_a_broken_reload_while_a_hundred_clients_work(house):
+    fake = house.fake(names=["web%d" % i for i in range(10)])
+    gateway = house.gateway(fake, limits={"connections_per_identity": 200, "connections_per_address": 200}).start()
+    clients = [gateway.client("web%d" % (i % 10)) for i in range(100)]
+    rounds = 20
+    failures = []
+
+    def work(some):
+        try:
+            for n in range(rounds):
+                for client in some:
+                    client.request("query-status")
+                for client in some:
+                    assert "return" in client.reply()
+        except BaseException as e:
+            failures.append(e)
+
+    threads = [threading.Thread(target=work, args=(clients[i::4],)) for i in range(4)]
+    for t in threads:
+        t.start()
+    break_it(gateway, "policy: syntax")
+    for _ in range(5):
+        gateway.hang_up()
+    gateway.reload()
+    for t in threads:
+        t.join()
+    assert not failures, failures[0]
+    gateway.wait_log("policy.conf:")
+
+
+def test_the_old_one_goes_on_after_a_broken_hang_up(gateway):
+    client = gateway.client("web1")
+    break_it(gateway, "policy: syntax")
+    gateway.hang_up()
+    gateway.wait_log("policy.conf:")
+    assert client.result("query-name") == {"name": "web1"}
+
+
+def test_a_new_grant_counts_from_the_next_command(gateway):
+    client = gateway.client("web1", "viewer")
+    expect.denied(client.call("stop"))
+    gateway.policy = gateway.policy.replace('allow  = {"@query"}\n    events = {"STOP"', 'allow  = {"@query", "stop"}\n    events = {"STOP"')
+    gateway.reload()
+    assert client.result("stop") == {}
+
+
+def test_a_right_taken_away_counts_from_the_next_command(gateway, qemu):
+    client = gateway.client("web1", "operator")
+    client.result("stop")
+    gateway.policy = gateway.policy.replace('"stop", "cont"', '"cont"')
+    gateway.reload()
+    expect.denied(client.call("stop"))
+    assert qemu.commands().count("stop") == 1
+
+
+def test_a_right_taken_away_stops_what_is_queued(house):
+    """Judged when it goes, not when it came."""
+    fake = house.fake("--only", "query-block", "--slow-reply", 500)
+    gateway = house.gateway(fake).start()
+    client = gateway.client("web1", "operator")
+    client.send(*[{"execute": "query-block", "id": i} for i in range(7)])
+    client.send({"execute": "stop", "id": "late"})
+    fake.wait_received(b"query-block", 7)
+    gateway.policy = gateway.policy.replace('"stop", "cont"', '"cont"')
+    gateway.reload()
+    expect.denied([client.reply() for _ in range(8)][-1])
+    assert not any(b'"stop"' in line for line in fake.received())
+
+
+def test_an_event_taken_away_does_not_come_any_more(gateway):
+    operator, viewer = gateway.client("web1", "operator"), gateway.client("web1", "viewer")
+    gateway.policy = gateway.policy.replace('events = {"STOP", "RESUME"}', 'events = {"RESUME"}')
+    gateway.reload()
+    operator.result("stop")
+    operator.result("cont")
+    viewer.event("RESUME")
+    assert viewer.events == []
+
+
+def test_who_has_no_grant_any_more_is_closed(gateway):
+    viewer, other = gateway.client("web1", "viewer"), gateway.client("web1", "operator")
+    gateway.policy = without(gateway.policy, "viewer-on-web")
+    gateway.reload()
+    assert not any("return" in m for m in viewer.drain())
+    assert other.result("query-name") == {"name": "web1"}
+
+
+def test_who_may_not_see_the_vm_any_more_loses_it(house):
+    gateway = house.gateway(house.qemu("web1"), house.fake(names=("db1",))).start()
+    viewer = gateway.client("web1", "viewer")
+    gateway.policy = gateway.policy.replace('to   = {"x509:CN=viewer,O=Example"}\n    role = {"viewer"}\n    vms  = {"web*"}',
+                                            'to   = {"x509:CN=viewer,O=Example"}\n    role = {"viewer"}\n    vms  = {"db*"}')
+    gateway.reload()
+    try:
+        assert "error" in viewer.call("query-name")
+    except (Closed, OSError):
+        pass
+
+
+def test_a_revoked_certificate_ends_a_live_session(house, qemu, pki, place):
+    own = pki.copy(place + "/pki")
+    gateway = house.gateway(qemu, pki=own).start()
+    victim, other = gateway.client("web1", "viewer"), gateway.client("web1", "operator")
+    own.revoke("viewer")
+    gateway.reload()
+    assert not any("return" in m for m in victim.drain())
+    assert other.result("query-name") == {"name": "web1"}
+
+
+def test_a_new_certificate_of_the_server_is_shown(house, qemu, pki, place):
+    own = pki.copy(place + "/pki")
+    gateway = house.gateway(qemu, pki=own).start()
+    old = gateway.client("web1")
+    before = old.sock.getpeercert(True)
+    own.issue("server", "vm.example.com", lines=("tls_www_server", 'dns_name = "*.vm.example.com"',
+                                                 'ip_address = "127.0.0.1"'))
+    gateway.reload()
+    assert gateway.client("web1").sock.getpeercert(True) != before
+    assert old.result("query-name") == {"name": "web1"}
+
+
+def test_a_new_vm_appears(gateway, house):
+    gateway.add_vm(house.qemu("web2"))
+    gateway.reload()
+    assert gateway.client("web2").result("query-name") == {"name": "web2"}
+
+
+def test_a_vm_that_is_gone_loses_its_sessions(house):
+    gateway = house.gateway(house.qemu("web1"), house.qemu("web2")).start()
+    leaving, staying = gateway.client("web2"), gateway.client("web1")
+    del gateway.vms["web2"]
+    gateway.reload()
+    leaving.drain()
+    assert staying.result("query-name") == {"name": "web1"}
+    assert "error" in gateway.connect("web2").read()
+
+
+def test_the_reply_says_what_needs_a_restart(gateway):
+    client = gateway.client("web1")
+    gateway.options["threads"] = 3
+    gateway.write()
+    assert "threads" in str(client.result("gateway-reload"))
+
+
+def test_a_limit_counts_after_a_reload(gateway):
+    client = gateway.client("web1")
+    gateway.limits["request_bytes"] = 4096
+    gateway.reload()
+    client.raw(b'{"execute":"query-name","id":"' + b"x" * 8000 + b'"}\n')
+    expect.error(client.reply())
+
+
+def test_many_reloads_leak_nothing(gateway):
+    client = gateway.client("web1")
+    counts = []
+    for _ in range(15):
+        client.result("gateway-reload")
+        counts.append(len(os.listdir(f"/proc/{gateway.pid}/fd")))
+    assert counts[-1] <= counts[2], counts

@@ -1,0 +1,108 @@
+"""The UNIX listener: clients are known by their peer credentials."""
+
+import os
+import stat
+import subprocess
+import sys
+
+import pytest
+
+from harness import expect
+from harness.gateway import user_name
+
+GRANT = '''
+grant "local" { to = {"unix:%s"} role = {"operator"} vms = {"*"} admin = {"sessions", "stats"} }
+'''
+
+
+@pytest.fixture
+def local(house, qemu):
+    gateway = house.gateway(qemu).add_control()
+    gateway.policy += GRANT % user_name()
+    return gateway.start()
+
+
+def test_the_user_is_the_identity(local):
+    client = local.local().greet()
+    assert client.greeting["QMP"]["capabilities"] == ["gateway"]
+    assert client.result("gateway-info")["identity"] == "unix:" + user_name()
+
+
+def test_it_attaches_and_runs_what_it_may(local):
+    client = local.local().ready()
+    client.result("gateway-attach", vm="web1")
+    assert client.result("stop") == {}
+    client.event("STOP")
+    expect.denied(client.call("quit"), "operator")
+
+
+def test_a_client_over_tls_and_a_local_one_share_a_vm(local):
+    client = local.local().ready()
+    client.result("gateway-attach", vm="web1")
+    remote = local.client("web1", "viewer")
+    client.result("stop")
+    remote.event("STOP")
+
+
+def test_who_has_no_grant_is_turned_away(house, qemu):
+    gateway = house.gateway(qemu).add_control()
+    gateway.start()
+    client = gateway.local()
+    line = client.read()
+    expect.denied(line)
+    assert "id" not in line and client.drain() == []
+
+
+def test_its_mode_is_as_configured(house, qemu):
+    gateway = house.gateway(qemu).add_control(mode="0640")
+    gateway.start()
+    assert stat.S_IMODE(os.stat(gateway.control).st_mode) == 0o640
+    gateway.stop()
+    assert not os.path.exists(gateway.control)
+
+
+def test_another_user_is_another_identity(local):
+    if os.geteuid() != 0:
+        pytest.skip("becoming another user needs root")
+    os.chmod(local.control, 0o666)
+    os.chmod(local.directory, 0o755)
+    script = ("import socket,sys; s=socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]);"
+              "sys.stdout.buffer.write(s.makefile('rb').readline())")
+    for user in ("daemon", "nobody"):
+        line = subprocess.run([sys.executable, "-c", script, local.control], user=user, group=user, extra_groups=[],
+                              stdout=subprocess.PIPE, check=True).stdout
+        assert b"permission denied" in line and b"QMP" not in line, user
+    records = local.records(type="auth", result="denied")
+    assert any(r.get("identity") == "unix:daemon" for r in records)
+    assert not any(r.get("identity") == "unix:nobody" for r in records)  # the overflow user is nobody at all
+
+
+def test_a_stale_socket_is_replaced(house, qemu):
+    import socket
+    gateway = house.gateway(qemu).add_control()
+    gateway.policy += GRANT % user_name()
+    s = socket.socket(socket.AF_UNIX)
+    s.bind(gateway.control)
+    s.close()
+    gateway.start()
+    gateway.local().greet()
+
+
+def test_a_live_socket_is_not_taken_away(house, qemu):
+    import socket
+    gateway = house.gateway(qemu).add_control()
+    with socket.socket(socket.AF_UNIX) as s:
+        s.bind(gateway.control)
+        s.listen()
+        status, text = gateway.run_to_end()
+    assert status not in (0, None) and gateway.control in text
+
+
+def test_a_file_is_not_taken_for_a_stale_socket(house, qemu):
+    gateway = house.gateway(qemu).add_control()
+    with open(gateway.control, "w") as f:
+        f.write("precious")
+    status, _ = gateway.run_to_end()
+    assert status != 0
+    with open(gateway.control) as f:
+        assert f.read() == "precious"
