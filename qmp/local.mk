@@ -21,3 +21,8 @@ tests_unit_test_message_SOURCES = tests/unit/test_message.c
 tests_unit_test_message_LDADD = $(qmp_ldadd) $(CMOCKA_LIBS)
 tests_unit_test_write_SOURCES = tests/unit/test_write.c
 tests_unit_test_write_LDADD = $(qmp_ldadd) $(CMOCKA_LIBS)
+
+# `make tests/bench/bench_scan`: figures, no test
+EXTRA_PROGRAMS += tests/bench/bench_scan
+tests_bench_bench_scan_SOURCES = tests/bench/bench_scan.c
+tests_bench_bench_scan_LDADD = qmp/libqmpcore.a base/libbase.a

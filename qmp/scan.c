@@ -250,11 +250,9 @@ static void close_container(struct qmp_scanner *s, size_t end)
 
 /* --- one step ------------------------------------------------------------------------------ */
 
-static const char *in_string(struct qmp_scanner *s, const char *p, const char *end)
+/* p is past the closing quote. */
+static const char *string_done(struct qmp_scanner *s, const char *p)
 {
-    p = qmp_scan_string(s, p, end);
-    if (s->string_state != STRING_CLOSED)
-        return p;
     size_t at = (size_t)(p - s->tape.text);
     if (s->in_name) {
         s->in_name = false;
@@ -265,6 +263,12 @@ static const char *in_string(struct qmp_scanner *s, const char *p, const char *e
         value_done(s);
     }
     return p;
+}
+
+static const char *in_string(struct qmp_scanner *s, const char *p, const char *end)
+{
+    p = qmp_scan_string(s, p, end);
+    return s->string_state == STRING_CLOSED ? string_done(s, p) : p;
 }
 
 static const char *in_number(struct qmp_scanner *s, const char *p, const char *end)
@@ -300,7 +304,10 @@ static const char *in_literal(struct qmp_scanner *s, const char *p, const char *
 static const char *begin_string(struct qmp_scanner *s, const char *p, const char *end)
 {
     qmp_scan_string_begin(s);
-    return in_string(s, p + 1, end);
+    p = qmp_skip_plain(p + 1, end);
+    if (LIKELY(p < end && *p == '"'))
+        return string_done(s, p + 1);
+    return in_string(s, p, end);
 }
 
 static const char *begin_literal(struct qmp_scanner *s, const char *rest, const char *p,
@@ -353,23 +360,48 @@ static const char *end_container(struct qmp_scanner *s, const char *p)
     return p + 1;
 }
 
-static inline const char *skip_space(struct qmp_scanner *s, const char *p, const char *end)
+/* Moves *p past white space to a byte that counts; false where there is none yet. */
+static inline bool skip_space(struct qmp_scanner *s, const char **p, const char *end)
 {
-    for (; p < end && (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t'); p++) {
-        if (*p == '\n' && s->limits.one_line)
-            return qmp_scan_lexical(s, "line feed inside a message", p);
+    const char *at = *p;
+    while (at < end && (unsigned char)*at <= ' ') {
+        if (*at != ' ' && *at != '\n' && *at != '\r' && *at != '\t')
+            break;
+        if (*at == '\n' && s->limits.one_line) {
+            *p = qmp_scan_lexical(s, "line feed inside a message", at);
+            return false;
+        }
+        at++;
     }
-    return p;
+    *p = at;
+    return at < end;
+}
+
+static const char *after_part(struct qmp_scanner *s, const char *p, const char *end)
+{
+    if (*p == (s->in_object ? '}' : ']'))
+        return end_container(s, p);
+    if (*p++ != ',')
+        return unexpected(s, p - 1);
+    s->state = s->in_object ? SCAN_NAME : SCAN_VALUE;
+    if (!skip_space(s, &p, end))
+        return p;
+    return s->in_object ? begin_name(s, p, end) : begin_value(s, p, end);
+}
+
+static const char *after_name(struct qmp_scanner *s, const char *p, const char *end)
+{
+    if (*p++ != ':')
+        return unexpected(s, p - 1);
+    s->state = SCAN_VALUE;
+    return skip_space(s, &p, end) ? begin_value(s, p, end) : p;
 }
 
 /* Takes at least one byte, unless it is the end of a number or an error. */
-static const char *step(struct qmp_scanner *s, const char *p, const char *end)
+static inline const char *step(struct qmp_scanner *s, const char *p, const char *end)
 {
-    if (s->state < SCAN_IN_STRING) {
-        p = skip_space(s, p, end);
-        if (p == end || s->status != QMP_SCAN_MORE)
-            return p;
-    }
+    if (s->state < SCAN_IN_STRING && !skip_space(s, &p, end))
+        return p;
     switch (s->state) {
     case SCAN_VALUE_OR_END:
         return *p == ']' ? end_container(s, p) : begin_value(s, p, end);
@@ -380,17 +412,9 @@ static const char *step(struct qmp_scanner *s, const char *p, const char *end)
     case SCAN_NAME:
         return begin_name(s, p, end);
     case SCAN_COLON:
-        if (*p != ':')
-            return unexpected(s, p);
-        s->state = SCAN_VALUE;
-        return p + 1;
+        return after_name(s, p, end);
     case SCAN_COMMA_OR_END:
-        if (*p == (s->in_object ? '}' : ']'))
-            return end_container(s, p);
-        if (*p != ',')
-            return unexpected(s, p);
-        s->state = s->in_object ? SCAN_NAME : SCAN_VALUE;
-        return p + 1;
+        return after_part(s, p, end);
     case SCAN_IN_STRING:
         return in_string(s, p, end);
     case SCAN_IN_NUMBER:

@@ -2,6 +2,9 @@
 #ifndef QMP_SCAN_INTERNAL_H
 #define QMP_SCAN_INTERNAL_H
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 #include "qmp/names.h"
 #include "qmp/scan.h"
 
@@ -48,8 +51,8 @@ struct qmp_scanner {
     uint32_t unit; /* value of \uXXXX so far */
     uint32_t high; /* high surrogate that waits for its low one, or 0 */
 
-    uint8_t number_state;
-    const char *literal; /* what must come still: "rue" */
+    uint8_t number_state; /* 0 at its end */
+    const char *literal;  /* what must come still: "rue" */
 
     /* containers */
     uint32_t depth; /* that are open */
@@ -67,6 +70,29 @@ struct qmp_scanner {
     uint32_t top_value; /* the newest value in the outermost container */
     struct qmp_names names;
 };
+
+/* The first byte that is not plain: a quote, a backslash, a control byte, or not ASCII. */
+static inline const char *qmp_skip_plain(const char *p, const char *end)
+{
+#ifdef __SSE2__
+    const __m128i quote = _mm_set1_epi8('"');
+    const __m128i backslash = _mm_set1_epi8('\\');
+    const __m128i space = _mm_set1_epi8(' ');
+    for (; end - p >= 16; p += 16) {
+        __m128i v = _mm_loadu_si128((const __m128i *)p);
+        /* as signed bytes, those above 0x7f are below a space too */
+        __m128i special =
+            _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(v, quote), _mm_cmpeq_epi8(v, backslash)),
+                         _mm_cmplt_epi8(v, space));
+        int mask = _mm_movemask_epi8(special);
+        if (mask)
+            return p + __builtin_ctz((unsigned)mask);
+    }
+#endif
+    while (p < end && *p != '"' && *p != '\\' && (signed char)*p >= ' ')
+        p++;
+    return p;
+}
 
 /* Each takes bytes from p on, leaves its own state behind when they end, and returns where it
  * stopped: at `end`, past the string or number, or at the byte of a lexical error. */

@@ -4,33 +4,7 @@
 #include "qmp/scan_internal.h"
 
 #include <string.h>
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
 #include "base/mem.h"
-
-/* The first byte that is not plain: a quote, a backslash, a control byte, or not ASCII. */
-static inline const char *skip_plain(const char *p, const char *end)
-{
-#ifdef __SSE2__
-    const __m128i quote = _mm_set1_epi8('"');
-    const __m128i backslash = _mm_set1_epi8('\\');
-    const __m128i space = _mm_set1_epi8(' ');
-    for (; end - p >= 16; p += 16) {
-        __m128i v = _mm_loadu_si128((const __m128i *)p);
-        /* as signed bytes, those above 0x7f are below a space too */
-        __m128i special =
-            _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(v, quote), _mm_cmpeq_epi8(v, backslash)),
-                         _mm_cmplt_epi8(v, space));
-        int mask = _mm_movemask_epi8(special);
-        if (mask)
-            return p + __builtin_ctz((unsigned)mask);
-    }
-#endif
-    while (p < end && *p != '"' && *p != '\\' && (signed char)*p >= ' ')
-        p++;
-    return p;
-}
 
 static void decode(struct qmp_scanner *s, const char *data, size_t len)
 {
@@ -184,7 +158,7 @@ static const char *utf8(struct qmp_scanner *s, const char *p, const char *end)
 static const char *plain(struct qmp_scanner *s, const char *p, const char *end)
 {
     const char *run = p;
-    p = skip_plain(p, end);
+    p = qmp_skip_plain(p, end);
     decode(s, run, (size_t)(p - run));
     if (p == end)
         return p;

@@ -509,6 +509,7 @@ static void one_line_mode_refuses_a_line_feed(void **state)
     assert_int_equal(scan(s, "{\"return\": {}}\r\n", 16), QMP_SCAN_DONE);
     assert_int_equal(scan(s, "{\"return\":\n{}}", 14), QMP_SCAN_LEXICAL);
     assert_int_equal(qmp_scan_fault(s).offset, 10);
+    assert_int_equal(qmp_scanner_consumed(s), 10);
     assert_int_equal(scan(s, "{\"return\": [1\r\n]}", 17), QMP_SCAN_LEXICAL);
 }
 
