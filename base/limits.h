@@ -17,6 +17,8 @@
 #define LIMIT_REPLY_DEPTH         1024u       /* levels; QEMU's own limit */
 #define LIMIT_REPLY_TOKENS        64u         /* of the top level only; QMP has at most 4 members */
 #define LIMIT_SCHEMA_BYTES        (8u << 20)  /* bytes of query-qmp-schema; 7.2 has 0.2 MB */
+#define LIMIT_SCHEMA_DEPTH        16u         /* levels; 7.2 has 5 */
+#define LIMIT_SCHEMA_TOKENS       (1u << 20)  /* tokens; 7.2 has 23,000 */
 
 /* --- a monitor -------------------------------------------------------------------------------- */
 #define LIMIT_WINDOW_COMMANDS 7u    /* in-band in flight; at 8 QEMU stops reading */

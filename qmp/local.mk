@@ -4,13 +4,14 @@ qmp_libqmpcore_a_SOURCES = \
     qmp/message.c qmp/message.h \
     qmp/names.c qmp/names.h \
     qmp/scan.c qmp/scan.h qmp/scan_internal.h qmp/scan_number.c qmp/scan_string.c \
-    qmp/schema.h \
+    qmp/schema.c qmp/schema.h qmp/schema_internal.h qmp/schema_parse.c \
+    qmp/siphash.c qmp/siphash.h \
     qmp/tape.c qmp/tape.h \
     qmp/write.c qmp/write.h
 
-qmp_ldadd = qmp/libqmpcore.a base/libbase.a $(JSON_C_LIBS)
+qmp_ldadd = qmp/libqmpcore.a base/libbase.a $(GNUTLS_LIBS)
 qmp_unit_tests = tests/unit/test_scan tests/unit/test_frame tests/unit/test_message \
-    tests/unit/test_write
+    tests/unit/test_schema tests/unit/test_write
 check_PROGRAMS += $(qmp_unit_tests)
 TESTS += $(qmp_unit_tests)
 tests_unit_test_scan_SOURCES = tests/unit/test_scan.c
@@ -19,6 +20,9 @@ tests_unit_test_frame_SOURCES = tests/unit/test_frame.c
 tests_unit_test_frame_LDADD = $(qmp_ldadd) $(CMOCKA_LIBS)
 tests_unit_test_message_SOURCES = tests/unit/test_message.c
 tests_unit_test_message_LDADD = $(qmp_ldadd) $(CMOCKA_LIBS)
+tests_unit_test_schema_SOURCES = tests/unit/test_schema.c
+tests_unit_test_schema_LDADD = $(qmp_ldadd) $(CMOCKA_LIBS)
+EXTRA_DIST += tests/data/schema-7.2.json
 tests_unit_test_write_SOURCES = tests/unit/test_write.c
 tests_unit_test_write_LDADD = $(qmp_ldadd) $(CMOCKA_LIBS)
 

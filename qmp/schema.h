@@ -18,7 +18,8 @@ struct qmp_schema_command {
 };
 
 /* `json`: the value of `return` of a query-qmp-schema reply, scanned already or not: it is checked
- * here again. The result carries one reference. The same bytes give the same object (thread-safe).
+ * here again; what is no schema is ERROR_PEER. The result carries one reference. The same bytes
+ * give the same object (thread-safe).
  */
 int qmp_schema_parse(const char *json, size_t len, struct qmp_schema **out,
                      struct error *err) MUST_CHECK;
@@ -37,7 +38,7 @@ const char *qmp_schema_event(const struct qmp_schema *s, unsigned i);
 int qmp_schema_find_command(const struct qmp_schema *s, struct span name);
 int qmp_schema_find_event(const struct qmp_schema *s, struct span name);
 
-/* Which commands and events to show. */
+/* Which commands and events to show; a function that is NULL shows all. */
 struct qmp_schema_filter {
     bool (*command)(void *opaque, unsigned i);
     bool (*event)(void *opaque, unsigned i);
