@@ -265,6 +265,7 @@ enum cfglex_token cfglex_next(struct cfglex *lex)
 {
     bool ended = !skip_blanks(lex);
     lex->token_line = lex->line;
+    lex->token_offset = lex->offset;
     if (ended)
         return CFGLEX_BROKEN;
     int c = peek(lex, 0);

@@ -29,6 +29,7 @@ struct cfglex {
     struct buf word;     /* of the last CFGLEX_WORD, with a NUL behind it; owned */
     char *plain;         /* a copy of the text with every comment blanked; owned */
     size_t offset;       /* of `next` in it */
+    size_t token_offset; /* where the last token began in it */
     cfglex_report_fn *report;
     void *opaque;
 };

@@ -84,14 +84,18 @@ static size_t innermost(const struct reader *r)
     return r->depth ? r->open[r->depth - 1] : AT_TOP;
 }
 
-static struct cfgtext_item *add_item(struct reader *r, unsigned line, const char *name)
+static struct cfgtext_item *add_item(struct reader *r, const char *name)
 {
     struct cfgtext *t = r->out;
     mem_grow((void **)&t->items, &r->cap, t->n + 1, sizeof(*t->items));
     mem_grow((void **)&r->parents, &r->parents_cap, t->n + 1, sizeof(*r->parents));
     r->parents[t->n] = innermost(r);
     struct cfgtext_item *item = &t->items[t->n++];
-    *item = (struct cfgtext_item){ .name = mem_strdup(name), .line = line };
+    *item = (struct cfgtext_item){
+        .name = mem_strdup(name),
+        .line = r->lex.token_line,
+        .begin = r->lex.token_offset,
+    };
     return item;
 }
 
@@ -115,12 +119,15 @@ static bool read_list(struct reader *r)
 static bool read_value(struct reader *r, struct cfgtext_item *item)
 {
     enum cfglex_token token = cfglex_next(&r->lex);
-    if (token == CFGLEX_WORD)
-        return true;
-    if (token != CFGLEX_OPEN)
+    bool good = true;
+    if (token == CFGLEX_OPEN) {
+        item->list = true;
+        good = read_list(r);
+    } else if (token != CFGLEX_WORD) {
         return unexpected(r, token, "a value");
-    item->list = true;
-    return read_list(r);
+    }
+    item->end = r->lex.offset;
+    return good;
 }
 
 static bool open_section(struct reader *r, struct cfgtext_item *item)
@@ -144,7 +151,7 @@ static bool read_item(struct reader *r)
                  log_escape(name, strlen(name), shown));
         return false;
     }
-    struct cfgtext_item *item = add_item(r, r->lex.token_line, name);
+    struct cfgtext_item *item = add_item(r, name);
     enum cfglex_token token = cfglex_next(&r->lex);
     if (token == CFGLEX_EQUALS || token == CFGLEX_APPEND) {
         item->list = token == CFGLEX_APPEND;
@@ -164,7 +171,7 @@ static bool close_section(struct reader *r)
         complain(r, r->lex.token_line, "this '}' closes nothing: remove it");
         return false;
     }
-    r->depth--;
+    r->out->items[r->open[--r->depth]].end = r->lex.offset;
     return true;
 }
 
@@ -227,24 +234,33 @@ static void sort_items(struct reader *r)
     qsort(t->sorted, t->n, sizeof(*t->sorted), compare_for_sort);
 }
 
+static void refuse_duplicate(struct reader *r, const struct cfgtext_item *item, unsigned first)
+{
+    char shown[LOG_ESCAPE_MAX];
+    if (item->title)
+        complain(r, item->line,
+                 "%s \"%s\" is already in line %u: give it another name, or make it one",
+                 item->name, log_escape(item->title, strlen(item->title), shown), first);
+    else
+        complain(r, item->line, "%s is already %s in line %u: keep one of the two", item->name,
+                 item->section ? "opened" : "set", first);
+}
+
 static void refuse_duplicates(struct reader *r)
 {
     const struct cfgtext *t = r->out;
+    CLEANUP_FREE unsigned *first_line = MEM_NEW_N(unsigned, t->n + 1); /* 0: it is the first */
     const struct cfgtext_item *first = NULL;
-    char shown[LOG_ESCAPE_MAX];
     for (size_t i = 0; i < t->n; i++) {
         const struct cfgtext_item *item = t->sorted[i];
-        if (!first || compare(first, item) != 0) {
-            first = item;
-            continue;
-        }
-        if (item->title)
-            complain(r, item->line,
-                     "%s \"%s\" is already in line %u: give it another name, or make it one",
-                     item->name, log_escape(item->title, strlen(item->title), shown), first->line);
+        if (first && compare(first, item) == 0)
+            first_line[item - t->items] = first->line;
         else
-            complain(r, item->line, "%s is already %s in line %u: keep one of the two", item->name,
-                     item->section ? "opened" : "set", first->line);
+            first = item;
+    }
+    for (size_t i = 0; i < t->n; i++) {
+        if (first_line[i])
+            refuse_duplicate(r, &t->items[i], first_line[i]);
     }
 }
 
@@ -301,6 +317,14 @@ int cfgtext_check(const char *name, const char *text, size_t len, cfgtext_report
 {
     CLEANUP_CFGTEXT struct cfgtext *t = NULL;
     return cfgtext_read(name, text, len, report, opaque, &t);
+}
+
+void cfgtext_blank(struct cfgtext *t, const struct cfgtext_item *item)
+{
+    for (size_t i = item->begin; i < item->end; i++) {
+        if (t->plain[i] != '\n')
+            t->plain[i] = ' ';
+    }
 }
 
 const struct cfgtext_item *cfgtext_find(const struct cfgtext *t, const struct cfgtext_item *parent,

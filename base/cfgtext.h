@@ -28,7 +28,8 @@ struct cfgtext_item {
     char *title;                       /* of a section that has one; or NULL */
     unsigned line;
     bool section;
-    bool list; /* an option that is a list: = {...}, or += */
+    bool list;         /* an option that is a list: = {...}, or += */
+    size_t begin, end; /* its bytes in `plain`, all of a section's */
 };
 
 /* The outline of a text. */
@@ -53,6 +54,9 @@ int cfgtext_check(const char *name, const char *text, size_t len, cfgtext_report
  * title. NULL if it is not in the text. */
 const struct cfgtext_item *cfgtext_find(const struct cfgtext *t, const struct cfgtext_item *parent,
                                         const char *name, const char *title);
+
+/* Takes an item out of `plain`, so that libconfuse does not see it; its lines stay. */
+void cfgtext_blank(struct cfgtext *t, const struct cfgtext_item *item);
 
 /* Held around every use of libconfuse's parser. */
 void cfgtext_lock(void);

@@ -1,6 +1,6 @@
-/* The daemon's configuration as one plain, immutable, reference-counted value. Everything in it was checked for its
- * form; files that it names are opened by those who use them. See conf/option_table.c for each
- * option's type, default, unit, and whether a reload can change it. */
+/* The daemon's configuration as one plain, immutable, reference-counted value. Everything in it was
+ * checked for its form; files that it names are opened by those who use them. See
+ * conf/option_table.c for each option's type, default, unit, and whether a reload can change it. */
 #ifndef CONF_CONF_H
 #define CONF_CONF_H
 
@@ -9,7 +9,13 @@
 #include <sys/types.h>
 #include "base/error.h"
 
-enum conf_client_cert { CONF_CLIENT_CERT_REQUIRED, CONF_CLIENT_CERT_OPTIONAL, CONF_CLIENT_CERT_NONE };
+#define CONF_FILE_BYTES_MAX (4u << 20) /* bytes of a configuration file; 20,000 VMs fit */
+
+enum conf_client_cert {
+    CONF_CLIENT_CERT_REQUIRED,
+    CONF_CLIENT_CERT_OPTIONAL,
+    CONF_CLIENT_CERT_NONE
+};
 enum conf_sync { CONF_SYNC_WRITE, CONF_SYNC_DATA };
 enum conf_refusal_detail { CONF_REFUSAL_BRIEF, CONF_REFUSAL_FULL };
 
@@ -26,8 +32,8 @@ struct conf_listener {
     char *address; /* NULL for a UNIX listener */
     unsigned port;
     enum conf_client_cert client_cert;
-    char *sni_suffix; /* ".vm.example.com" or NULL */
-    char *vm;         /* fixed VM or NULL */
+    char *sni_suffix;    /* ".vm.example.com" or NULL */
+    char *vm;            /* fixed VM or NULL */
     bool proxy_protocol; /* v2 */
     char **proxy_from;   /* CIDRs */
     size_t n_proxy_from;
@@ -118,15 +124,19 @@ struct conf {
     _Atomic unsigned refs; /* private */
 };
 
-/* All relative paths are resolved against the file's directory. Every error is reported as "file:line: sentence"
- * through `report` (may be NULL); negative if there was any. */
+/* All relative paths are resolved against the file's directory. Every error is reported as
+ * "file:line: sentence" through `report` (may be NULL); negative if there was any. */
 typedef void conf_report_fn(void *opaque, const char *line);
 int conf_load(const char *file, conf_report_fn *report, void *opaque, struct conf **out) MUST_CHECK;
+/* The same from text; `name` stands in reports, and its directory is where relative paths begin. */
+int conf_parse(const char *name, const char *text, size_t len, conf_report_fn *report, void *opaque,
+               struct conf **out) MUST_CHECK;
 struct conf *conf_ref(struct conf *c);
 void conf_unref(struct conf *c);
 
 /* What a reload from `before` to `after` asks for but cannot have (needs a restart): each as a line
  * through `report`; the number of them. */
-size_t conf_not_reloadable(const struct conf *before, const struct conf *after, conf_report_fn *report, void *opaque);
+size_t conf_not_reloadable(const struct conf *before, const struct conf *after,
+                           conf_report_fn *report, void *opaque);
 
 #endif

@@ -227,6 +227,18 @@ static void the_plain_text_has_no_comments_and_all_lines(void **state)
     assert_string_equal(t->plain, "a = '#x'    \n    \n  b = {1,     \n3}");
 }
 
+static void a_blanked_item_is_gone_but_not_its_lines(void **state)
+{
+    (void)state;
+    const char text[] = "a = {1,\n2} s 'x' { b = 1 # c\n }c=3 d = 4";
+    CLEANUP_CFGTEXT struct cfgtext *t = NULL;
+    assert_int_equal(cfgtext_read("f", text, strlen(text), NULL, NULL, &t), 0);
+    cfgtext_blank(t, cfgtext_find(t, NULL, "a", NULL));
+    cfgtext_blank(t, cfgtext_find(t, NULL, "s", "x"));
+    cfgtext_blank(t, cfgtext_find(t, NULL, "d", NULL));
+    assert_string_equal(t->plain, "       \n                    \n  c=3      ");
+}
+
 /* --- libconfuse does what this file says that it does ---------------------------------------- */
 
 static void assert_libconfuse_reads(const char *text, const char *expected)
@@ -288,6 +300,7 @@ int main(void)
         cmocka_unit_test(nothing_at_all_is_fine),
         cmocka_unit_test(the_outline_tells_lines_and_parents),
         cmocka_unit_test(the_plain_text_has_no_comments_and_all_lines),
+        cmocka_unit_test(a_blanked_item_is_gone_but_not_its_lines),
         cmocka_unit_test(a_title_is_decoded_as_libconfuse_decodes_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,221 @@
+/* What values mean together. An option counts as given if it stands in the text, good or bad: a
+ * bad value has had its report. */
+#include "config.h"
+#include "conf/loader.h"
+
+#include <string.h>
+
+/* --- listeners ------------------------------------------------------------------------------- */
+
+static const struct cfgtext_item *find(const struct loader *l, const struct cfgtext_item *section,
+                                       const char *name)
+{
+    return cfgtext_find(l->text, section, name, NULL);
+}
+
+/* Options that have no meaning beside another: better refused than ignored. */
+static void refuse_options(struct loader *l, const struct cfgtext_item *section,
+                           const char *const *names, size_t n, const char *why)
+{
+    for (size_t i = 0; i < n; i++) {
+        const struct cfgtext_item *item = find(l, section, names[i]);
+        if (item)
+            loader_complain(l, item->line, "%s %s: remove it", names[i], why);
+    }
+}
+
+static void check_listener_kind(struct loader *l, const struct conf_listener *c,
+                                const struct cfgtext_item *section)
+{
+    static const char *const of_tls[] = { "port", "client_cert", "sni_suffix", "proxy_protocol",
+                                          "proxy_from" };
+    static const char *const of_unix[] = { "mode", "owner", "group" };
+    bool tls = find(l, section, "address");
+    bool local = find(l, section, "path");
+    if (tls == local)
+        loader_complain(l, c->line,
+                        "listener \"%s\" needs one of address (with port) and path, and not both",
+                        c->name);
+    else if (local)
+        refuse_options(l, section, of_tls, ARRAY_SIZE(of_tls), "is for a listener with address");
+    else
+        refuse_options(l, section, of_unix, ARRAY_SIZE(of_unix), "is for a listener with path");
+}
+
+static void check_tls_listener(struct loader *l, const struct conf_listener *c,
+                               const struct cfgtext_item *section)
+{
+    if (!find(l, section, "port"))
+        loader_complain(l, c->line, "listener \"%s\" needs a port beside its address", c->name);
+    if (find(l, section, "sni_suffix") && find(l, section, "vm"))
+        loader_complain(l, c->line,
+                        "listener \"%s\" has both vm and sni_suffix: only one can say which VM",
+                        c->name);
+    if (!!find(l, section, "proxy_protocol") != !!find(l, section, "proxy_from"))
+        loader_complain(l, c->line,
+                        "listener \"%s\": proxy_protocol = \"v2\" and proxy_from = {...} need each "
+                        "other",
+                        c->name);
+    if (!l->conf->tls.given)
+        loader_complain(l, c->line,
+                        "listener \"%s\" has an address: write tls { cert key ca } for it",
+                        c->name);
+    else if (c->client_cert != CONF_CLIENT_CERT_NONE && l->conf->tls.n_cas == 0)
+        loader_complain(l, c->line,
+                        "listener \"%s\" asks for client certificates: set ca in tls, or there is "
+                        "nobody to believe",
+                        c->name);
+}
+
+static bool same_place(const struct conf_listener *a, const struct conf_listener *b)
+{
+    if (a->path && b->path)
+        return strcmp(a->path, b->path) == 0;
+    return a->address && b->address && a->port && a->port == b->port &&
+           strcmp(a->address, b->address) == 0;
+}
+
+static void check_listener(struct loader *l, size_t index)
+{
+    const struct conf_listener *c = &l->conf->listeners[index];
+    const struct cfgtext_item *section = cfgtext_find(l->text, NULL, "listener", c->name);
+    check_listener_kind(l, c, section);
+    if (find(l, section, "address"))
+        check_tls_listener(l, c, section);
+    for (size_t i = 0; i < index; i++) {
+        const struct conf_listener *other = &l->conf->listeners[i];
+        if (same_place(c, other))
+            loader_complain(l, c->line, "listener \"%s\" is where listener \"%s\" is (line %u)",
+                            c->name, other->name, other->line);
+    }
+    if (!c->vm || l->conf->n_directories > 0)
+        return; /* a directory may bring the VM later */
+    for (size_t i = 0; i < l->conf->n_vms; i++) {
+        if (strcmp(l->conf->vms[i].name, c->vm) == 0)
+            return;
+    }
+    loader_complain(l, find(l, section, "vm")->line,
+                    "listener \"%s\" is for VM \"%s\", which no vm or vm_directory brings", c->name,
+                    c->vm);
+}
+
+/* --- VMs ------------------------------------------------------------------------------------- */
+
+static bool same_monitor(const struct conf_vm *a, const struct conf_vm *b)
+{
+    if (a->socket && b->socket)
+        return strcmp(a->socket, b->socket) == 0;
+    return a->address && b->address && a->port && a->port == b->port &&
+           strcmp(a->address, b->address) == 0;
+}
+
+static void check_vm(struct loader *l, size_t index)
+{
+    const struct conf_vm *vm = &l->conf->vms[index];
+    const struct cfgtext_item *section = cfgtext_find(l->text, NULL, "vm", vm->name);
+    bool local = find(l, section, "socket");
+    bool tcp = find(l, section, "address");
+    if (local == tcp)
+        loader_complain(l, vm->line,
+                        "vm \"%s\" needs one of socket and address (with port), and not both",
+                        vm->name);
+    else if (tcp != !!find(l, section, "port"))
+        loader_complain(l, vm->line, "vm \"%s\": address and port need each other", vm->name);
+    for (size_t i = 0; i < index; i++) {
+        const struct conf_vm *other = &l->conf->vms[i];
+        if (same_monitor(vm, other))
+            loader_complain(l, vm->line,
+                            "vm \"%s\" has the monitor of vm \"%s\" (line %u): QEMU serves one "
+                            "client a monitor",
+                            vm->name, other->name, other->line);
+        if (vm->uuid && other->uuid && strcmp(vm->uuid, other->uuid) == 0)
+            loader_complain(l, vm->line, "vm \"%s\" has the UUID of vm \"%s\" (line %u)", vm->name,
+                            other->name, other->line);
+    }
+}
+
+/* Each label's key once: which of two values would the policy see? */
+static void check_labels(struct loader *l, const char *what, const char *name, unsigned line,
+                         const struct conf_labels *labels)
+{
+    for (size_t i = 0; i < labels->n; i++) {
+        size_t key = strcspn(labels->items[i], "=") + 1;
+        for (size_t k = 0; k < i; k++) {
+            if (strncmp(labels->items[i], labels->items[k], key) == 0)
+                loader_complain(l, line, "%s \"%s\" has two values for label %.*s", what, name,
+                                (int)key - 1, labels->items[i]);
+        }
+    }
+}
+
+/* --- the rest -------------------------------------------------------------------------------- */
+
+static void check_directory(struct loader *l, size_t index)
+{
+    const struct conf_vm_directory *d = &l->conf->directories[index];
+    check_labels(l, "vm_directory", d->path, d->line, &d->labels);
+    for (size_t i = 0; i < index; i++) {
+        if (strcmp(d->path, l->conf->directories[i].path) == 0)
+            loader_complain(l, d->line, "vm_directory \"%s\" is already in line %u", d->path,
+                            l->conf->directories[i].line);
+    }
+}
+
+static void check_limits(struct loader *l)
+{
+    const struct conf_limits *m = &l->conf->limits;
+    const struct cfgtext_item *section = find(l, NULL, "limits");
+    if (m->output_soft_bytes > m->output_hard_bytes || m->output_hard_bytes > m->output_total_bytes)
+        loader_complain(l, section ? section->line : 1,
+                        "limits must grow from output_soft_bytes to output_hard_bytes to "
+                        "output_total_bytes, and are %llu, %llu, %llu",
+                        (unsigned long long)m->output_soft_bytes,
+                        (unsigned long long)m->output_hard_bytes,
+                        (unsigned long long)m->output_total_bytes);
+}
+
+static void check_cas(struct loader *l)
+{
+    const struct conf_ca *ca = l->conf->tls.cas;
+    if (l->conf->tls.n_cas != 1 || *ca->name || !ca->crl)
+        return;
+    const struct cfgtext_item *tls = find(l, NULL, "tls");
+    if (!find(l, tls, "ca"))
+        loader_complain(l, find(l, tls, "crl")->line, "crl is a ca's: set ca as well");
+}
+
+/* A UUID is compared as text from here on, and so is a TLS server name. */
+static void lower_case(char *s)
+{
+    for (; s && *s; s++) {
+        if (*s >= 'A' && *s <= 'Z')
+            *s = (char)(*s - 'A' + 'a');
+    }
+}
+
+static void make_canonical(struct conf *c)
+{
+    for (size_t i = 0; i < c->n_vms; i++)
+        lower_case(c->vms[i].uuid);
+    for (size_t i = 0; i < c->n_listeners; i++)
+        lower_case(c->listeners[i].sni_suffix);
+}
+
+void loader_check_whole(struct loader *l)
+{
+    const struct conf *c = l->conf;
+    make_canonical(l->conf);
+    if (c->n_listeners == 0)
+        loader_complain(l, 1,
+                        "no listener: write listener \"NAME\" { ... }, or nobody can connect");
+    check_cas(l);
+    for (size_t i = 0; i < c->n_listeners; i++)
+        check_listener(l, i);
+    for (size_t i = 0; i < c->n_vms; i++) {
+        check_vm(l, i);
+        check_labels(l, "vm", c->vms[i].name, c->vms[i].line, &c->vms[i].labels);
+    }
+    for (size_t i = 0; i < c->n_directories; i++)
+        check_directory(l, i);
+    check_limits(l);
+}

@@ -1,0 +1,126 @@
+#include "config.h"
+#include "conf/conf.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/mem.h"
+#include "conf/option_table.h"
+#include "conf/value.h"
+
+/* --- life ------------------------------------------------------------------------------------ */
+
+static void free_options(enum conf_section_id id, void *base)
+{
+    for (size_t i = 0; i < conf_n_options; i++) {
+        if (conf_options[i].section == id && !conf_options[i].of_unnamed_ca)
+            conf_value_free(&conf_options[i], base);
+    }
+}
+
+static void free_elements(struct conf *c, enum conf_section_id id)
+{
+    const struct conf_section *s = &conf_sections[id];
+    char *array = *(char **)((char *)c + s->array);
+    size_t n = *(size_t *)((char *)c + s->count);
+    for (size_t i = 0; i < n; i++) {
+        char *element = array + i * s->size;
+        free_options(id, element);
+        free(*(char **)(element + s->title_member));
+    }
+    free(array);
+}
+
+struct conf *conf_ref(struct conf *c)
+{
+    atomic_fetch_add_explicit(&c->refs, 1, memory_order_relaxed);
+    return c;
+}
+
+void conf_unref(struct conf *c)
+{
+    if (!c || atomic_fetch_sub_explicit(&c->refs, 1, memory_order_acq_rel) > 1)
+        return;
+    for (enum conf_section_id id = CONF_TOP; id < CONF_SECTIONS; id++) {
+        if (conf_sections[id].title)
+            free_elements(c, id);
+        else
+            free_options(id, c);
+    }
+    free(c->file);
+    free(c);
+}
+
+/* --- what a reload cannot change ------------------------------------------------------------- */
+
+struct comparison {
+    conf_report_fn *report;
+    void *opaque;
+    size_t n;
+};
+
+static void tell(struct comparison *cmp, const char *fmt, ...) PRINTF(2, 3);
+static void tell(struct comparison *cmp, const char *fmt, ...)
+{
+    struct error sentence;
+    cmp->n++;
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(sentence.text, sizeof(sentence.text), fmt, ap);
+    va_end(ap);
+    if (cmp->report)
+        cmp->report(cmp->opaque, sentence.text);
+}
+
+static void compare_options(struct comparison *cmp, enum conf_section_id id, const char *prefix,
+                            const void *before, const void *after)
+{
+    for (size_t i = 0; i < conf_n_options; i++) {
+        const struct conf_option *o = &conf_options[i];
+        if (o->section == id && !o->reload && !conf_value_equal(o, before, after))
+            tell(cmp, "%s%s has changed: restart to have that", prefix, o->name);
+    }
+}
+
+static const struct conf_listener *find_listener(const struct conf *c, const char *name)
+{
+    for (size_t i = 0; i < c->n_listeners; i++) {
+        if (strcmp(c->listeners[i].name, name) == 0)
+            return &c->listeners[i];
+    }
+    return NULL;
+}
+
+static void compare_listeners(struct comparison *cmp, const struct conf *before,
+                              const struct conf *after)
+{
+    for (size_t i = 0; i < before->n_listeners; i++) {
+        const struct conf_listener *old = &before->listeners[i];
+        const struct conf_listener *new = find_listener(after, old->name);
+        CLEANUP_FREE char *prefix = mem_printf("listener \"%s\": ", old->name);
+        if (new)
+            compare_options(cmp, CONF_LISTENER, prefix, old, new);
+        else
+            tell(cmp, "%sit is gone from the file: restart to have that", prefix);
+    }
+    for (size_t i = 0; i < after->n_listeners; i++) {
+        if (!find_listener(before, after->listeners[i].name))
+            tell(cmp, "listener \"%s\": it is new: restart to have that", after->listeners[i].name);
+    }
+}
+
+size_t conf_not_reloadable(const struct conf *before, const struct conf *after,
+                           conf_report_fn *report, void *opaque)
+{
+    struct comparison cmp = { .report = report, .opaque = opaque };
+    for (enum conf_section_id id = CONF_TOP; id < CONF_SECTIONS; id++) {
+        if (conf_sections[id].title)
+            continue;
+        CLEANUP_FREE char *prefix =
+            id == CONF_TOP ? mem_strdup("") : mem_printf("%s.", conf_sections[id].name);
+        compare_options(&cmp, id, prefix, before, after);
+    }
+    compare_listeners(&cmp, before, after);
+    return cmp.n;
+}

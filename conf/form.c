@@ -1,0 +1,161 @@
+#include "config.h"
+#include "conf/form.h"
+
+#include <arpa/inet.h>
+#include <string.h>
+#include "base/mem.h"
+
+#define DIGITS     "0123456789"
+#define HEX        DIGITS "abcdefABCDEF"
+#define LETTERS    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+#define NAME_CHARS LETTERS DIGITS "._-"
+
+#define DNS_LABEL_MAX 63  /* RFC 1035, section 2.3.4 */
+#define DNS_NAME_MAX  253 /* likewise, as text */
+
+static bool consists_of(const char *s, const char *chars)
+{
+    return *s && s[strspn(s, chars)] == '\0';
+}
+
+static bool has_uuid_form(const char *s)
+{
+    if (strlen(s) != CONF_UUID_LEN)
+        return false;
+    for (size_t i = 0; i < CONF_UUID_LEN; i++) {
+        bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+        if (dash ? s[i] != '-' : !strchr(HEX, s[i]))
+            return false;
+    }
+    return true;
+}
+
+int conf_form_vm_name(const char *s, struct error *err)
+{
+    if (!consists_of(s, NAME_CHARS) || *s == '.')
+        return error_set(err, ERROR_INVALID,
+                         "a VM's name is made of letters, digits, '.', '_' and '-', and does not "
+                         "begin with '.'");
+    if (strlen(s) > CONF_VM_NAME_MAX)
+        return error_set(err, ERROR_INVALID, "a VM's name has at most %d characters",
+                         CONF_VM_NAME_MAX);
+    if (has_uuid_form(s))
+        return error_set(err, ERROR_INVALID,
+                         "a VM's name in the form of a UUID could be taken for another VM's UUID: "
+                         "name it otherwise, and give uuid = \"...\"");
+    return 0;
+}
+
+int conf_form_name(const char *s, struct error *err)
+{
+    if (!consists_of(s, NAME_CHARS) || strlen(s) > CONF_VM_NAME_MAX)
+        return error_set(err, ERROR_INVALID,
+                         "this name is made of letters, digits, '.', '_' and '-', at most %d",
+                         CONF_VM_NAME_MAX);
+    return 0;
+}
+
+int conf_form_label(const char *s, struct error *err)
+{
+    size_t key = strspn(s, NAME_CHARS);
+    bool printable = true;
+    for (const char *p = s; *p; p++)
+        printable = printable && (unsigned char)*p >= 0x20 && *p != 0x7f;
+    if (key == 0 || s[key] != '=' || s[key + 1] == '\0' || !printable)
+        return error_set(err, ERROR_INVALID, "must be in the form \"key=value\"");
+    return 0;
+}
+
+int conf_form_uuid(const char *s, struct error *err)
+{
+    if (!has_uuid_form(s))
+        return error_set(err, ERROR_INVALID,
+                         "must be of the form 01234567-89ab-cdef-0123-456789abcdef");
+    if (!s[strspn(s, "0-")])
+        return error_set(err, ERROR_INVALID,
+                         "must not be the nil UUID: every VM without one of its own has it");
+    return 0;
+}
+
+static bool is_dns_label(const char *s, size_t len)
+{
+    if (len == 0 || len > DNS_LABEL_MAX || s[0] == '-' || s[len - 1] == '-')
+        return false;
+    return strspn(s, LETTERS DIGITS "-") >= len;
+}
+
+int conf_form_sni_suffix(const char *s, struct error *err)
+{
+    if (*s != '.' || strlen(s) > DNS_NAME_MAX - 1)
+        return error_set(err, ERROR_INVALID,
+                         "must begin with '.', and be part of a DNS name: \".vm.example.com\"");
+    for (const char *label = s + 1;; label++) {
+        size_t len = strcspn(label, ".");
+        if (!is_dns_label(label, len))
+            return error_set(err, ERROR_INVALID,
+                             "is not part of a DNS name: between its dots are 1 to %d letters, "
+                             "digits and hyphens",
+                             DNS_LABEL_MAX);
+        label += len;
+        if (!*label)
+            return 0;
+    }
+}
+
+static int address_family(const char *s)
+{
+    unsigned char bytes[16];
+    return inet_pton(AF_INET, s, bytes) == 1    ? AF_INET
+           : inet_pton(AF_INET6, s, bytes) == 1 ? AF_INET6
+                                                : AF_UNSPEC;
+}
+
+int conf_form_address(const char *s, struct error *err)
+{
+    if (address_family(s) == AF_UNSPEC)
+        return error_set(err, ERROR_INVALID,
+                         "must be a numeric IPv4 or IPv6 address (\"0.0.0.0\" or \"::\" for all)");
+    return 0;
+}
+
+int conf_form_loopback(const char *s, struct error *err)
+{
+    struct in_addr v4;
+    struct in6_addr v6;
+    if (inet_pton(AF_INET, s, &v4) == 1 && ntohl(v4.s_addr) >> 24 == IN_LOOPBACKNET)
+        return 0;
+    if (inet_pton(AF_INET6, s, &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6))
+        return 0;
+    return error_set(
+        err, ERROR_INVALID,
+        "must be a numeric loopback address (\"127.0.0.1\" or \"::1\"): what a monitor "
+        "says is not protected on a network");
+}
+
+int conf_form_cidr(const char *s, struct error *err)
+{
+    size_t host = strcspn(s, "/");
+    CLEANUP_FREE char *address = mem_strndup(s, host);
+    int family = address_family(address);
+    bool good = family != AF_UNSPEC;
+    if (good && s[host] == '/') {
+        const char *bits = s + host + 1;
+        unsigned long n =
+            consists_of(bits, DIGITS) && strlen(bits) <= 3 ? strtoul(bits, NULL, 10) : 129;
+        good = n <= (family == AF_INET ? 32u : 128u);
+    }
+    if (!good)
+        return error_set(err, ERROR_INVALID,
+                         "must be a range of addresses: \"192.0.2.0/24\" or \"2001:db8::/32\"");
+    return 0;
+}
+
+int conf_form_pattern(const char *s, struct error *err)
+{
+    const char *star = strchr(s, '*');
+    if (!star || strchr(star + 1, '*') || strpbrk(s, "/?") || *s == '.')
+        return error_set(err, ERROR_INVALID,
+                         "must be a file name with exactly one '*', which stands for the VM's "
+                         "name: \"*.qmp\"");
+    return 0;
+}

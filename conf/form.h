@@ -1,0 +1,23 @@
+/* The form of a value, checked alone: 0, or negative and a sentence that goes behind the option's
+ * name. What a value means with others is in conf/check.c. */
+#ifndef CONF_FORM_H
+#define CONF_FORM_H
+
+#include <stdbool.h>
+#include "base/error.h"
+
+#define CONF_VM_NAME_MAX 64 /* bytes; it stands in every audit record and in TLS server names */
+#define CONF_UUID_LEN    36
+
+/* [A-Za-z0-9._-]+, not with a dot in front, at most CONF_VM_NAME_MAX, not in a UUID's form. */
+int conf_form_vm_name(const char *s, struct error *err) MUST_CHECK;
+int conf_form_name(const char *s, struct error *err) MUST_CHECK;  /* of a listener or CA */
+int conf_form_label(const char *s, struct error *err) MUST_CHECK; /* key=value */
+int conf_form_uuid(const char *s, struct error *err) MUST_CHECK;
+int conf_form_sni_suffix(const char *s, struct error *err) MUST_CHECK;
+int conf_form_address(const char *s, struct error *err) MUST_CHECK;
+int conf_form_loopback(const char *s, struct error *err) MUST_CHECK;
+int conf_form_cidr(const char *s, struct error *err) MUST_CHECK;
+int conf_form_pattern(const char *s, struct error *err) MUST_CHECK; /* of a vm_directory */
+
+#endif

@@ -1,0 +1,305 @@
+#include "config.h"
+#include "conf/option_table.h"
+
+#include <string.h>
+#include <sys/un.h>
+#include "base/limits.h"
+#include "base/util.h"
+#include "conf/conf.h"
+#include "conf/form.h"
+
+#define SECONDS_A_DAY  (24u * 3600)
+#define SECONDS_A_WEEK (7 * SECONDS_A_DAY)
+#define MIB            (1ull << 20)
+#define GIB            (1ull << 30)
+
+/* What fits into a UNIX socket's address, unix(7). */
+#define SOCKET_PATH_MAX (sizeof(((struct sockaddr_un *)0)->sun_path) - 1)
+
+#define STRINGIFY(x)  STRINGIFY_(x)
+#define STRINGIFY_(x) #x
+
+#define TOP(m)       .section = CONF_TOP, .member = offsetof(struct conf, m)
+#define TLS(m)       .section = CONF_TLS, .member = offsetof(struct conf, tls.m)
+#define CA(m)        .section = CONF_CA, .member = offsetof(struct conf_ca, m)
+#define LISTENER(m)  .section = CONF_LISTENER, .member = offsetof(struct conf_listener, m)
+#define VM(m)        .section = CONF_VM, .member = offsetof(struct conf_vm, m)
+#define DIRECTORY(m) .section = CONF_VM_DIRECTORY, .member = offsetof(struct conf_vm_directory, m)
+#define AUDIT(m)     .section = CONF_AUDIT, .member = offsetof(struct conf, audit.m)
+#define LIMIT(m)     .section = CONF_LIMITS, .name = #m, .member = offsetof(struct conf, limits.m)
+
+const struct conf_section conf_sections[CONF_SECTIONS] = {
+    [CONF_TOP] = {
+        .name = "",
+        .parent = CONF_SECTIONS,
+    },
+    [CONF_TLS] = {
+        .name = "tls",
+        .doc = "The gateway's certificate, and whose certificates it believes. Needed by listeners "
+               "with an address.",
+    },
+    [CONF_CA] = {
+        .name = "ca",
+        .title = "NAME",
+        .parent = CONF_TLS,
+        .doc = "Stands in *tls*, in place of the options *ca* and *crl*, where clients come from "
+               "several certification authorities. Identities then carry the authority's name: a "
+               "pattern of the policy reads *x509:NAME:CN=...*.",
+        .array = offsetof(struct conf, tls.cas),
+        .count = offsetof(struct conf, tls.n_cas),
+        .size = sizeof(struct conf_ca),
+        .title_member = offsetof(struct conf_ca, name),
+        .check_title = conf_form_name,
+    },
+    [CONF_LISTENER] = {
+        .name = "listener",
+        .title = "NAME",
+        .doc = "A place where clients connect: TLS over TCP (*address* and *port*), or a UNIX "
+               "socket (*path*) whose clients are known by their user.",
+        .array = offsetof(struct conf, listeners),
+        .count = offsetof(struct conf, n_listeners),
+        .size = sizeof(struct conf_listener),
+        .title_member = offsetof(struct conf_listener, name),
+        .line_member = offsetof(struct conf_listener, line),
+        .has_line = true,
+        .check_title = conf_form_name,
+    },
+    [CONF_VM] = {
+        .name = "vm",
+        .title = "NAME",
+        .doc = "A virtual machine by its QMP monitor: a UNIX *socket*, or *address* and *port* on "
+               "loopback. The gateway wants the monitor for itself: QEMU serves one client a "
+               "monitor. NAME is made of letters, digits, '.', '_' and '-' (at most "
+               STRINGIFY(CONF_VM_NAME_MAX) "). A name without '.' and '_' can be asked for by TLS "
+               "server name.",
+        .array = offsetof(struct conf, vms),
+        .count = offsetof(struct conf, n_vms),
+        .size = sizeof(struct conf_vm),
+        .title_member = offsetof(struct conf_vm, name),
+        .line_member = offsetof(struct conf_vm, line),
+        .has_line = true,
+        .check_title = conf_form_vm_name,
+    },
+    [CONF_VM_DIRECTORY] = {
+        .name = "vm_directory",
+        .title = "PATH",
+        .doc = "A directory in which QMP sockets come and go: each is a virtual machine, named as "
+               "the file without what surrounds the pattern's '\\*'. Symbolic links, and names "
+               "that a VM cannot have, are left out. A *vm* of the same name comes first.",
+        .array = offsetof(struct conf, directories),
+        .count = offsetof(struct conf, n_directories),
+        .size = sizeof(struct conf_vm_directory),
+        .title_member = offsetof(struct conf_vm_directory, path),
+        .line_member = offsetof(struct conf_vm_directory, line),
+        .has_line = true,
+        .title_is_path = true,
+    },
+    [CONF_AUDIT] = {
+        .name = "audit",
+        .doc = "The record of who did what. A command that cannot be recorded does not run.",
+    },
+    [CONF_LIMITS] = {
+        .name = "limits",
+        .doc = "How much anybody may ask of the gateway.",
+    },
+};
+
+/* clang-format off */
+const struct conf_option conf_options[] = {
+    /* --- the top -------------------------------------------------------------------------- */
+    { TOP(policy), .name = "policy", .type = CONF_TYPE_PATH, .value_doc = "PATH", .required = true,
+      .reload = true, .doc = "The policy: who may do what. See *policy.conf*(5)." },
+    { TOP(state_dir), .name = "state_dir", .type = CONF_TYPE_PATH, .value_doc = "PATH",
+      .default_text = "/var/lib/qmpgate", .doc = "Where the gateway keeps what must outlive it." },
+    { TOP(threads), .name = "threads", .type = CONF_TYPE_NUMBER, .default_text = "0", .max = 256,
+      .doc = "Threads that serve virtual machines; 0 stands for one a processor." },
+    { TOP(front_threads), .name = "front_threads", .type = CONF_TYPE_NUMBER, .default_text = "0",
+      .max = 256,
+      .doc = "Threads that accept clients and shake hands; 0 stands for one a processor." },
+    { TOP(user), .name = "user", .type = CONF_TYPE_TEXT, .value_doc = "NAME",
+      .default_doc = "the user who starts it, who must not be root",
+      .doc = "Whom to run as when started as root. \"root\" must be said outright, and is warned "
+             "about." },
+    { TOP(group), .name = "group", .type = CONF_TYPE_TEXT, .value_doc = "NAME",
+      .default_doc = "the user's own", .doc = "The group to run as when started as root." },
+    { TOP(refusal_detail), .name = "refusal_detail", .type = CONF_TYPE_CHOICE,
+      .default_text = "brief", .reload = true,
+      .choices = { { "brief", CONF_REFUSAL_BRIEF }, { "full", CONF_REFUSAL_FULL } },
+      .doc = "What a refused client is told: the command and the name of the rule (brief), or also "
+             "the rule's values, which tell of paths and hosts (full; for those who trust their "
+             "clients)." },
+
+    /* --- tls ------------------------------------------------------------------------------ */
+    { TLS(cert), .name = "cert", .type = CONF_TYPE_PATH, .value_doc = "PATH", .required = true,
+      .reload = true, .doc = "The gateway's certificate and its chain, PEM." },
+    { TLS(key), .name = "key", .type = CONF_TYPE_KEY, .value_doc = "PATH|URI", .required = true,
+      .reload = true, .doc = "Its private key: a PEM file, or a \"pkcs11:\" URI." },
+    { .section = CONF_TLS, .member = offsetof(struct conf_ca, file), .of_unnamed_ca = true,
+      .name = "ca", .type = CONF_TYPE_PATH, .value_doc = "PATH",
+      .reload = true,
+      .doc = "Certificates of the authority that clients' certificates come from, PEM. Several "
+             "authorities: *ca* sections." },
+    { .section = CONF_TLS, .member = offsetof(struct conf_ca, crl), .of_unnamed_ca = true,
+      .name = "crl", .type = CONF_TYPE_PATH, .value_doc = "PATH",
+      .reload = true, .default_doc = "nothing is revoked",
+      .doc = "That authority's revocation list, PEM." },
+    { TLS(priority), .name = "priority", .type = CONF_TYPE_TEXT, .value_doc = "STRING",
+      .reload = true, .default_doc = "GnuTLS's own",
+      .doc = "A GnuTLS priority string. TLS before 1.2 stays off whatever it says." },
+    { CA(file), .name = "file", .type = CONF_TYPE_PATH, .value_doc = "PATH", .required = true,
+      .reload = true, .doc = "The authority's certificates, PEM." },
+    { CA(crl), .name = "crl", .type = CONF_TYPE_PATH, .value_doc = "PATH", .reload = true,
+      .default_doc = "nothing is revoked", .doc = "Its revocation list, PEM." },
+
+    /* --- listener ------------------------------------------------------------------------- */
+    { LISTENER(address), .name = "address", .type = CONF_TYPE_TEXT, .value_doc = "ADDRESS",
+      .check = conf_form_address,
+      .doc = "Where TLS clients connect: a numeric address, \"0.0.0.0\" or \"::\" for all. This or "
+             "*path*." },
+    { LISTENER(port), .name = "port", .type = CONF_TYPE_NUMBER, .min = 1, .max = 65535,
+      .doc = "The TCP port. Needed with *address*." },
+    { LISTENER(client_cert), .name = "client_cert", .type = CONF_TYPE_CHOICE, .reload = true,
+      .default_text = "required",
+      .choices = { { "required", CONF_CLIENT_CERT_REQUIRED },
+                   { "optional", CONF_CLIENT_CERT_OPTIONAL },
+                   { "none", CONF_CLIENT_CERT_NONE } },
+      .doc = "Whether a TLS client must show a certificate." },
+    { LISTENER(sni_suffix), .name = "sni_suffix", .type = CONF_TYPE_TEXT, .value_doc = "SUFFIX",
+      .reload = true, .check = conf_form_sni_suffix,
+      .doc = "A TLS client that asks for the server name VM followed by this suffix is attached to "
+             "that VM at once: \".vm.example.com\"." },
+    { LISTENER(vm), .name = "vm", .type = CONF_TYPE_TEXT, .value_doc = "NAME", .reload = true,
+      .check = conf_form_vm_name,
+      .doc = "Every client of this listener is attached to this VM. In place of *sni_suffix*." },
+    { LISTENER(proxy_protocol), .name = "proxy_protocol", .type = CONF_TYPE_SWITCH, .reload = true,
+      .choices = { { "v2", true } },
+      .doc = "TLS clients come through a balancer that tells their address by version 2 of the "
+             "PROXY protocol. It is required from the addresses of *proxy_from*, and refused from "
+             "all others." },
+    { LISTENER(proxy_from), .count = offsetof(struct conf_listener, n_proxy_from),
+      .name = "proxy_from", .type = CONF_TYPE_TEXTS, .value_doc = "{CIDR, ...}", .reload = true,
+      .check = conf_form_cidr, .doc = "The balancer's addresses. Needed with *proxy_protocol*." },
+    { LISTENER(path), .name = "path", .type = CONF_TYPE_PATH, .value_doc = "PATH",
+      .max = SOCKET_PATH_MAX, .doc = "Where local clients connect: a UNIX socket, made by the gateway." },
+    { LISTENER(mode), .name = "mode", .type = CONF_TYPE_MODE, .value_doc = "\"0660\"",
+      .default_text = "0660", .max = 0777, .doc = "The permissions of the UNIX socket, octal." },
+    { LISTENER(owner), .name = "owner", .type = CONF_TYPE_TEXT, .value_doc = "NAME",
+      .default_doc = "the gateway's user", .doc = "Who owns the UNIX socket." },
+    { LISTENER(group), .name = "group", .type = CONF_TYPE_TEXT, .value_doc = "NAME",
+      .default_doc = "the gateway's group", .doc = "The group of the UNIX socket." },
+
+    /* --- vm ------------------------------------------------------------------------------- */
+    { VM(socket), .name = "socket", .type = CONF_TYPE_PATH, .value_doc = "PATH", .reload = true,
+      .max = SOCKET_PATH_MAX, .doc = "The UNIX socket of the VM's QMP monitor." },
+    { VM(address), .name = "address", .type = CONF_TYPE_TEXT, .value_doc = "ADDRESS",
+      .reload = true, .check = conf_form_loopback,
+      .doc = "In place of *socket*: the loopback address of a monitor on TCP." },
+    { VM(port), .name = "port", .type = CONF_TYPE_NUMBER, .min = 1, .max = 65535, .reload = true,
+      .doc = "The monitor's TCP port. Needed with *address*." },
+    { VM(uuid), .name = "uuid", .type = CONF_TYPE_TEXT, .value_doc = "UUID", .reload = true,
+      .check = conf_form_uuid, .default_doc = "any",
+      .doc = "The VM's UUID. It is asked for at every connect; a VM that has another is not served. "
+             "Policy and look-ups by UUID believe only what stands here." },
+    { VM(labels.items), .count = offsetof(struct conf_vm, labels.n), .name = "labels",
+      .type = CONF_TYPE_TEXTS, .value_doc = "{\"KEY=VALUE\", ...}", .reload = true,
+      .check = conf_form_label, .doc = "What the policy may know the VM by." },
+    { VM(hold), .name = "hold", .type = CONF_TYPE_BOOL, .default_text = "false", .reload = true,
+      .doc = "Connect to the monitor at once and keep it, whether or not a client is attached." },
+
+    /* --- vm_directory --------------------------------------------------------------------- */
+    { DIRECTORY(pattern), .name = "pattern", .type = CONF_TYPE_TEXT, .value_doc = "PATTERN",
+      .default_text = "*.qmp", .reload = true, .check = conf_form_pattern,
+      .doc = "Which files are meant; its one '\\*' stands for the VM's name." },
+    { DIRECTORY(labels.items), .count = offsetof(struct conf_vm_directory, labels.n),
+      .name = "labels", .type = CONF_TYPE_TEXTS, .value_doc = "{\"KEY=VALUE\", ...}",
+      .reload = true, .check = conf_form_label,
+      .doc = "What the policy may know each of these VMs by." },
+    { DIRECTORY(owners), .count = offsetof(struct conf_vm_directory, n_owners), .name = "owners",
+      .type = CONF_TYPE_TEXTS, .value_doc = "{NAME, ...}", .reload = true,
+      .default_doc = "anybody",
+      .doc = "Users to whom a socket must belong. Give this where others than root can make files "
+             "in the directory." },
+
+    /* --- audit ---------------------------------------------------------------------------- */
+    { AUDIT(path), .name = "path", .type = CONF_TYPE_PATH, .value_doc = "PATH", .required = true,
+      .doc = "The audit log." },
+    { AUDIT(sync), .name = "sync", .type = CONF_TYPE_CHOICE, .default_text = "write",
+      .choices = { { "write", CONF_SYNC_WRITE }, { "data", CONF_SYNC_DATA } },
+      .doc = "When a record counts as written: once the kernel has it (write), or once the disk has "
+             "it (data: survives a power failure, and costs each command a wait for the disk)." },
+
+    /* --- limits --------------------------------------------------------------------------- */
+    { LIMIT(connections), .type = CONF_TYPE_NUMBER, .default_text = "16384", .min = 1,
+      .max = 1000000, .reload = true, .doc = "Connections in all." },
+    { LIMIT(connections_per_identity), .type = CONF_TYPE_NUMBER, .default_text = "1024", .min = 1,
+      .max = 1000000, .reload = true, .doc = "Connections of one identity." },
+    { LIMIT(connections_per_address), .type = CONF_TYPE_NUMBER, .default_text = "1024", .min = 1,
+      .max = 1000000, .reload = true, .doc = "Connections from one address." },
+    { LIMIT(connections_unauthenticated), .type = CONF_TYPE_NUMBER, .default_text = "256",
+      .min = 1, .max = 1000000, .reload = true,
+      .doc = "Connections whose identity is not known yet." },
+    { LIMIT(handshake_seconds), .type = CONF_TYPE_NUMBER, .default_text = "10", .min = 1,
+      .max = 300, .unit = "seconds", .reload = true, .doc = "Time to finish TLS." },
+    { LIMIT(negotiate_seconds), .type = CONF_TYPE_NUMBER, .default_text = "30", .min = 1,
+      .max = 3600, .unit = "seconds", .reload = true,
+      .doc = "Time to authenticate, attach and negotiate after that." },
+    { LIMIT(idle_seconds), .type = CONF_TYPE_NUMBER, .default_text = "0", .max = SECONDS_A_WEEK,
+      .unit = "seconds", .reload = true,
+      .doc = "A client that sends nothing for this long is disconnected; 0 stands for never." },
+    { LIMIT(queued_commands), .type = CONF_TYPE_NUMBER, .default_text = "64", .min = 1,
+      .max = 65536, .unit = "commands", .reload = true,
+      .doc = "A client's commands that wait for their turn; while there are as many, nothing more "
+             "is read from it." },
+    { LIMIT(request_bytes), .type = CONF_TYPE_NUMBER,
+      .default_text = "65536", .min = 1024, .max = LIMIT_REQUEST_BYTES_MAX, .unit = "bytes",
+      .reload = true, .doc = "One message of a client." },
+    { LIMIT(reply_bytes), .type = CONF_TYPE_SIZE, .default_text = "67108864", .min = MIB,
+      .max = GIB, .unit = "bytes", .reload = true,
+      .doc = "One message of a VM. A VM that sends a longer one loses its connection." },
+    { LIMIT(output_soft_bytes), .type = CONF_TYPE_SIZE, .default_text = "1048576", .min = 4096,
+      .max = GIB, .unit = "bytes", .reload = true,
+      .doc = "What may wait for a client that reads slowly before events are left out (it is told "
+             "how many)." },
+    { LIMIT(output_hard_bytes), .type = CONF_TYPE_SIZE, .default_text = "75497472", .min = 4096,
+      .max = 4 * GIB, .unit = "bytes", .reload = true,
+      .doc = "What may wait for a client before it is disconnected. Should have room for one reply "
+             "(*reply_bytes*)." },
+    { LIMIT(output_total_bytes), .type = CONF_TYPE_SIZE, .default_text = "268435456",
+      .min = 4096, .max = 1024 * GIB, .unit = "bytes", .reload = true,
+      .doc = "What may wait for all clients together." },
+    { LIMIT(vm_timeout_seconds), .type = CONF_TYPE_NUMBER, .default_text = "30", .min = 1,
+      .max = SECONDS_A_DAY, .unit = "seconds", .reload = true,
+      .doc = "A VM that answers nothing for this long is unresponsive: what waits for it is "
+             "refused." },
+    { LIMIT(monitor_linger_seconds), .type = CONF_TYPE_NUMBER, .default_text = "60",
+      .max = SECONDS_A_DAY, .unit = "seconds", .reload = true,
+      .doc = "How long the gateway keeps a monitor after its last client has left." },
+    { LIMIT(drain_seconds), .type = CONF_TYPE_NUMBER, .default_text = "10", .max = 3600,
+      .unit = "seconds", .reload = true,
+      .doc = "How long commands in flight may take when the gateway stops." },
+    { LIMIT(explain_per_minute), .type = CONF_TYPE_NUMBER, .default_text = "60", .max = 100000,
+      .unit = "commands a minute", .reload = true, .doc = "*gateway-explain* of one client." },
+};
+/* clang-format on */
+const size_t conf_n_options = ARRAY_SIZE(conf_options);
+
+_Static_assert(LIMIT_REQUEST_BYTES_DEFAULT == 65536, "request_bytes has this default above");
+_Static_assert(LIMIT_REPLY_BYTES_DEFAULT == 67108864, "reply_bytes has this default above");
+
+const struct conf_option *conf_option_find(enum conf_section_id section, const char *name)
+{
+    for (size_t i = 0; i < conf_n_options; i++) {
+        if (conf_options[i].section == section && strcmp(conf_options[i].name, name) == 0)
+            return &conf_options[i];
+    }
+    return NULL;
+}
+
+enum conf_section_id conf_section_find(enum conf_section_id parent, const char *name)
+{
+    for (enum conf_section_id id = CONF_TOP + 1; id < CONF_SECTIONS; id++) {
+        if (conf_sections[id].parent == parent && strcmp(conf_sections[id].name, name) == 0)
+            return id;
+    }
+    return CONF_SECTIONS;
+}

@@ -1,0 +1,343 @@
+/* Refusals are a table of texts: each tests/conf/bad/X.conf ends in lines "#= LINE: sentence", all
+ * that is reported about it and nothing else, in order. */
+#include "config.h"
+#include "tests/unit/unit.h"
+
+#include <dirent.h>
+#include <unistd.h>
+#include "base/buf.h"
+#include "base/limits.h"
+#include "base/mem.h"
+#include "conf/conf.h"
+#include "conf/option_table.h"
+#include "conf/value.h"
+
+/* --- helpers --------------------------------------------------------------------------------- */
+
+static void collect(void *opaque, const char *line)
+{
+    struct buf *all = opaque;
+    buf_add_str(all, line);
+    buf_add_char(all, '\n');
+}
+
+static struct conf *parse(const char *name, const char *text)
+{
+    CLEANUP_BUF struct buf all = { 0 };
+    struct conf *c = NULL;
+    int rc = conf_parse(name, text, strlen(text), collect, &all, &c);
+    buf_add_char(&all, '\0');
+    assert_string_equal(buf_data(&all), "");
+    assert_int_equal(rc, 0);
+    return c;
+}
+
+static void read_whole(const char *path, struct buf *out)
+{
+    FILE *f = fopen(path, "rb");
+    assert_non_null(f);
+    size_t n;
+    while ((n = fread(buf_reserve(out, 4096), 1, 4096, f)) > 0)
+        buf_commit(out, n);
+    fclose(f);
+}
+
+static char *source_path(const char *relative)
+{
+    const char *top = getenv("abs_top_srcdir");
+    return mem_printf("%s/%s", top ? top : ".", relative);
+}
+
+#define MINIMUM                                                    \
+    "policy = \"policy.conf\"\naudit { path = \"audit.jsonl\" }\n" \
+    "listener \"local\" { path = \"/run/s\" }\n"
+
+/* --- the table of bad texts ------------------------------------------------------------------ */
+
+/* What the text says that is wrong with it, with the file's name put in. */
+static void expected_reports(const char *name, const char *text, struct buf *out)
+{
+    for (const char *mark = text; (mark = strstr(mark, "#= ")) != NULL; mark++) {
+        size_t len = strcspn(mark + 3, "\n");
+        buf_printf(out, "%s:%.*s\n", name, (int)len, mark + 3);
+    }
+    buf_add_char(out, '\0');
+}
+
+static void check_bad_file(const char *directory, const char *name)
+{
+    CLEANUP_FREE char *path = mem_printf("%s/%s", directory, name);
+    CLEANUP_BUF struct buf text = { 0 };
+    CLEANUP_BUF struct buf expected = { 0 };
+    CLEANUP_BUF struct buf found = { 0 };
+    read_whole(path, &text);
+    size_t len = buf_len(&text);
+    buf_add_char(&text, '\0');
+    expected_reports(name, buf_data(&text), &expected);
+    struct conf *c = NULL;
+    int rc = conf_parse(name, buf_data(&text), len, collect, &found, &c);
+    buf_add_char(&found, '\0');
+    assert_string_equal(buf_data(&found), buf_data(&expected));
+    assert_true(rc < 0);
+    assert_null(c);
+}
+
+static void every_bad_text_is_refused_for_what_it_says(void **state)
+{
+    (void)state;
+    CLEANUP_FREE char *directory = source_path("tests/conf/bad");
+    DIR *d = opendir(directory);
+    assert_non_null(d);
+    size_t n = 0;
+    for (struct dirent *e; (e = readdir(d)) != NULL;) {
+        if (e->d_name[0] == '.')
+            continue;
+        check_bad_file(directory, e->d_name);
+        n++;
+    }
+    closedir(d);
+    assert_true(n > 20);
+}
+
+static void a_text_with_a_nul_is_refused(void **state)
+{
+    (void)state;
+    struct conf *c = NULL;
+    assert_true(conf_parse("f", MINIMUM "\0", sizeof(MINIMUM), NULL, NULL, &c) < 0);
+    assert_null(c);
+}
+
+static void a_file_that_is_not_there_is_reported(void **state)
+{
+    (void)state;
+    CLEANUP_BUF struct buf all = { 0 };
+    struct conf *c = NULL;
+    assert_true(conf_load("/nonexistent/f.conf", collect, &all, &c) < 0);
+    buf_add_char(&all, '\0');
+    assert_string_equal(
+        buf_data(&all),
+        "/nonexistent/f.conf:1: the file cannot be read: No such file or directory\n");
+}
+
+static void a_directory_is_no_configuration(void **state)
+{
+    (void)state;
+    CLEANUP_BUF struct buf all = { 0 };
+    struct conf *c = NULL;
+    assert_true(conf_load("/", collect, &all, &c) < 0);
+    buf_add_char(&all, '\0');
+    assert_string_equal(buf_data(&all), "/:1: the file is not a regular file\n");
+}
+
+/* --- good texts ------------------------------------------------------------------------------ */
+
+static void the_least_that_works_has_the_defaults(void **state)
+{
+    (void)state;
+    struct conf *c = parse("/etc/qmpgate/qmpgate.conf", MINIMUM);
+    assert_string_equal(c->policy, "/etc/qmpgate/policy.conf");
+    assert_string_equal(c->state_dir, "/var/lib/qmpgate");
+    assert_string_equal(c->audit.path, "/etc/qmpgate/audit.jsonl");
+    assert_int_equal(c->audit.sync, CONF_SYNC_WRITE);
+    assert_int_equal(c->refusal_detail, CONF_REFUSAL_BRIEF);
+    assert_null(c->user);
+    assert_false(c->tls.given);
+    assert_int_equal(c->listeners[0].mode, 0660);
+    assert_int_equal(c->limits.request_bytes, LIMIT_REQUEST_BYTES_DEFAULT);
+    assert_int_equal(c->limits.reply_bytes, LIMIT_REPLY_BYTES_DEFAULT);
+    assert_int_equal(c->limits.vm_timeout_seconds, 30);
+    assert_int_equal(c->limits.monitor_linger_seconds, 60);
+    conf_unref(c);
+}
+
+static void the_example_of_the_manual_loads(void **state)
+{
+    (void)state;
+    CLEANUP_FREE char *path = source_path("tests/conf/good/contract.conf");
+    CLEANUP_BUF struct buf all = { 0 };
+    struct conf *c = NULL;
+    int rc = conf_load(path, collect, &all, &c);
+    buf_add_char(&all, '\0');
+    assert_string_equal(buf_data(&all), "");
+    assert_int_equal(rc, 0);
+    assert_int_equal(c->n_listeners, 2);
+    assert_string_equal(c->listeners[0].address, "0.0.0.0");
+    assert_int_equal(c->listeners[0].port, 4434);
+    assert_string_equal(c->listeners[0].sni_suffix, ".vm.example.com");
+    assert_int_equal(c->listeners[0].client_cert, CONF_CLIENT_CERT_REQUIRED);
+    assert_string_equal(c->listeners[1].path, "/run/qmpgate/control.sock");
+    assert_string_equal(c->tls.cas[0].name, "");
+    assert_non_null(c->tls.cas[0].crl);
+    assert_string_equal(c->vms[0].name, "web1");
+    assert_string_equal(c->vms[0].labels.items[0], "tenant=acme");
+    assert_string_equal(c->directories[0].path, "/run/qemu");
+    assert_string_equal(c->directories[0].pattern, "*.qmp");
+    conf_unref(c);
+}
+
+static void the_shipped_example_loads(void **state)
+{
+    (void)state;
+    CLEANUP_FREE char *path = source_path("conf/examples/qmpgate.conf");
+    CLEANUP_BUF struct buf all = { 0 };
+    struct conf *c = NULL;
+    int rc = conf_load(path, collect, &all, &c);
+    buf_add_char(&all, '\0');
+    assert_string_equal(buf_data(&all), "");
+    assert_int_equal(rc, 0);
+    conf_unref(c);
+}
+
+static void certification_authorities_may_have_names(void **state)
+{
+    (void)state;
+    struct conf *c = parse("/e/f", MINIMUM "tls { cert = c key = \"pkcs11:object=k\"\n"
+                                           " ca \"own\" { file = a.pem }\n"
+                                           " ca \"partners\" { file = /b.pem crl = b.crl } }\n"
+                                           "listener \"tls\" { address = \"::\" port = 1 }\n");
+    assert_string_equal(c->tls.key, "pkcs11:object=k");
+    assert_int_equal(c->tls.n_cas, 2);
+    assert_string_equal(c->tls.cas[0].name, "own");
+    assert_string_equal(c->tls.cas[0].file, "/e/a.pem");
+    assert_null(c->tls.cas[0].crl);
+    assert_string_equal(c->tls.cas[1].file, "/b.pem");
+    assert_string_equal(c->tls.cas[1].crl, "/e/b.crl");
+    conf_unref(c);
+}
+
+static void a_balancer_may_stand_in_front(void **state)
+{
+    (void)state;
+    struct conf *c = parse("/e/f", MINIMUM "tls { cert = c key = k ca = a }\n"
+                                           "listener \"t\" { address = \"10.0.0.1\" port = 65535\n"
+                                           " proxy_protocol = \"v2\"\n"
+                                           " proxy_from = {\"10.0.0.0/8\", \"2001:db8::/32\",\n"
+                                           "               \"127.0.0.1\"} vm = web }\n"
+                                           "vm \"web\" { address = \"127.1.2.3\" port = 1 }\n");
+    assert_true(c->listeners[1].proxy_protocol);
+    assert_int_equal(c->listeners[1].n_proxy_from, 3);
+    assert_string_equal(c->listeners[1].proxy_from[1], "2001:db8::/32");
+    assert_string_equal(c->listeners[1].vm, "web");
+    conf_unref(c);
+}
+
+static void what_is_compared_later_is_in_lower_case(void **state)
+{
+    (void)state;
+    struct conf *c = parse(
+        "/e/f", MINIMUM "vm \"Web\" { socket = s uuid = \"A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11\" "
+                        "}\ntls { cert = c key = k ca = a } listener t { address = \"::1\" port = "
+                        "2 sni_suffix = \".VM.Example\" }");
+    assert_string_equal(c->vms[0].uuid, "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11");
+    assert_string_equal(c->vms[0].name, "Web");
+    assert_string_equal(c->listeners[1].sni_suffix, ".vm.example");
+    conf_unref(c);
+}
+
+static void lines_are_those_of_the_file_whatever_comments_stand_before(void **state)
+{
+    (void)state;
+    struct conf *c = parse("/e/f", "# 1\n/* 2\n3 */\n// 4\n" MINIMUM "vm \"a\" { socket = s }");
+    assert_int_equal(c->listeners[0].line, 7);
+    assert_int_equal(c->vms[0].line, 8);
+    conf_unref(c);
+}
+
+static void a_relative_file_name_still_gives_absolute_paths(void **state)
+{
+    (void)state;
+    CLEANUP_FREE char *here = getcwd(NULL, 0);
+    CLEANUP_FREE char *expected = mem_printf("%s/policy.conf", here);
+    CLEANUP_FREE char *deeper = mem_printf("%s/a/b/policy.conf", here);
+    struct conf *c = parse("f", MINIMUM);
+    assert_string_equal(c->policy, expected);
+    conf_unref(c);
+    c = parse("a/b/f", MINIMUM);
+    assert_string_equal(c->policy, deeper);
+    conf_unref(c);
+}
+
+/* --- reload ---------------------------------------------------------------------------------- */
+
+static void assert_not_reloadable(const char *before, const char *after, const char *expected)
+{
+    struct conf *a = parse("/e/f", before);
+    struct conf *b = parse("/e/f", after);
+    CLEANUP_BUF struct buf all = { 0 };
+    size_t n = conf_not_reloadable(a, b, collect, &all);
+    size_t lines = 0;
+    for (size_t i = 0; i < buf_len(&all); i++)
+        lines += buf_data(&all)[i] == '\n';
+    assert_int_equal(n, lines);
+    buf_add_char(&all, '\0');
+    assert_string_equal(buf_data(&all), expected);
+    conf_unref(a);
+    conf_unref(b);
+}
+
+static void a_reload_can_change_policy_limits_and_vms(void **state)
+{
+    (void)state;
+    assert_not_reloadable(MINIMUM, MINIMUM, "");
+    assert_not_reloadable(MINIMUM,
+                          "policy = p audit { path = \"audit.jsonl\" } vm a { socket = s }\n"
+                          "listener \"local\" { path = \"/run/s\" vm = a }\n"
+                          "limits { connections = 7 }",
+                          "");
+}
+
+static void a_reload_cannot_change_threads_audit_or_where_it_listens(void **state)
+{
+    (void)state;
+    assert_not_reloadable(MINIMUM,
+                          "policy = p threads = 3 audit { path = a sync = data }\n"
+                          "listener \"local\" { path = \"/run/t\" mode = \"0600\" }\n",
+                          "threads has changed: restart to have that\n"
+                          "audit.path has changed: restart to have that\n"
+                          "audit.sync has changed: restart to have that\n"
+                          "listener \"local\": path has changed: restart to have that\n"
+                          "listener \"local\": mode has changed: restart to have that\n");
+    assert_not_reloadable(MINIMUM,
+                          "policy = p audit { path = \"audit.jsonl\" }\n"
+                          "listener \"other\" { path = \"/run/s\" }\n",
+                          "listener \"local\": it is gone from the file: restart to have that\n"
+                          "listener \"other\": it is new: restart to have that\n");
+}
+
+/* --- the table ------------------------------------------------------------------------------- */
+
+static void every_option_says_what_it_is(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < conf_n_options; i++) {
+        const struct conf_option *o = &conf_options[i];
+        assert_true(o->doc && *o->doc && o->doc[strlen(o->doc) - 1] == '.');
+        assert_ptr_equal(conf_option_find(o->section, o->name), o); /* no name twice */
+        bool number = o->type == CONF_TYPE_NUMBER || o->type == CONF_TYPE_SIZE;
+        assert_true(!number || o->max > o->min);
+        assert_false(o->required && o->default_text);
+        assert_true(o->section == CONF_LIMITS ? o->default_text != NULL : true);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_bad_text_is_refused_for_what_it_says),
+        cmocka_unit_test(a_text_with_a_nul_is_refused),
+        cmocka_unit_test(a_file_that_is_not_there_is_reported),
+        cmocka_unit_test(a_directory_is_no_configuration),
+        cmocka_unit_test(the_least_that_works_has_the_defaults),
+        cmocka_unit_test(the_example_of_the_manual_loads),
+        cmocka_unit_test(the_shipped_example_loads),
+        cmocka_unit_test(certification_authorities_may_have_names),
+        cmocka_unit_test(a_balancer_may_stand_in_front),
+        cmocka_unit_test(what_is_compared_later_is_in_lower_case),
+        cmocka_unit_test(lines_are_those_of_the_file_whatever_comments_stand_before),
+        cmocka_unit_test(a_relative_file_name_still_gives_absolute_paths),
+        cmocka_unit_test(a_reload_can_change_policy_limits_and_vms),
+        cmocka_unit_test(a_reload_cannot_change_threads_audit_or_where_it_listens),
+        cmocka_unit_test(every_option_says_what_it_is),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
