@@ -13,3 +13,34 @@ check_PROGRAMS += tests/unit/test_tls
 TESTS += tests/unit/test_tls
 tests_unit_test_tls_SOURCES = tests/unit/test_tls.c $(tls_test_support)
 tests_unit_test_tls_LDADD = net/libnet.a base/libbase.a $(GNUTLS_LIBS) $(CMOCKA_LIBS)
+
+check_PROGRAMS += tests/unit/test_tls_stream
+TESTS += tests/unit/test_tls_stream
+tests_unit_test_tls_stream_SOURCES = tests/unit/test_tls_stream.c $(tls_test_support)
+tests_unit_test_tls_stream_LDADD = net/libnet.a base/libbase.a $(GNUTLS_LIBS) $(CMOCKA_LIBS)
+
+check_PROGRAMS += tests/unit/test_tls_tickets
+TESTS += tests/unit/test_tls_tickets
+tests_unit_test_tls_tickets_SOURCES = tests/unit/test_tls_tickets.c $(tls_test_support)
+tests_unit_test_tls_tickets_LDADD = net/libnet.a base/libbase.a $(GNUTLS_LIBS) $(CMOCKA_LIBS)
+
+check_PROGRAMS += tests/unit/test_tls_context
+TESTS += tests/unit/test_tls_context
+tests_unit_test_tls_context_SOURCES = tests/unit/test_tls_context.c $(tls_test_support)
+tests_unit_test_tls_context_LDADD = net/libnet.a base/libbase.a $(GNUTLS_LIBS) $(CMOCKA_LIBS)
+
+check_PROGRAMS += tests/unit/test_net
+TESTS += tests/unit/test_net
+tests_unit_test_net_SOURCES = tests/unit/test_net.c
+tests_unit_test_net_LDADD = net/libnet.a base/libbase.a $(CMOCKA_LIBS)
+
+check_PROGRAMS += tests/unit/test_proxy_protocol
+TESTS += tests/unit/test_proxy_protocol
+tests_unit_test_proxy_protocol_SOURCES = tests/unit/test_proxy_protocol.c
+tests_unit_test_proxy_protocol_LDADD = net/libnet.a base/libbase.a $(CMOCKA_LIBS)
+
+check_PROGRAMS += tests/fuzz/fuzz_proxy_protocol
+TESTS += tests/fuzz/fuzz_proxy_protocol
+tests_fuzz_fuzz_proxy_protocol_SOURCES = tests/fuzz/fuzz_proxy_protocol.c tests/fuzz/replay.c
+tests_fuzz_fuzz_proxy_protocol_LDADD = net/libnet.a base/libbase.a
+EXTRA_DIST += tests/fuzz/corpus/proxy_protocol

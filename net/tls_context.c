@@ -88,8 +88,10 @@ static int load_priority(struct tls_context *c, const char *wanted, struct error
     int rc = gnutls_priority_init(&c->priority, text, &where);
     if (rc < 0) {
         c->priority = NULL;
-        return tls_error(err, ERROR_INVALID, rc, "the TLS priority string '%.128s' is wrong",
-                         wanted ? wanted : PRIORITY_DEFAULT);
+        return tls_error(
+            err, ERROR_INVALID, rc,
+            "the TLS priority string '%.128s' is wrong, or leaves neither TLS 1.2 nor TLS 1.3",
+            wanted ? wanted : PRIORITY_DEFAULT);
     }
     return check_versions(c->priority, err);
 }
