@@ -131,16 +131,31 @@ static int check_purpose(gnutls_x509_crt_t crt, struct error *err)
 
 /* The string types that are UTF-8 as they stand. Others (Teletex, BMP, Universal) have several ways
  * to write one text, or several texts for one string of bytes. */
-static bool is_text_type(unsigned long tag)
+static bool is_text_type(const gnutls_x509_ava_st *ava)
 {
     enum { UTF8_STRING = 12, NUMERIC_STRING = 18, PRINTABLE_STRING = 19, IA5_STRING = 22 };
-    return tag == UTF8_STRING || tag == NUMERIC_STRING || tag == PRINTABLE_STRING ||
-           tag == IA5_STRING;
+    if (ava->value_tag == UTF8_STRING)
+        return true;
+    if (ava->value_tag != NUMERIC_STRING && ava->value_tag != PRINTABLE_STRING &&
+        ava->value_tag != IA5_STRING)
+        return false;
+    for (unsigned i = 0; i < ava->value.size; i++) {
+        if (ava->value.data[i] >= 0x80)
+            return false;
+    }
+    return true;
+}
+
+/* GnuTLS gives an OID as text; whether its size counts the NUL depends on libtasn1. */
+static bool is_oid(const gnutls_datum_t *oid, const char *wanted)
+{
+    size_t len = strnlen((const char *)oid->data, oid->size);
+    return len == strlen(wanted) && memcmp(oid->data, wanted, len) == 0;
 }
 
 static int check_attribute(const gnutls_x509_ava_st *ava, unsigned *common_names, struct error *err)
 {
-    if (!is_text_type(ava->value_tag))
+    if (!is_text_type(ava))
         return error_set(err, ERROR_INVALID,
                          "an attribute of the certificate's subject is neither UTF-8 nor ASCII");
     if (!is_clean_text(ava->value.data, ava->value.size))
@@ -148,8 +163,7 @@ static int check_attribute(const gnutls_x509_ava_st *ava, unsigned *common_names
             err, ERROR_INVALID,
             "an attribute of the certificate's subject is empty, or holds a NUL, a control "
             "character or what is not UTF-8");
-    if (ava->oid.size == strlen(OID_COMMON_NAME) &&
-        memcmp(ava->oid.data, OID_COMMON_NAME, ava->oid.size) == 0 && ++*common_names > 1)
+    if (is_oid(&ava->oid, OID_COMMON_NAME) && ++*common_names > 1)
         return error_set(err, ERROR_INVALID, "the certificate's subject has two common names");
     return 0;
 }
