@@ -10,17 +10,12 @@
 #define OID_DELTA_CRL "2.5.29.27"
 #define OID_IDP       "2.5.29.28"
 
-struct crt_list {
-    gnutls_x509_crt_t *crts; /* NULL where one has been handed on */
-    unsigned n;
-};
-
 struct crl_list {
     gnutls_x509_crl_t *crls;
     unsigned n;
 };
 
-static void crt_list_clear(struct crt_list *l)
+void tls_crt_list_clear(struct tls_crt_list *l)
 {
     for (unsigned i = 0; i < l->n; i++) {
         if (l->crts[i])
@@ -46,7 +41,7 @@ static void datum_clear(gnutls_datum_t *d)
 /* --- reading ------------------------------------------------------------------------------------
  */
 
-static int load_certificates(const char *file, struct crt_list *out, struct error *err)
+int tls_crt_list_load(const char *file, struct tls_crt_list *out, struct error *err)
 {
     CLEANUP(datum_clear) gnutls_datum_t pem = { NULL, 0 };
     int rc = gnutls_load_file(file, &pem);
@@ -54,7 +49,7 @@ static int load_certificates(const char *file, struct crt_list *out, struct erro
         return error_set_errno(err, "cannot read %s", file);
     rc = gnutls_x509_crt_list_import2(&out->crts, &out->n, &pem, GNUTLS_X509_FMT_PEM, 0);
     if (rc < 0)
-        return tls_error(err, ERROR_INVALID, rc, "%s holds no CA certificates in PEM form", file);
+        return tls_error(err, ERROR_INVALID, rc, "%s holds no certificates in PEM form", file);
     return 0;
 }
 
@@ -119,7 +114,7 @@ static bool is_revoked(gnutls_x509_crt_t crt, const struct crl_list *crls)
 
 /* Moves the certificates into the list of trust. A CA that the section's own CRLs revoke stays out:
  * as an anchor it would not be asked about any more. */
-static int trust_certificates(struct tls_context *c, const char *file, struct crt_list *certs,
+static int trust_certificates(struct tls_context *c, const char *file, struct tls_crt_list *certs,
                               const struct crl_list *crls, struct tls_ca *out, struct error *err)
 {
     out->key_ids = (unsigned char(*)[TLS_KEY_ID_BYTES])mem_zalloc_array(certs->n, TLS_KEY_ID_BYTES);
@@ -168,7 +163,7 @@ static int check_extensions(gnutls_x509_crl_t crl, const char *file, struct erro
 
 /* An old CRL still refuses whom it lists: that it is old is for tls_context_expiry to say. */
 static int check_crl(gnutls_x509_crl_t crl, const struct tls_ca_settings *s,
-                     const struct crt_list *certs, struct error *err)
+                     const struct tls_crt_list *certs, struct error *err)
 {
     int rc = check_extensions(crl, s->crl, err);
     if (rc < 0)
@@ -209,13 +204,13 @@ static int trust_crls(struct tls_context *c, const char *file, struct crl_list *
 int tls_ca_load(struct tls_context *c, const struct tls_ca_settings *s, struct tls_ca *out,
                 struct error *err)
 {
-    CLEANUP(crt_list_clear) struct crt_list certs = { NULL, 0 };
+    CLEANUP(tls_crt_list_clear) struct tls_crt_list certs = { NULL, 0 };
     CLEANUP(crl_list_clear) struct crl_list crls = { NULL, 0 };
 
     out->name = mem_strdup(s->name ? s->name : "");
     if (!s->file)
         return error_set(err, ERROR_INVALID, "CA section '%s' names no file", out->name);
-    int rc = load_certificates(s->file, &certs, err);
+    int rc = tls_crt_list_load(s->file, &certs, err);
     if (rc == 0 && s->crl)
         rc = load_crls(s->crl, &crls, err);
     for (unsigned i = 0; rc == 0 && i < crls.n; i++)

@@ -99,47 +99,40 @@ static int load_priority(struct tls_context *c, const char *wanted, struct error
 /* --- own certificate ----------------------------------------------------------------------------
  */
 
-static bool is_url(const char *key)
+static void note_own_expiry(struct tls_context *c, const char *file,
+                            const struct tls_crt_list *chain)
 {
-    return gnutls_url_is_supported(key) != 0;
+    for (unsigned i = 0; i < chain->n; i++) {
+        char name[TLS_NAME_TEXT];
+        tls_context_add_expiry(c, gnutls_x509_crt_get_expiration_time(chain->crts[i]),
+                               "certificate %s (%s)", file, tls_subject_text(chain->crts[i], name));
+    }
 }
 
+/* The files are looked at before GnuTLS gets them: it would say "file error" for either, and it
+ * leaks (3.7.9) where a certificate is damaged. */
 static int load_own(struct tls_context *c, const struct tls_settings *s, struct error *err)
 {
+    CLEANUP(tls_crt_list_clear) struct tls_crt_list chain = { NULL, 0 };
     if (!s->cert && !s->key)
         return 0;
     if (!s->cert || !s->key)
         return error_set(err, ERROR_INVALID, "a certificate and its key must be given together");
-    /* GnuTLS says only "file error" for both; say which and why */
-    const char *files[] = { s->cert, s->key };
-    for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
-        if (!is_url(files[i]) && access(files[i], R_OK) < 0)
-            return error_set_errno(err, "cannot read %s", files[i]);
-    }
-    int rc = gnutls_certificate_set_x509_key_file2(c->credentials, s->cert, s->key,
-                                                   GNUTLS_X509_FMT_PEM, NULL, 0);
+    int rc = tls_crt_list_load(s->cert, &chain, err);
+    if (rc < 0)
+        return rc;
+    if (!gnutls_url_is_supported(s->key) && access(s->key, R_OK) < 0)
+        return error_set_errno(err, "cannot read %s", s->key);
+    rc = gnutls_certificate_set_x509_key_file2(c->credentials, s->cert, s->key, GNUTLS_X509_FMT_PEM,
+                                               NULL, 0);
     if (rc == GNUTLS_E_CERTIFICATE_KEY_MISMATCH)
         return error_set(err, ERROR_INVALID, "the key %s does not belong to the certificate %s",
                          s->key, s->cert);
     if (rc < 0)
         return tls_error(err, ERROR_INVALID, rc, "cannot use certificate %s with key %s", s->cert,
                          s->key);
+    note_own_expiry(c, s->cert, &chain);
     return 0;
-}
-
-static void note_own_expiry(struct tls_context *c, const char *file)
-{
-    gnutls_x509_crt_t *chain = NULL;
-    unsigned n = 0;
-    if (gnutls_certificate_get_x509_crt(c->credentials, 0, &chain, &n) < 0)
-        return;
-    for (unsigned i = 0; i < n; i++) {
-        char name[TLS_NAME_TEXT];
-        tls_context_add_expiry(c, gnutls_x509_crt_get_expiration_time(chain[i]),
-                               "certificate %s (%s)", file, tls_subject_text(chain[i], name));
-        gnutls_x509_crt_deinit(chain[i]);
-    }
-    gnutls_free(chain);
 }
 
 /* --- expiry -------------------------------------------------------------------------------------
@@ -234,8 +227,6 @@ int tls_context_new(const struct tls_settings *settings, struct tls_context **ou
         rc = load_priority(c, settings->priority, err);
     if (rc == 0)
         rc = load_own(c, settings, err);
-    if (rc == 0 && settings->cert)
-        note_own_expiry(c, settings->cert);
     if (rc == 0)
         rc = load_cas(c, settings, err);
     if (rc == 0)

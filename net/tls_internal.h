@@ -39,6 +39,14 @@ struct tls_context {
 
 void tls_context_add_expiry(struct tls_context *c, time_t when, const char *fmt, ...) PRINTF(3, 4);
 
+/* Certificates of a PEM file. */
+struct tls_crt_list {
+    gnutls_x509_crt_t *crts; /* owned; NULL where one has been handed on */
+    unsigned n;
+};
+int tls_crt_list_load(const char *file, struct tls_crt_list *out, struct error *err) MUST_CHECK;
+void tls_crt_list_clear(struct tls_crt_list *l);
+
 /* One `ca` section, its files read and checked (tls_ca.c). */
 int tls_ca_load(struct tls_context *c, const struct tls_ca_settings *settings, struct tls_ca *out,
                 struct error *err) MUST_CHECK;

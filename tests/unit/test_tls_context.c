@@ -75,12 +75,11 @@ static void what_is_not_pem_is_rejected(void **state)
 {
     const char *junk = pki_write_text("junk", "-----BEGIN CERTIFICATE-----\nAAAA\n");
     const char *empty = pki_write_text("empty", "");
-    rejected_own(junk, world.server_key, "cannot use certificate");
+    rejected_own(junk, world.server_key, "holds no certificates");
     rejected_own(world.server_crt, junk, "cannot use certificate");
     rejected_cas(&(struct tls_ca_settings){ .name = "", .file = empty }, 1,
-                 "holds no CA certificates");
-    rejected_cas(&(struct tls_ca_settings){ .name = "", .file = junk }, 1,
-                 "holds no CA certificates");
+                 "holds no certificates");
+    rejected_cas(&(struct tls_ca_settings){ .name = "", .file = junk }, 1, "holds no certificates");
     rejected_cas(&(struct tls_ca_settings){ .name = "", .file = world.ca_file, .crl = empty }, 1,
                  "holds no CRL");
 }
