@@ -202,7 +202,10 @@ void arguments_write(struct arguments_writer *w, struct span command, const stru
     k.hide_value = secret_command_sets_property(k.command) && property_is_secret(t, token);
 
     size_t start = buf_len(w->out);
-    write_value(&k, token, 0);
+    if (k.command && qmp_tape_kind(t, token) != QMP_KIND_OBJECT)
+        write_redacted(w); /* no members by which to tell */
+    else
+        write_value(&k, token, 0);
     struct span written = { buf_data(w->out) + start, buf_len(w->out) - start };
     if (written.len > AUDIT_ARGUMENTS_MAX) {
         /* what is hashed has its secrets redacted already */

@@ -19,9 +19,27 @@ audit_libaudit_a_SOURCES = \
     audit/writer.c
 
 audit_ldadd = audit/libaudit.a qmp/libqmpcore.a base/libbase.a $(GNUTLS_LIBS) $(JSON_C_LIBS)
-audit_unit_tests = tests/unit/test_audit_writer
+audit_unit_tests = tests/unit/test_audit_faults tests/unit/test_audit_rate \
+    tests/unit/test_audit_read tests/unit/test_audit_record tests/unit/test_audit_writer
 check_PROGRAMS += $(audit_unit_tests)
 TESTS += $(audit_unit_tests)
 EXTRA_DIST += tests/unit/audit_fixture.h
+tests_unit_test_audit_faults_SOURCES = tests/unit/test_audit_faults.c
+tests_unit_test_audit_faults_LDADD = $(audit_ldadd) $(CMOCKA_LIBS)
+tests_unit_test_audit_faults_LDFLAGS = $(AM_LDFLAGS) \
+    -Wl,--wrap=fdatasync -Wl,--wrap=ftruncate -Wl,--wrap=write
+tests_unit_test_audit_rate_SOURCES = tests/unit/test_audit_rate.c
+tests_unit_test_audit_rate_LDADD = $(audit_ldadd) $(CMOCKA_LIBS)
+tests_unit_test_audit_read_SOURCES = tests/unit/test_audit_read.c
+tests_unit_test_audit_read_LDADD = $(audit_ldadd) $(CMOCKA_LIBS)
+tests_unit_test_audit_record_SOURCES = tests/unit/test_audit_record.c
+tests_unit_test_audit_record_LDADD = $(audit_ldadd) $(CMOCKA_LIBS)
 tests_unit_test_audit_writer_SOURCES = tests/unit/test_audit_writer.c
 tests_unit_test_audit_writer_LDADD = $(audit_ldadd) $(CMOCKA_LIBS)
+
+check_PROGRAMS += tests/audit/audit_write
+tests_audit_audit_write_SOURCES = tests/audit/audit_write.c
+tests_audit_audit_write_LDADD = $(audit_ldadd)
+audit_script_tests = tests/audit/test_chain.sh tests/audit/test_full_disk.sh
+TESTS += $(audit_script_tests)
+EXTRA_DIST += $(audit_script_tests) tests/audit/check_chain.py tests/audit/common.sh

@@ -1,0 +1,66 @@
+/* audit_write PATH [write|data]: each line of standard input becomes an intent and its outcome in
+ * the log, in a commit of its own; says "ok" or "failed: REASON" for each. For tests that are
+ * scripts. */
+#include "config.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "audit/audit.h"
+#include "base/clock.h"
+
+static void add(struct audit_batch *b, enum audit_type type, uint64_t request, const char *line)
+{
+    struct audit_record r = {
+        .type = type,
+        .result = type == AUDIT_OUTCOME ? AUDIT_OK : AUDIT_RESULT_NONE,
+        .utc_us = clock_utc_us(),
+        .connection = 1,
+        .request = request,
+        .peer = "192.0.2.1:50000",
+        .identity = "x509:CN=alice,O=Example",
+        .vm = "web1",
+        .command = SPAN_LIT("query-status"),
+        .arguments = QMP_NONE,
+        .text = { line, strlen(line) },
+        .latency_us = -1,
+    };
+    audit_batch_add(b, &r);
+}
+
+int main(int argc, char **argv)
+{
+    struct audit *a;
+    struct error err;
+    char line[4096];
+    uint64_t ticket, request = 0;
+
+    if (argc < 2) {
+        fprintf(stderr, "usage: audit_write PATH [write|data]\n");
+        return 2;
+    }
+    struct audit_settings settings = {
+        .path = argv[1],
+        .sync = argc > 2 && strcmp(argv[2], "data") == 0 ? AUDIT_SYNC_DATA : AUDIT_SYNC_WRITE,
+    };
+    signal(SIGXFSZ, SIG_IGN);
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    if (audit_open(&settings, &a, &err) < 0) {
+        fprintf(stderr, "audit_write: %s\n", err.text);
+        return 1;
+    }
+    struct audit_batch *b = audit_batch_new(a);
+    while (fgets(line, sizeof(line), stdin)) {
+        line[strcspn(line, "\n")] = '\0';
+        add(b, AUDIT_INTENT, ++request, line);
+        add(b, AUDIT_OUTCOME, request, line);
+        if (audit_batch_commit(b, &ticket, &err) < 0)
+            printf("failed: %s\n", err.text);
+        else
+            printf("ok\n");
+    }
+    audit_batch_free(b);
+    audit_close(a);
+    return 0;
+}

@@ -1,0 +1,411 @@
+/* What system calls can do to the log. The linker puts the functions below in their place (--wrap).
+ */
+#include "tests/unit/audit_fixture.h"
+
+#include <pthread.h>
+#include <sys/wait.h>
+
+int __real_fdatasync(int fd);
+int __wrap_fdatasync(int fd);
+int __real_ftruncate(int fd, off_t length);
+int __wrap_ftruncate(int fd, off_t length);
+ssize_t __real_write(int fd, const void *data, size_t len);
+ssize_t __wrap_write(int fd, const void *data, size_t len);
+
+/* Which calls fail, and a gate in which a sync waits. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
+static struct {
+    bool sync_fails, gate_closed, gate_reached;
+    unsigned syncs, calls; /* calls: of the durable callback */
+    int write_errno;
+    size_t write_first; /* bytes that a failing write still takes, once */
+    bool truncate_fails;
+} faults;
+
+int __wrap_fdatasync(int fd)
+{
+    pthread_mutex_lock(&lock);
+    faults.gate_reached = true;
+    pthread_cond_broadcast(&changed);
+    while (faults.gate_closed)
+        pthread_cond_wait(&changed, &lock);
+    bool fails = faults.sync_fails;
+    faults.syncs++;
+    pthread_mutex_unlock(&lock);
+    if (!fails)
+        return __real_fdatasync(fd);
+    errno = EIO;
+    return -1;
+}
+
+int __wrap_ftruncate(int fd, off_t length)
+{
+    if (!faults.truncate_fails)
+        return __real_ftruncate(fd, length);
+    errno = EIO;
+    return -1;
+}
+
+ssize_t __wrap_write(int fd, const void *data, size_t len)
+{
+    if (faults.write_errno == 0)
+        return __real_write(fd, data, len);
+    if (faults.write_first) {
+        size_t n = faults.write_first < len ? faults.write_first : len;
+        faults.write_first = 0;
+        return __real_write(fd, data, n);
+    }
+    errno = faults.write_errno;
+    return -1;
+}
+
+static void heard(void *opaque)
+{
+    pthread_mutex_lock(&lock);
+    faults.calls++;
+    pthread_cond_broadcast(&changed);
+    pthread_mutex_unlock(&lock);
+}
+
+/* Waits until the flusher has called back `n` times in all. */
+static void wait_for_calls(unsigned n)
+{
+    pthread_mutex_lock(&lock);
+    while (faults.calls < n)
+        pthread_cond_wait(&changed, &lock);
+    pthread_mutex_unlock(&lock);
+}
+
+static void set_gate(bool closed)
+{
+    pthread_mutex_lock(&lock);
+    faults.gate_closed = closed;
+    faults.gate_reached = false;
+    pthread_cond_broadcast(&changed);
+    pthread_mutex_unlock(&lock);
+}
+
+static void wait_for_gate(void)
+{
+    pthread_mutex_lock(&lock);
+    while (!faults.gate_reached)
+        pthread_cond_wait(&changed, &lock);
+    pthread_mutex_unlock(&lock);
+}
+
+static void set_sync_fails(bool fails)
+{
+    pthread_mutex_lock(&lock);
+    faults.sync_fails = fails;
+    pthread_mutex_unlock(&lock);
+}
+
+static struct audit *open_synced(const char *path)
+{
+    struct audit_settings settings = { .path = path, .sync = AUDIT_SYNC_DATA, .durable = heard };
+    struct audit *a;
+    struct error err;
+    memset(&faults, 0, sizeof(faults));
+    assert_int_equal(audit_open(&settings, &a, &err), 0);
+    return a;
+}
+
+/* --- sync = data
+ * ------------------------------------------------------------------------------------ */
+
+static void a_ticket_is_durable_only_after_the_sync(void **state)
+{
+    struct fixture *f = *state;
+    struct audit *a = open_synced(f->path);
+    struct audit_batch *b = audit_batch_new(a);
+    set_gate(true);
+    add_simple(b, AUDIT_INTENT, "one");
+    uint64_t ticket = commit(b);
+    wait_for_gate();
+    assert_int_equal(audit_durable(a), 0);
+    assert_false(audit_ticket_failed(a, ticket));
+    /* another loop is not held up by the sync */
+    add_simple(b, AUDIT_INTENT, "two");
+    assert_int_equal(commit(b), 2);
+    set_gate(false);
+    wait_for_calls(2);
+    assert_int_equal(audit_durable(a), 2);
+    audit_batch_free(b);
+    audit_close(a);
+}
+
+static void a_failed_sync_fails_the_ticket(void **state)
+{
+    struct fixture *f = *state;
+    struct audit *a = open_synced(f->path);
+    struct audit_batch *b = audit_batch_new(a);
+    struct audit_stats stats;
+    set_sync_fails(true);
+    add_simple(b, AUDIT_INTENT, "one");
+    uint64_t ticket = commit(b);
+    wait_for_calls(1);
+    assert_int_equal(audit_durable(a), 0);
+    assert_true(audit_ticket_failed(a, ticket));
+    audit_get_stats(a, &stats);
+    assert_true(stats.failing);
+    assert_non_null(strstr(stats.last_error, "Input/output error"));
+    audit_batch_free(b);
+    audit_close(a);
+}
+
+/* The kernel drops dirty pages whose writing failed, and the next sync then says that all is well.
+ */
+static void what_a_failed_sync_may_have_lost_is_written_again(void **state)
+{
+    struct fixture *f = *state;
+    struct audit *a = open_synced(f->path);
+    struct audit_batch *b = audit_batch_new(a);
+    struct audit_stats stats;
+    add_simple(b, AUDIT_INTENT, "on disk");
+    commit(b);
+    wait_for_calls(1);
+    set_sync_fails(true);
+    add_simple(b, AUDIT_INTENT, "in doubt");
+    commit(b);
+    wait_for_calls(2);
+
+    /* the page is gone: what a read after a crash would show */
+    CLEANUP_FREE char *text = read_text(f->path);
+    size_t second = (size_t)(strchr(text, '\n') + 1 - text);
+    CLEANUP_FD int fd = open(f->path, O_WRONLY | O_CLOEXEC);
+    assert_int_equal(pwrite(fd, "\0\0\0\0", 4, (off_t)second), 4);
+
+    set_sync_fails(false);
+    add_simple(b, AUDIT_INTENT, "after");
+    assert_int_equal(commit(b), 3);
+    wait_for_calls(3);
+    assert_int_equal(audit_durable(a), 3);
+    assert_false(audit_ticket_failed(a, 2));
+    audit_get_stats(a, &stats);
+    assert_false(stats.failing);
+    audit_batch_free(b);
+    audit_close(a);
+    assert_chain(f->path, 1, 3);
+}
+
+static void a_failed_sync_is_tried_again_by_a_commit_and_not_in_a_circle(void **state)
+{
+    struct fixture *f = *state;
+    struct audit *a = open_synced(f->path);
+    struct audit_batch *b = audit_batch_new(a);
+    set_sync_fails(true);
+    for (unsigned i = 1; i <= 3; i++) {
+        add_simple(b, AUDIT_INTENT, "one");
+        commit(b);
+        wait_for_calls(i);
+        assert_int_equal(faults.syncs, i);
+        assert_true(audit_ticket_failed(a, i));
+    }
+    set_sync_fails(false);
+    audit_batch_free(b);
+    audit_close(a); /* tries once more: nothing is lost that can be kept */
+    assert_chain(f->path, 1, 3);
+}
+
+static void what_is_not_on_disk_is_bounded(void **state)
+{
+    struct fixture *f = *state;
+    char words[2001];
+    memset(words, 'w', 2000);
+    words[2000] = '\0';
+    struct audit *a = open_synced(f->path);
+    struct audit_batch *b = audit_batch_new(a);
+    struct error err = { 0 };
+    uint64_t ticket;
+    set_sync_fails(true);
+    int rc = 0;
+    for (unsigned i = 0; i < 100 && rc == 0; i++) {
+        for (unsigned n = 0; n < 100; n++)
+            add_simple(b, AUDIT_INTENT, words);
+        rc = audit_batch_commit(b, &ticket, &err);
+    }
+    assert_int_equal(rc, ERROR_LIMIT);
+    assert_non_null(strstr(err.text, "does not keep up"));
+
+    /* it resumes by itself: a commit that is refused brings about the sync */
+    unsigned calls;
+    set_sync_fails(false);
+    do {
+        pthread_mutex_lock(&lock);
+        calls = faults.calls;
+        pthread_mutex_unlock(&lock);
+        add_simple(b, AUDIT_INTENT, words);
+        rc = audit_batch_commit(b, &ticket, &err);
+        if (rc < 0)
+            wait_for_calls(calls + 1);
+    } while (rc < 0);
+    audit_batch_free(b);
+    audit_close(a);
+    struct audit_chain_summary summary;
+    assert_int_equal(audit_verify_chain(f->path, &summary, &err), 0);
+}
+
+static void a_file_removed_during_a_sync_fails_its_tickets_for_good(void **state)
+{
+    struct fixture *f = *state;
+    struct audit *a = open_synced(f->path);
+    struct audit_batch *b = audit_batch_new(a);
+    set_gate(true);
+    add_simple(b, AUDIT_INTENT, "gone");
+    uint64_t gone = commit(b);
+    wait_for_gate();
+    unlink(f->path);
+    add_simple(b, AUDIT_INTENT, "refused");
+    commit_fails(b, "the file was removed");
+    assert_true(audit_ticket_failed(a, gone));
+    add_simple(b, AUDIT_INTENT, "in the new file");
+    uint64_t last = commit(b);
+    set_gate(false);
+    while (audit_durable(a) < last)
+        wait_for_calls(faults.calls + 1);
+    assert_true(audit_ticket_failed(a, gone));
+    assert_false(audit_ticket_failed(a, last));
+    audit_batch_free(b);
+    audit_close(a);
+    assert_chain(f->path, 2, last);
+}
+
+static void a_rotated_file_is_synced_before_what_follows_is_durable(void **state)
+{
+    struct fixture *f = *state;
+    CLEANUP_FREE char *moved = mem_printf("%s.1", f->path);
+    struct audit *a = open_synced(f->path);
+    struct audit_batch *b = audit_batch_new(a);
+    struct error err;
+    set_gate(true);
+    add_simple(b, AUDIT_INTENT, "in sync");
+    commit(b);
+    wait_for_gate();
+    add_simple(b, AUDIT_INTENT, "waiting");
+    commit(b);
+    assert_int_equal(rename(f->path, moved), 0);
+    assert_int_equal(audit_reopen(a, &err), 0);
+    add_simple(b, AUDIT_INTENT, "new");
+    assert_int_equal(commit(b), 4);
+    assert_int_equal(audit_durable(a), 0);
+    set_gate(false);
+    wait_for_calls(3);
+    assert_int_equal(faults.syncs, 3); /* one, two of the old file, one of the new */
+    assert_int_equal(audit_durable(a), 4);
+    audit_batch_free(b);
+    audit_close(a);
+    assert_chain(moved, 1, 2);
+    assert_chain(f->path, 3, 4);
+}
+
+/* --- writes
+ * ------------------------------------------------------------------------------------------ */
+
+static void errors_of_write_name_the_log_and_the_reason(void **state)
+{
+    static const struct {
+        int code;
+        const char *words;
+    } errors[] = {
+        { ENOSPC, "log: No space left on device" },
+        { EIO, "log: Input/output error" },
+        { EDQUOT, "log: Disk quota exceeded" },
+        { EROFS, "log: Read-only file system" },
+    };
+    struct fixture *f = *state;
+    struct audit *a = open_audit(f->path, AUDIT_SYNC_WRITE);
+    struct audit_batch *b = audit_batch_new(a);
+    for (size_t i = 0; i < ARRAY_SIZE(errors); i++) {
+        faults.write_errno = errors[i].code;
+        faults.write_first = 10;
+        add_simple(b, AUDIT_INTENT, "refused");
+        commit_fails(b, errors[i].words);
+        assert_int_equal(count_text(f->path, "{"), 0);
+        faults.write_errno = 0;
+    }
+    add_simple(b, AUDIT_INTENT, "works");
+    commit(b);
+    audit_batch_free(b);
+    audit_close(a);
+    assert_chain(f->path, 1, 2);
+    assert_int_equal(count_text(f->path, "\"intents\":4,\"text\":\"audit log "), 1);
+    assert_int_equal(count_text(f->path, "refused"), 0);
+}
+
+static void a_rest_that_could_not_be_cut_off_is_cut_off_later(void **state)
+{
+    struct fixture *f = *state;
+    struct audit *a = open_audit(f->path, AUDIT_SYNC_WRITE);
+    struct audit_batch *b = audit_batch_new(a);
+    add_simple(b, AUDIT_INTENT, "one");
+    commit(b);
+    faults.write_errno = EIO;
+    faults.write_first = 50;
+    faults.truncate_fails = true;
+    add_simple(b, AUDIT_INTENT, "refused");
+    commit_fails(b, "Input/output error");
+    faults.write_errno = 0;
+    add_simple(b, AUDIT_INTENT, "refused");
+    commit_fails(b, "taking back an unfinished write: Input/output error");
+    faults.truncate_fails = false;
+    add_simple(b, AUDIT_INTENT, "two");
+    commit(b);
+    audit_batch_free(b);
+    audit_close(a);
+    assert_chain(f->path, 1, 3);
+}
+
+/* In a process of its own, which ends without taking anything back. */
+static void crash_in_a_batch(const char *path)
+{
+    struct audit *a = open_audit(path, AUDIT_SYNC_WRITE);
+    struct audit_batch *b = audit_batch_new(a);
+    struct error err;
+    uint64_t ticket;
+    for (unsigned i = 0; i < 3; i++)
+        add_simple(b, AUDIT_INTENT, "of three");
+    faults.write_errno = EIO;
+    faults.write_first = 500; /* the first and a part of the second */
+    faults.truncate_fails = true;
+    _exit(audit_batch_commit(b, &ticket, &err) < 0 ? 0 : 1);
+}
+
+static void a_crash_in_the_middle_of_a_batch_leaves_a_good_chain(void **state)
+{
+    struct fixture *f = *state;
+    int status;
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0)
+        crash_in_a_batch(f->path);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+
+    struct audit *a = open_audit(f->path, AUDIT_SYNC_WRITE);
+    struct audit_batch *b = audit_batch_new(a);
+    add_simple(b, AUDIT_START, "again");
+    commit(b);
+    audit_batch_free(b);
+    audit_close(a);
+    assert_chain(f->path, 1, 3 + 1);
+    assert_int_equal(count_text(f->path, "of three"), 2);
+    assert_int_equal(count_text(f->path, "\"type\":\"torn\""), 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        AUDIT_TEST(a_ticket_is_durable_only_after_the_sync),
+        AUDIT_TEST(a_failed_sync_fails_the_ticket),
+        AUDIT_TEST(what_a_failed_sync_may_have_lost_is_written_again),
+        AUDIT_TEST(a_failed_sync_is_tried_again_by_a_commit_and_not_in_a_circle),
+        AUDIT_TEST(what_is_not_on_disk_is_bounded),
+        AUDIT_TEST(a_file_removed_during_a_sync_fails_its_tickets_for_good),
+        AUDIT_TEST(a_rotated_file_is_synced_before_what_follows_is_durable),
+        AUDIT_TEST(errors_of_write_name_the_log_and_the_reason),
+        AUDIT_TEST(a_rest_that_could_not_be_cut_off_is_cut_off_later),
+        AUDIT_TEST(a_crash_in_the_middle_of_a_batch_leaves_a_good_chain),
+    };
+    return cmocka_run_group_tests_name("audit_faults", tests, NULL, NULL);
+}
