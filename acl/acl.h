@@ -1,12 +1,12 @@
-/* May they: policy text -> model -> compiled against a VM's schema -> verdict. Pure: no I/O, no clock; who is
- * calling comes as its canonical name (auth/identity.h has the forms), and everything here is
- * immutable and reference counted (atomic), so any thread may use it.
+/* May they: policy text -> model -> compiled against a VM's schema -> verdict. Pure: no I/O, no
+ * clock; who is calling comes as its canonical name (auth/identity.h has the forms), and everything
+ * here is immutable and reference counted (atomic), so any thread may use it.
  *
  * Three steps, from rare to often:
  *     acl_policy    one a policy text: roles, groups, grants, checked and complete
  *     acl_program   one a (policy, schema): each role's patterns resolved to the schema's commands
- *     acl_rights    one a (program, identity, vm): a verdict for each command, an answer for each event
- * Judging is one look-up in acl_rights, however many rules the policy has. */
+ *     acl_rights    one a (program, identity, vm): a verdict for each command, an answer for each
+ * event Judging is one look-up in acl_rights, however many rules the policy has. */
 #ifndef ACL_ACL_H
 #define ACL_ACL_H
 
@@ -17,22 +17,24 @@
 #include "qmp/message.h"
 #include "qmp/schema.h"
 
-/* --- policy ------------------------------------------------------------------------------------- */
+/* --- policy -------------------------------------------------------------------------------------
+ */
 
 struct acl_policy;
 
-/* `name` is what errors call the text (a file's name). Every error is reported, as "name:line: sentence", through
- * `report`, which may be NULL; negative if there was any. */
+/* `name` is what errors call the text (a file's name). Every error is reported, as "name:line:
+ * sentence", through `report`, which may be NULL; negative if there was any. */
 typedef void acl_report_fn(void *opaque, const char *line);
-int acl_policy_parse(const char *name, const char *text, size_t len, acl_report_fn *report, void *opaque,
-                     struct acl_policy **out) MUST_CHECK;
+int acl_policy_parse(const char *name, const char *text, size_t len, acl_report_fn *report,
+                     void *opaque, struct acl_policy **out) MUST_CHECK;
 struct acl_policy *acl_policy_ref(struct acl_policy *p);
 void acl_policy_unref(struct acl_policy *p);
 
 /* SHA-256 of the text in hexadecimal: what the audit cites. */
 const char *acl_policy_hash(const struct acl_policy *p);
 unsigned acl_policy_n_grants(const struct acl_policy *p);
-unsigned acl_policy_n_rules(const struct acl_policy *p); /* patterns in allow, deny, events of all roles */
+unsigned
+acl_policy_n_rules(const struct acl_policy *p); /* patterns in allow, deny, events of all roles */
 
 /* What policy needs to know of a VM. */
 struct acl_vm {
@@ -58,17 +60,20 @@ enum acl_admin {
 /* The administration that some grant gives by name: a set of enum acl_admin. */
 unsigned acl_policy_admin(const struct acl_policy *p, const char *identity);
 
-/* --- program ------------------------------------------------------------------------------------- */
+/* --- program -------------------------------------------------------------------------------------
+ */
 
 struct acl_program;
 struct acl_program *acl_program_new(struct acl_policy *p, struct qmp_schema *s);
 struct acl_program *acl_program_ref(struct acl_program *p);
 void acl_program_unref(struct acl_program *p);
 
-/* --- rights -------------------------------------------------------------------------------------- */
+/* --- rights --------------------------------------------------------------------------------------
+ */
 
 struct acl_rights;
-struct acl_rights *acl_rights_new(struct acl_program *program, const char *identity, const struct acl_vm *vm);
+struct acl_rights *acl_rights_new(struct acl_program *program, const char *identity,
+                                  const struct acl_vm *vm);
 struct acl_rights *acl_rights_ref(struct acl_rights *r);
 void acl_rights_unref(struct acl_rights *r);
 
@@ -80,12 +85,14 @@ enum acl_decision {
 
 struct acl_verdict {
     enum acl_decision decision;
-    const char *rule;   /* who decided, borrowed from the rights: `grant "g" role "r" allow "@query"`; "default" */
-    const char *reason; /* for a refusal, a phrase for the client: no values of the policy but rule names */
+    const char *rule; /* who decided, borrowed from the rights: `grant "g" role "r" allow "@query"`;
+                         "default" */
+    const char *
+        reason; /* for a refusal, a phrase for the client: no values of the policy but rule names */
 };
 
-/* `name` is the command's (decoded) name; `t` and `request` its arguments (t may be NULL for a judgement by
- * name, as introspection and explain need it). */
+/* `name` is the command's (decoded) name; `t` and `request` its arguments (t may be NULL for a
+ * judgement by name, as introspection and explain need it). */
 struct acl_verdict acl_check(const struct acl_rights *r, struct span name, const struct qmp_tape *t,
                              const struct qmp_request *request);
 bool acl_check_event(const struct acl_rights *r, struct span name);
@@ -94,11 +101,16 @@ bool acl_check_event(const struct acl_rights *r, struct span name);
 bool acl_allows_command(const struct acl_rights *r, unsigned command);
 bool acl_allows_event(const struct acl_rights *r, unsigned event);
 
-/* --- classes ------------------------------------------------------------------------------------- */
+/* --- classes -------------------------------------------------------------------------------------
+ */
 
-/* One of the pinned facts: the classes of a command, as names, NULL ended; NULL if the table does not know it. */
+/* One of the pinned facts: the classes of a command, as names, NULL ended; NULL if the table does
+ * not know it. */
 const char *const *acl_classes_of(const char *command);
-/* Does it carry an argument that reaches the host, or commands within? Such a command is opened only by its name. */
+/* Does it carry an argument that reaches the host, or commands within? Such a command is opened
+ * only by its name. True as well of a command that the table does not know. */
 bool acl_reaches_host(const char *command);
+/* Does it need descriptors passed over the monitor's socket, or act on those that were? */
+bool acl_is_fd_command(const char *command);
 
 #endif

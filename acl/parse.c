@@ -1,0 +1,437 @@
+/* What the words of a policy mean: text -> struct acl_policy. */
+#include "config.h"
+#include "acl/policy.h"
+
+#include <gnutls/crypto.h>
+#include <gnutls/gnutls.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uthash.h>
+#include "acl/order.h"
+#include "acl/principal.h"
+#include "acl/rule.h"
+#include "acl/text.h"
+#include "acl/vmsel.h"
+#include "base/log.h"
+
+#define TITLE_MAX   64 /* bytes; it stands in refusals and audit records */
+#define TITLE_CHARS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
+
+static const char group_prefix[] = "group:";
+
+static const struct {
+    const char *verb;
+    enum acl_admin bit;
+} admin_verbs[] = {
+    { "sessions", ACL_ADMIN_SESSIONS },     { "session-close", ACL_ADMIN_SESSION_CLOSE },
+    { "reload", ACL_ADMIN_RELOAD },         { "stats", ACL_ADMIN_STATS },
+    { "audit-tail", ACL_ADMIN_AUDIT_TAIL },
+};
+
+/* A section's number by its name. */
+struct title {
+    const char *name; /* borrowed from the tree */
+    uint32_t number;
+    UT_hash_handle hh;
+};
+
+struct parser {
+    struct acl_policy *policy;
+    struct acl_reports reports;
+    struct cfgtext *outline; /* owned */
+    cfg_t *tree;             /* owned */
+    struct title *roles;     /* hash, owned; as the next */
+    struct title *groups;
+};
+
+/* --- reports --------------------------------------------------------------------------------- */
+
+static unsigned line_of(const struct parser *p, cfg_t *section)
+{
+    const struct cfgtext_item *item =
+        cfgtext_find(p->outline, NULL, cfg_name(section), cfg_title(section));
+    return item ? item->line : 0;
+}
+
+static void refuse_word(struct parser *p, const struct acl_word *w, const char *sentence)
+{
+    char shown[LOG_ESCAPE_MAX];
+    acl_reports_add(&p->reports, w->line, "\"%s\": %s", log_escape(w->text, strlen(w->text), shown),
+                    sentence);
+}
+
+/* --- titles ---------------------------------------------------------------------------------- */
+
+static struct title *find_title(struct title *titles, const char *name)
+{
+    struct title *t = NULL;
+    HASH_FIND_STR(titles, name, t);
+    return t;
+}
+
+static void check_title(struct parser *p, cfg_t *section)
+{
+    const char *title = cfg_title(section);
+    size_t len = strlen(title);
+    if (len == 0 || len > TITLE_MAX || strspn(title, TITLE_CHARS) != len)
+        acl_reports_add(&p->reports, line_of(p, section),
+                        "the name of a %s is made of letters, digits, '.', '_' and '-', at most %d",
+                        cfg_name(section), TITLE_MAX);
+}
+
+/* Checks the titles of all sections of a kind and remembers those of roles and groups. */
+static size_t read_titles(struct parser *p, const char *kind, struct title **titles)
+{
+    unsigned n = cfg_size(p->tree, kind);
+    for (unsigned i = 0; i < n; i++) {
+        cfg_t *section = cfg_getnsec(p->tree, kind, i);
+        check_title(p, section);
+        if (!titles)
+            continue;
+        struct title *t = MEM_NEW(struct title);
+        t->name = cfg_title(section);
+        t->number = i;
+        HASH_ADD_KEYPTR(hh, *titles, t->name, strlen(t->name), t);
+    }
+    return n;
+}
+
+static void free_titles(struct title **titles)
+{
+    struct title *t, *next;
+    HASH_ITER (hh, *titles, t, next) {
+        HASH_DEL(*titles, t);
+        free(t);
+    }
+}
+
+/* --- who ------------------------------------------------------------------------------------- */
+
+static void add_caller(struct parser *p, const struct acl_word *w, uint32_t target)
+{
+    struct error err;
+    struct acl_principal *pattern = NULL;
+    if (acl_principal_parse_pattern(w->text, &pattern, &err) < 0) {
+        refuse_word(p, w, err.text);
+        return;
+    }
+    const char *key = acl_principal_key(pattern);
+    if (key) {
+        acl_index_add(&p->policy->callers, key, NULL, target);
+        acl_principal_free(pattern);
+    } else {
+        acl_index_add(&p->policy->callers, w->text, pattern, target);
+    }
+}
+
+static bool is_group(const char *text)
+{
+    return strncmp(text, group_prefix, strlen(group_prefix)) == 0;
+}
+
+static void read_groups(struct parser *p)
+{
+    struct acl_policy *policy = p->policy;
+    for (unsigned g = 0; g < policy->n_groups; g++) {
+        cfg_t *section = cfg_getnsec(p->tree, "group", g);
+        policy->groups[g].name = mem_strdup(cfg_title(section));
+        size_t n = acl_text_n_words(section, "members");
+        for (size_t i = 0; i < n; i++) {
+            const struct acl_word *w = acl_text_word(section, "members", i);
+            if (is_group(w->text))
+                refuse_word(p, w, "groups do not nest: name the members themselves");
+            else
+                add_caller(p, w, (uint32_t)(policy->n_grants + g));
+        }
+        if (!cfgtext_find(p->outline, cfgtext_find(p->outline, NULL, "group", cfg_title(section)),
+                          "members", NULL))
+            acl_reports_add(&p->reports, line_of(p, section), "group \"%s\" has no members = {...}",
+                            cfg_title(section));
+    }
+}
+
+static void add_group_to_grant(struct parser *p, const struct acl_word *w, uint32_t grant)
+{
+    const struct title *t = find_title(p->groups, w->text + strlen(group_prefix));
+    if (!t) {
+        refuse_word(p, w, "there is no group of that name");
+        return;
+    }
+    struct acl_group *g = &p->policy->groups[t->number];
+    mem_grow((void **)&g->grants, &g->cap_grants, g->n_grants + 1, sizeof(*g->grants));
+    g->grants[g->n_grants++] = grant;
+}
+
+/* --- roles ----------------------------------------------------------------------------------- */
+
+/* The roles that a list names, as numbers. */
+static uint32_t *read_role_names(struct parser *p, cfg_t *section, const char *option,
+                                 size_t *n_out)
+{
+    size_t n = acl_text_n_words(section, option);
+    uint32_t *numbers = MEM_NEW_N(uint32_t, n + 1);
+    *n_out = 0;
+    for (size_t i = 0; i < n; i++) {
+        const struct acl_word *w = acl_text_word(section, option, i);
+        const struct title *t = find_title(p->roles, w->text);
+        if (t)
+            numbers[(*n_out)++] = t->number;
+        else
+            refuse_word(p, w, "there is no role of that name");
+    }
+    return numbers;
+}
+
+static void read_rules(struct parser *p, cfg_t *section, uint32_t role, const char *option,
+                       enum acl_effect effect)
+{
+    struct acl_policy *policy = p->policy;
+    size_t n = acl_text_n_words(section, option);
+    for (size_t i = 0; i < n; i++) {
+        const struct acl_word *w = acl_text_word(section, option, i);
+        struct acl_rule rule = { .effect = effect, .role = role };
+        struct error err;
+        if (acl_rule_parse(w->text, &rule, &err) < 0) {
+            refuse_word(p, w, err.text);
+            continue;
+        }
+        mem_grow((void **)&policy->words, &policy->cap_words, policy->n_words + 1,
+                 sizeof(*policy->words));
+        rule.text = policy->words[policy->n_words++] = mem_strdup(w->text);
+        rule.span = (struct span){ rule.text, strlen(rule.text) };
+        mem_grow((void **)&policy->rules, &policy->cap_rules, policy->n_rules + 1,
+                 sizeof(*policy->rules));
+        policy->rules[policy->n_rules++] = rule;
+    }
+}
+
+static void read_roles(struct parser *p)
+{
+    struct acl_policy *policy = p->policy;
+    for (uint32_t i = 0; i < policy->n_roles; i++) {
+        cfg_t *section = cfg_getnsec(p->tree, "role", i);
+        struct acl_role *role = &policy->roles[i];
+        role->name = mem_strdup(cfg_title(section));
+        role->includes = read_role_names(p, section, "include", &role->n_includes);
+        role->first_rule = (uint32_t)policy->n_rules;
+        read_rules(p, section, i, "allow", ACL_EFFECT_ALLOW);
+        read_rules(p, section, i, "deny", ACL_EFFECT_DENY);
+        read_rules(p, section, i, "events", ACL_EFFECT_EVENT);
+        role->n_rules = (uint32_t)policy->n_rules - role->first_rule;
+    }
+}
+
+/* Where a role includes another. */
+static unsigned line_of_include(const struct parser *p, uint32_t role, const char *included)
+{
+    cfg_t *section = cfg_getnsec(p->tree, "role", role);
+    for (size_t i = 0; i < acl_text_n_words(section, "include"); i++) {
+        const struct acl_word *w = acl_text_word(section, "include", i);
+        if (strcmp(w->text, included) == 0)
+            return w->line;
+    }
+    return line_of(p, section);
+}
+
+static void refuse_cycle(void *opaque, const uint32_t *path, size_t n)
+{
+    struct parser *p = opaque;
+    const struct acl_role *roles = p->policy->roles;
+    CLEANUP_BUF struct buf names = { 0 };
+    for (size_t i = 0; i < n; i++)
+        buf_printf(&names, "\"%s\" includes ", roles[path[i]].name);
+    acl_reports_add(&p->reports, line_of_include(p, path[n - 1], roles[path[0]].name),
+                    "roles that include each other: %.*s\"%s\"", (int)buf_len(&names),
+                    buf_data(&names), roles[path[0]].name);
+}
+
+static void order_roles(struct parser *p)
+{
+    struct acl_policy *policy = p->policy;
+    policy->order = MEM_NEW_N(uint32_t, policy->n_roles + 1);
+    acl_order_roles(policy->roles, policy->n_roles, policy->order, refuse_cycle, p);
+}
+
+/* --- grants ---------------------------------------------------------------------------------- */
+
+static void read_to(struct parser *p, cfg_t *section, uint32_t grant)
+{
+    for (size_t i = 0; i < acl_text_n_words(section, "to"); i++) {
+        const struct acl_word *w = acl_text_word(section, "to", i);
+        if (is_group(w->text))
+            add_group_to_grant(p, w, grant);
+        else
+            add_caller(p, w, grant);
+    }
+}
+
+static void read_vms(struct parser *p, cfg_t *section, uint32_t grant)
+{
+    for (size_t i = 0; i < acl_text_n_words(section, "vms"); i++) {
+        const struct acl_word *w = acl_text_word(section, "vms", i);
+        struct error err;
+        struct acl_vmsel *vms = NULL;
+        if (acl_vmsel_parse(w->text, &vms, &err) < 0) {
+            refuse_word(p, w, err.text);
+            continue;
+        }
+        const char *key = acl_vmsel_key(vms);
+        if (key) {
+            acl_index_add(&p->policy->vms, key, NULL, grant);
+            acl_vmsel_free(vms);
+        } else {
+            acl_index_add(&p->policy->vms, w->text, vms, grant);
+        }
+    }
+}
+
+static unsigned read_admin(struct parser *p, cfg_t *section)
+{
+    unsigned admin = 0;
+    for (size_t i = 0; i < acl_text_n_words(section, "admin"); i++) {
+        const struct acl_word *w = acl_text_word(section, "admin", i);
+        unsigned bit = 0;
+        for (size_t k = 0; k < ARRAY_SIZE(admin_verbs); k++) {
+            if (strcmp(w->text, admin_verbs[k].verb) == 0)
+                bit = admin_verbs[k].bit;
+        }
+        if (!bit)
+            refuse_word(p, w,
+                        "administration is sessions, session-close, reload, stats and "
+                        "audit-tail, by name");
+        admin |= bit;
+    }
+    return admin;
+}
+
+/* Is the option in the text? Then it must hold something: an empty list is half of a thought. */
+static bool is_given(struct parser *p, cfg_t *section, const char *option)
+{
+    const struct cfgtext_item *grant =
+        cfgtext_find(p->outline, NULL, cfg_name(section), cfg_title(section));
+    const struct cfgtext_item *item = cfgtext_find(p->outline, grant, option, NULL);
+    if (item && acl_text_n_words(section, option) == 0)
+        acl_reports_add(&p->reports, item->line, "%s is empty", option);
+    return item != NULL;
+}
+
+static void refuse_grant(struct parser *p, cfg_t *section, const char *sentence)
+{
+    acl_reports_add(&p->reports, line_of(p, section), "grant \"%s\" %s", cfg_title(section),
+                    sentence);
+}
+
+static void check_complete(struct parser *p, cfg_t *section)
+{
+    bool role = is_given(p, section, "role");
+    bool vms = is_given(p, section, "vms");
+    bool admin = is_given(p, section, "admin");
+    if (!is_given(p, section, "to"))
+        refuse_grant(p, section, "has no to = {...}: it says not to whom");
+    if (role && !vms)
+        refuse_grant(p, section, "has no vms = {...}: its roles are good for none");
+    if (vms && !role)
+        refuse_grant(p, section, "has no role = {...}: it gives nothing on its VMs");
+    if (!role && !vms && !admin)
+        refuse_grant(p, section, "gives nothing: add role and vms, or admin");
+}
+
+static void read_grants(struct parser *p)
+{
+    for (uint32_t i = 0; i < p->policy->n_grants; i++) {
+        cfg_t *section = cfg_getnsec(p->tree, "grant", i);
+        struct acl_grant *grant = &p->policy->grants[i];
+        grant->name = mem_strdup(cfg_title(section));
+        check_complete(p, section);
+        read_to(p, section, i);
+        grant->roles = read_role_names(p, section, "role", &grant->n_roles);
+        read_vms(p, section, i);
+        grant->admin = read_admin(p, section);
+    }
+}
+
+/* --- the whole ------------------------------------------------------------------------------- */
+
+static bool match_caller(const void *pattern, const void *identity)
+{
+    return acl_principal_match(pattern, identity);
+}
+
+static void free_caller(void *pattern)
+{
+    acl_principal_free(pattern);
+}
+
+static bool match_vm(const void *pattern, const void *vm)
+{
+    return acl_vmsel_match(pattern, vm);
+}
+
+static void free_vm(void *pattern)
+{
+    acl_vmsel_free(pattern);
+}
+
+static struct acl_policy *new_policy(void)
+{
+    struct acl_policy *policy = MEM_NEW(struct acl_policy);
+    atomic_init(&policy->refs, 1);
+    policy->callers = (struct acl_index){ .match = match_caller, .free_pattern = free_caller };
+    policy->vms = (struct acl_index){ .match = match_vm, .free_pattern = free_vm };
+    return policy;
+}
+
+static void read_policy(struct parser *p)
+{
+    struct acl_policy *policy = p->policy;
+    policy->n_roles = read_titles(p, "role", &p->roles);
+    policy->roles = MEM_NEW_N(struct acl_role, policy->n_roles + 1);
+    policy->n_groups = read_titles(p, "group", &p->groups);
+    policy->groups = MEM_NEW_N(struct acl_group, policy->n_groups + 1);
+    policy->n_grants = read_titles(p, "grant", NULL);
+    policy->grants = MEM_NEW_N(struct acl_grant, policy->n_grants + 1);
+    read_groups(p);
+    read_roles(p);
+    order_roles(p);
+    read_grants(p);
+}
+
+static int hash_text(const char *text, size_t len, char out[65])
+{
+    unsigned char digest[32];
+    if (gnutls_hash_fast(GNUTLS_DIG_SHA256, text, len, digest) < 0)
+        return ERROR_SYSTEM;
+    for (size_t i = 0; i < sizeof(digest); i++) {
+        out[2 * i] = "0123456789abcdef"[digest[i] >> 4];
+        out[2 * i + 1] = "0123456789abcdef"[digest[i] & 15];
+    }
+    return 0;
+}
+
+static void finish_parser(struct parser *p)
+{
+    free_titles(&p->roles);
+    free_titles(&p->groups);
+    cfgtext_free(p->outline);
+    if (p->tree)
+        cfg_free(p->tree);
+    acl_policy_unref(p->policy);
+}
+
+int acl_policy_parse(const char *name, const char *text, size_t len, acl_report_fn *report,
+                     void *opaque, struct acl_policy **out)
+{
+    struct parser p = { .reports = { .name = name }, .policy = new_policy() };
+    *out = NULL;
+    if (acl_text_read(&p.reports, text, len, &p.outline, &p.tree) == 0) {
+        read_policy(&p);
+        if (hash_text(text, len, p.policy->hash) < 0)
+            acl_reports_add(&p.reports, 1, "SHA-256 is not to be had");
+    }
+    int rc = p.reports.n > 0 ? ERROR_INVALID : 0;
+    if (rc == 0)
+        *out = TAKE_PTR(p.policy);
+    acl_reports_flush(&p.reports, report, opaque);
+    finish_parser(&p);
+    return rc;
+}

@@ -1,0 +1,143 @@
+#include "config.h"
+#include "acl/policy.h"
+
+#include <stdlib.h>
+#include "acl/principal.h"
+#include "acl/vmsel.h"
+
+struct acl_policy *acl_policy_ref(struct acl_policy *p)
+{
+    atomic_fetch_add_explicit(&p->refs, 1, memory_order_relaxed);
+    return p;
+}
+
+static void free_roles(struct acl_policy *p)
+{
+    for (size_t i = 0; i < p->n_roles; i++) {
+        free(p->roles[i].name);
+        free(p->roles[i].includes);
+    }
+    free(p->roles);
+    free(p->order);
+    for (size_t i = 0; i < p->n_words; i++)
+        free(p->words[i]);
+    free(p->words);
+    free(p->rules);
+}
+
+static void free_grants(struct acl_policy *p)
+{
+    for (size_t i = 0; i < p->n_grants; i++) {
+        free(p->grants[i].name);
+        free(p->grants[i].roles);
+    }
+    free(p->grants);
+    for (size_t i = 0; i < p->n_groups; i++) {
+        free(p->groups[i].name);
+        free(p->groups[i].grants);
+    }
+    free(p->groups);
+    acl_index_fini(&p->callers);
+    acl_index_fini(&p->vms);
+}
+
+void acl_policy_unref(struct acl_policy *p)
+{
+    if (!p || atomic_fetch_sub_explicit(&p->refs, 1, memory_order_acq_rel) > 1)
+        return;
+    free_roles(p);
+    free_grants(p);
+    free(p);
+}
+
+const char *acl_policy_hash(const struct acl_policy *p)
+{
+    return p->hash;
+}
+
+unsigned acl_policy_n_grants(const struct acl_policy *p)
+{
+    return (unsigned)p->n_grants;
+}
+
+unsigned acl_policy_n_rules(const struct acl_policy *p)
+{
+    return (unsigned)p->n_rules;
+}
+
+/* --- who, and where -------------------------------------------------------------------------- */
+
+static void expand_groups(const struct acl_policy *p, uint64_t *targets)
+{
+    size_t all = p->n_grants + p->n_groups;
+    for (size_t i = bits_next(targets, all, p->n_grants); i < all;
+         i = bits_next(targets, all, i + 1)) {
+        const struct acl_group *g = &p->groups[i - p->n_grants];
+        for (size_t k = 0; k < g->n_grants; k++)
+            bits_set(targets, g->grants[k]);
+    }
+}
+
+/* The grants that name an identity; NULL if it is none. */
+static uint64_t *grants_of_caller(const struct acl_policy *p, const char *identity)
+{
+    CLEANUP_PRINCIPAL struct acl_principal *caller = NULL;
+    if (acl_principal_parse_identity(identity, &caller, NULL) < 0)
+        return NULL;
+    uint64_t *targets = bits_new(p->n_grants + p->n_groups);
+    acl_index_find_key(&p->callers, acl_principal_key(caller), targets);
+    acl_index_find_patterns(&p->callers, caller, targets);
+    expand_groups(p, targets);
+    return targets;
+}
+
+struct key_search {
+    const struct acl_index *index;
+    uint64_t *targets;
+};
+
+static void find_key(void *opaque, const char *key)
+{
+    struct key_search *s = opaque;
+    acl_index_find_key(s->index, key, s->targets);
+}
+
+uint64_t *acl_policy_grants(const struct acl_policy *p, const char *identity,
+                            const struct acl_vm *vm)
+{
+    uint64_t *grants = grants_of_caller(p, identity);
+    if (!grants)
+        return NULL;
+    CLEANUP_FREE uint64_t *of_vm = bits_new(p->n_grants);
+    if (bits_next(grants, p->n_grants, 0) < p->n_grants) {
+        struct key_search search = { .index = &p->vms, .targets = of_vm };
+        acl_vmsel_keys(vm, find_key, &search);
+        acl_index_find_patterns(&p->vms, vm, of_vm);
+    }
+    for (size_t i = 0; i < bits_words(p->n_grants); i++)
+        grants[i] &= of_vm[i];
+    return grants;
+}
+
+bool acl_policy_admits(const struct acl_policy *p, const char *identity)
+{
+    CLEANUP_FREE uint64_t *grants = grants_of_caller(p, identity);
+    return grants && bits_next(grants, p->n_grants, 0) < p->n_grants;
+}
+
+bool acl_policy_sees(const struct acl_policy *p, const char *identity, const struct acl_vm *vm)
+{
+    CLEANUP_FREE uint64_t *grants = acl_policy_grants(p, identity, vm);
+    return grants && bits_next(grants, p->n_grants, 0) < p->n_grants;
+}
+
+unsigned acl_policy_admin(const struct acl_policy *p, const char *identity)
+{
+    CLEANUP_FREE uint64_t *grants = grants_of_caller(p, identity);
+    unsigned admin = 0;
+    if (grants) {
+        BITS_EACH(grants, p->n_grants, i)
+        admin |= p->grants[i].admin;
+    }
+    return admin;
+}

@@ -1,0 +1,49 @@
+/* A policy compiled for a schema: what each role says of each command. */
+#ifndef ACL_PROGRAM_H
+#define ACL_PROGRAM_H
+
+#include <stdatomic.h>
+#include <uthash.h>
+#include "acl/policy.h"
+
+/* A command that the VM does not have, but the table or a rule knows by name: it can be told from
+ * one that is refused. Their numbers follow the schema's. */
+struct acl_absent {
+    const char *name; /* borrowed from the policy or the table */
+    uint32_t number;
+    UT_hash_handle hh;
+};
+
+/* The commands of which something is said. */
+struct acl_said {
+    uint64_t *commands; /* a set; owned */
+    uint32_t *rules;    /* of each in it that is present, the first rule that says so; owned */
+};
+
+/* What a role and those that it includes say. */
+struct acl_compiled_role {
+    struct acl_said allow;
+    struct acl_said deny;
+    uint64_t *near_misses; /* commands that a class or glob would allow if it could open them */
+    uint64_t *events;      /* a set */
+};
+
+struct acl_program {
+    _Atomic unsigned refs;
+    struct acl_policy *policy; /* a reference */
+    struct qmp_schema *schema; /* a reference */
+    uint32_t n_present;        /* commands of the schema */
+    uint32_t n_commands;       /* and those that are absent */
+    uint32_t n_events;
+    struct acl_absent *absent;       /* a hash; owned */
+    struct acl_compiled_role *roles; /* by the policy's numbers; owned */
+};
+
+/* Nothing said yet. */
+struct acl_said acl_said_new(const struct acl_program *p);
+void acl_said_free(struct acl_said *s);
+
+/* The number of a command, or negative. */
+int64_t acl_program_find(const struct acl_program *p, struct span name);
+
+#endif
