@@ -63,15 +63,28 @@ done
 command -v certtool >/dev/null || die "certtool is missing (Debian: apt-get install gnutls-bin)"
 
 # --- is there anything to do? -------------------------------------------------------------------
+names=(ca other-ca server admin operator viewer stranger revoked foreign expired no-client-eku)
 settings="format=1 vm-domain=$vm_domain server-ip=${server_ips[*]}"
-stamp=$out/.made-with
-if [ "$force" = no ] && [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$settings" ] &&
-    [ -z "$(find "$stamp" -mtime "+$renew_after")" ]; then
-    exit 0
-fi
+
+is_complete() {
+    local name
+    [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$settings" ] || return 1
+    [ -z "$(find "$stamp" -mtime "+$renew_after")" ] && [ -f "$out/ca.crl" ] || return 1
+    for name in "${names[@]}"; do
+        [ -f "$out/$name.crt" ] && [ -f "$out/$name.key" ] || return 1
+    done
+}
 
 mkdir -p "$out"
+out=$(cd "$out" && pwd)
+stamp=$out/.made-with
 umask 077
+# one at a time: tests that run side by side share a set
+exec 9>"$out/.lock"
+flock 9
+if [ "$force" = no ] && is_complete; then
+    exit 0
+fi
 work=$(mktemp -d "$out/.new.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 cd "$work"
