@@ -17,8 +17,7 @@
  */
 #define UID_OVERFLOW 65534u
 
-/* --- life ---------------------------------------------------------------------------------------
- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 static struct identity *identity_new(enum identity_kind kind, char *take_name)
 {
@@ -45,8 +44,7 @@ void identity_unref(struct identity *i)
     }
 }
 
-/* --- text that may be part of a name
- * -------------------------------------------------------------- */
+/* --- text that may be part of a name ---------------------------------------------------------- */
 
 /* Continuation bytes that must follow a first byte of UTF-8; -1 where it cannot be one. */
 static int utf8_following(unsigned char c)
@@ -89,8 +87,7 @@ static bool is_clean_text(const unsigned char *s, size_t len)
     return len > 0;
 }
 
-/* --- X.509 --------------------------------------------------------------------------------------
- */
+/* --- X.509 ------------------------------------------------------------------------------------ */
 
 static void crt_clear(gnutls_x509_crt_t *crt)
 {
@@ -225,8 +222,7 @@ int identity_from_certificate(const unsigned char *der, size_t len, const char *
     return 0;
 }
 
-/* --- peer credentials ---------------------------------------------------------------------------
- */
+/* --- peer credentials ------------------------------------------------------------------------- */
 
 int identity_from_uid(uid_t uid, gid_t gid, struct identity **out, struct error *err)
 {

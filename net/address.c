@@ -8,8 +8,7 @@
 #include <string.h>
 #include "base/util.h"
 
-/* --- as text ------------------------------------------------------------------------------------
- */
+/* --- as text ---------------------------------------------------------------------------------- */
 
 /* An IPv4-mapped IPv6 address is the IPv4 address that it stands for, everywhere. */
 static bool as_ipv4(const struct sockaddr_storage *a, struct in_addr *out)
@@ -60,8 +59,7 @@ const char *address_format(const struct sockaddr_storage *a, char text[ADDRESS_T
     return text;
 }
 
-/* --- from text ----------------------------------------------------------------------------------
- */
+/* --- from text -------------------------------------------------------------------------------- */
 
 static bool parse_ipv6(const char *host, struct sockaddr_in6 *out)
 {
@@ -115,8 +113,7 @@ bool address_is_loopback(const struct sockaddr_storage *a)
            IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)a)->sin6_addr);
 }
 
-/* --- ranges -------------------------------------------------------------------------------------
- */
+/* --- ranges ----------------------------------------------------------------------------------- */
 
 /* The bytes that a prefix counts over, and how many bits they have. */
 static const unsigned char *address_bits(const struct sockaddr_storage *a, struct in_addr *in,

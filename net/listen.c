@@ -21,8 +21,7 @@ static int set_flag(int fd, int level, int option)
     return setsockopt(fd, level, option, &on, sizeof(on));
 }
 
-/* --- TCP ----------------------------------------------------------------------------------------
- */
+/* --- TCP -------------------------------------------------------------------------------------- */
 
 int listen_tcp(const char *host, unsigned port, struct error *err)
 {
@@ -58,8 +57,7 @@ int connect_tcp(const struct sockaddr_storage *a, socklen_t len, struct error *e
     return TAKE_FD(fd);
 }
 
-/* --- UNIX ---------------------------------------------------------------------------------------
- */
+/* --- UNIX ------------------------------------------------------------------------------------- */
 
 static int unix_address(const char *path, struct sockaddr_un *out, struct error *err)
 {

@@ -44,3 +44,13 @@ TESTS += tests/fuzz/fuzz_proxy_protocol
 tests_fuzz_fuzz_proxy_protocol_SOURCES = tests/fuzz/fuzz_proxy_protocol.c tests/fuzz/replay.c
 tests_fuzz_fuzz_proxy_protocol_LDADD = net/libnet.a base/libbase.a
 EXTRA_DIST += tests/fuzz/corpus/proxy_protocol
+
+# `make tests/bench/bench_tls`: figures, no test
+EXTRA_PROGRAMS += tests/bench/bench_tls
+tests_bench_bench_tls_SOURCES = tests/bench/bench_tls.c
+tests_bench_bench_tls_LDADD = net/libnet.a base/libbase.a $(GNUTLS_LIBS)
+
+check_PROGRAMS += tests/unit/test_tls_pkcs11
+TESTS += tests/unit/test_tls_pkcs11
+tests_unit_test_tls_pkcs11_SOURCES = tests/unit/test_tls_pkcs11.c $(tls_test_support)
+tests_unit_test_tls_pkcs11_LDADD = net/libnet.a base/libbase.a $(GNUTLS_LIBS) $(CMOCKA_LIBS)

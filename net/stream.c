@@ -66,8 +66,7 @@ struct tls_session *stream_tls(struct stream *s)
     return s->ops->tls(s);
 }
 
-/* --- plain --------------------------------------------------------------------------------------
- */
+/* --- plain ------------------------------------------------------------------------------------ */
 
 static enum stream_status plain_handshake(struct stream *s, struct error *err)
 {

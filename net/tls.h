@@ -51,7 +51,7 @@ struct stream *stream_new_tls_server(struct tls_context *c, int take_fd, enum tl
  * as one and not sent). `verify_host` if not NULL is verified in its place. */
 struct stream *stream_new_tls_client(struct tls_context *c, int take_fd, const char *sni, const char *verify_host);
 
-/* --- after the handshake ------------------------------------------------------------------------ */
+/* --- after the handshake ---------------------------------------------------------------------- */
 
 /* Name the client asked for, NULL if none; bytes as sent but never longer than 255 and no NUL. */
 const char *tls_session_sni(struct tls_session *t);

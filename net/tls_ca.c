@@ -38,8 +38,7 @@ static void datum_clear(gnutls_datum_t *d)
     gnutls_free(d->data);
 }
 
-/* --- reading ------------------------------------------------------------------------------------
- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 int tls_crt_list_load(const char *file, struct tls_crt_list *out, struct error *err)
 {
@@ -65,8 +64,7 @@ static int load_crls(const char *file, struct crl_list *out, struct error *err)
     return 0;
 }
 
-/* --- CA certificates ----------------------------------------------------------------------------
- */
+/* --- CA certificates -------------------------------------------------------------------------- */
 
 /* A certificate that is no CA would be trusted for itself, whoever signed it. */
 static int check_is_ca(gnutls_x509_crt_t crt, const char *file, struct error *err)
@@ -138,8 +136,7 @@ static int trust_certificates(struct tls_context *c, const char *file, struct tl
     return 0;
 }
 
-/* --- CRLs ---------------------------------------------------------------------------------------
- */
+/* --- CRLs ------------------------------------------------------------------------------------- */
 
 /* RFC 5280, section 5.2: a CRL with a critical extension that is not understood must not be used.
  * Those that exist narrow what the CRL speaks of: deltas, scopes, entries of other issuers. */
@@ -198,8 +195,7 @@ static int trust_crls(struct tls_context *c, const char *file, struct crl_list *
     return 0;
 }
 
-/* --- the section --------------------------------------------------------------------------------
- */
+/* --- the section ------------------------------------------------------------------------------ */
 
 int tls_ca_load(struct tls_context *c, const struct tls_ca_settings *s, struct tls_ca *out,
                 struct error *err)

@@ -23,8 +23,7 @@
 #define PRIORITY_SUFFIX \
     ":-VERS-SSL3.0:-VERS-TLS1.0:-VERS-TLS1.1:-VERS-DTLS-ALL:-CIPHER-NULL:%SAFE_RENEGOTIATION"
 
-/* --- words --------------------------------------------------------------------------------------
- */
+/* --- words ------------------------------------------------------------------------------------ */
 
 int tls_error(struct error *err, enum error_code code, int gnutls_code, const char *fmt, ...)
 {
@@ -61,8 +60,7 @@ const char *tls_issuer_text(gnutls_x509_crt_t crt, char text[TLS_NAME_TEXT])
     return tls_name_text(&dn, text);
 }
 
-/* --- priority -----------------------------------------------------------------------------------
- */
+/* --- priority --------------------------------------------------------------------------------- */
 
 /* Trusts the parsed result, not the string. */
 static int check_versions(gnutls_priority_t priority, struct error *err)
@@ -96,8 +94,7 @@ static int load_priority(struct tls_context *c, const char *wanted, struct error
     return check_versions(c->priority, err);
 }
 
-/* --- own certificate ----------------------------------------------------------------------------
- */
+/* --- own certificate -------------------------------------------------------------------------- */
 
 static void note_own_expiry(struct tls_context *c, const char *file,
                             const struct tls_crt_list *chain)
@@ -121,8 +118,11 @@ static int load_own(struct tls_context *c, const struct tls_settings *s, struct 
     int rc = tls_crt_list_load(s->cert, &chain, err);
     if (rc < 0)
         return rc;
-    if (!gnutls_url_is_supported(s->key) && access(s->key, R_OK) < 0)
+    bool url = gnutls_url_is_supported(s->key) != 0;
+    if (!url && access(s->key, R_OK) < 0)
         return error_set_errno(err, "cannot read %s", s->key);
+    /* the query part of a pkcs11: URI may hold the PIN (RFC 7512), which no log must see */
+    CLEANUP_FREE char *key = mem_strndup(s->key, url ? strcspn(s->key, "?") : strlen(s->key));
     rc = gnutls_certificate_set_x509_key_file2(c->credentials, s->cert, s->key, GNUTLS_X509_FMT_PEM,
                                                NULL, 0);
     if (rc == GNUTLS_E_CERTIFICATE_KEY_MISMATCH)
@@ -130,13 +130,12 @@ static int load_own(struct tls_context *c, const struct tls_settings *s, struct 
                          s->key, s->cert);
     if (rc < 0)
         return tls_error(err, ERROR_INVALID, rc, "cannot use certificate %s with key %s", s->cert,
-                         s->key);
+                         key);
     note_own_expiry(c, s->cert, &chain);
     return 0;
 }
 
-/* --- expiry -------------------------------------------------------------------------------------
- */
+/* --- expiry ----------------------------------------------------------------------------------- */
 
 void tls_context_add_expiry(struct tls_context *c, time_t when, const char *fmt, ...)
 {
@@ -157,8 +156,7 @@ bool tls_context_expiry(const struct tls_context *c, size_t i, struct tls_expiry
     return true;
 }
 
-/* --- CA sections --------------------------------------------------------------------------------
- */
+/* --- CA sections ------------------------------------------------------------------------------ */
 
 static int check_section_names(const struct tls_settings *s, struct error *err)
 {
@@ -191,8 +189,7 @@ static int load_cas(struct tls_context *c, const struct tls_settings *s, struct 
     return 0;
 }
 
-/* --- the whole ----------------------------------------------------------------------------------
- */
+/* --- the whole -------------------------------------------------------------------------------- */
 
 static int make_ticket_master(struct tls_context *c, struct error *err)
 {

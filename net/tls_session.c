@@ -55,8 +55,7 @@ static enum stream_status wanted(const struct tls_session *t)
     return gnutls_record_get_direction(t->session) ? STREAM_WANT_WRITE : STREAM_WANT_READ;
 }
 
-/* --- the ClientHello ----------------------------------------------------------------------------
- */
+/* --- the ClientHello -------------------------------------------------------------------------- */
 
 /* RFC 6066, section 3: a list of (type, name); type 0 is a host name, and there is at most one. */
 static int parse_sni(struct tls_session *t, const unsigned char *p, unsigned len)
@@ -122,8 +121,7 @@ static int on_client_hello(gnutls_session_t session, unsigned type, unsigned whe
     return enable_tickets(t);
 }
 
-/* --- after the handshake ------------------------------------------------------------------------
- */
+/* --- after the handshake ---------------------------------------------------------------------- */
 
 static struct tls_expected expected_peer(const struct tls_session *t)
 {
@@ -159,8 +157,7 @@ static enum stream_status finish_handshake(struct tls_session *t, struct error *
     return STREAM_OK;
 }
 
-/* --- what went wrong ----------------------------------------------------------------------------
- */
+/* --- what went wrong -------------------------------------------------------------------------- */
 
 static const struct {
     int code;
@@ -214,8 +211,7 @@ static enum stream_status check_usable(struct tls_session *t, struct error *err)
     return fail(t);
 }
 
-/* --- the operations of a stream ------------------------------------------------------------------
- */
+/* --- the operations of a stream --------------------------------------------------------------- */
 
 static enum stream_status tls_handshake(struct stream *s, struct error *err)
 {
@@ -329,8 +325,7 @@ static const struct stream_ops tls_ops = {
     .free = tls_free,
 };
 
-/* --- making one ---------------------------------------------------------------------------------
- */
+/* --- making one ------------------------------------------------------------------------------- */
 
 static struct tls_session *session_new(struct tls_context *c, int take_fd, unsigned flags)
 {
@@ -390,8 +385,7 @@ struct stream *stream_new_tls_client(struct tls_context *c, int take_fd, const c
     return &t->base;
 }
 
-/* --- questions ----------------------------------------------------------------------------------
- */
+/* --- questions -------------------------------------------------------------------------------- */
 
 const char *tls_session_sni(struct tls_session *t)
 {

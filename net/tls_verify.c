@@ -42,8 +42,7 @@ static int chain_import(struct chain *out, const gnutls_datum_t *der, unsigned n
     return 0;
 }
 
-/* --- one section --------------------------------------------------------------------------------
- */
+/* --- one section ------------------------------------------------------------------------------ */
 
 static int verify_by_section(const struct tls_ca *ca, struct chain *chain,
                              const struct tls_expected *expected, unsigned *status)
@@ -89,8 +88,7 @@ static bool is_for_clients(gnutls_x509_crt_t crt)
     }
 }
 
-/* --- words --------------------------------------------------------------------------------------
- */
+/* --- words ------------------------------------------------------------------------------------ */
 
 static const char *day(time_t t, char text[CLOCK_UTC_TEXT])
 {
@@ -151,8 +149,7 @@ static int refuse(struct chain *chain, unsigned status, const struct tls_expecte
                      bit ? reasons[i].words : "does not verify");
 }
 
-/* --- all sections -------------------------------------------------------------------------------
- */
+/* --- all sections ----------------------------------------------------------------------------- */
 
 int tls_verify_chain(const struct tls_context *c, const gnutls_datum_t *der, unsigned n,
                      const struct tls_expected *expected, struct tls_verdict *out,

@@ -56,8 +56,7 @@ static void is_nobody(const struct pki_request *request, const char *words)
         fail_msg("'%s' does not say '%s'", err.text, words);
 }
 
-/* --- X.509 --------------------------------------------------------------------------------------
- */
+/* --- X.509 ------------------------------------------------------------------------------------ */
 
 static void a_subject_is_named_by_rfc4514(void **state)
 {
@@ -205,8 +204,7 @@ static void string_types_that_read_two_ways_are_nobody(void **state)
     assert_true(identity_of_patched(dn, printable, "\x04\x04xxxx", 6) < 0); /* octets */
 }
 
-/* --- peer credentials ---------------------------------------------------------------------------
- */
+/* --- peer credentials ------------------------------------------------------------------------- */
 
 static void root_is_root(void **state)
 {
@@ -235,8 +233,7 @@ static void the_overflow_user_and_unknown_users_are_nobody(void **state)
     }
 }
 
-/* --- main
- * ----------------------------------------------------------------------------------------- */
+/* --- main ------------------------------------------------------------------------------------- */
 
 static int setup(void **state)
 {

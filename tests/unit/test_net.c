@@ -29,8 +29,7 @@ static struct sockaddr_storage address(const char *host, unsigned port)
     return a;
 }
 
-/* --- addresses ----------------------------------------------------------------------------------
- */
+/* --- addresses -------------------------------------------------------------------------------- */
 
 static void addresses_are_written_one_way(void **state)
 {
@@ -147,8 +146,7 @@ static void what_is_not_a_range_is_refused(void **state)
     }
 }
 
-/* --- TCP ----------------------------------------------------------------------------------------
- */
+/* --- TCP -------------------------------------------------------------------------------------- */
 
 static void ipv4_and_ipv6_listen_side_by_side_and_connections_arrive(void **state)
 {
@@ -175,8 +173,7 @@ static void ipv4_and_ipv6_listen_side_by_side_and_connections_arrive(void **stat
     assert_non_null(strstr(err.text, "Address already in use"));
 }
 
-/* --- UNIX ---------------------------------------------------------------------------------------
- */
+/* --- UNIX ------------------------------------------------------------------------------------- */
 
 static struct listen_unix_settings at(const char *path)
 {
@@ -270,8 +267,7 @@ static void connecting_to_nobody_says_why(void **state)
     assert_non_null(strstr(err.text, "No such file or directory"));
 }
 
-/* --- the plain stream ---------------------------------------------------------------------------
- */
+/* --- the plain stream ------------------------------------------------------------------------- */
 
 static struct stream *plain_pair(int *peer)
 {
@@ -360,8 +356,7 @@ static void a_descriptor_that_comes_along_is_closed(void **state)
     stream_free(s);
 }
 
-/* --- main
- * ----------------------------------------------------------------------------------------- */
+/* --- main ------------------------------------------------------------------------------------- */
 
 static int setup(void **state)
 {

@@ -3,6 +3,7 @@
 #include "tests/unit/unit.h"
 #include "tests/unit/tls_pair.h"
 
+#include <pthread.h>
 #include "base/mem.h"
 #include "net/tls.h"
 
@@ -17,8 +18,7 @@ static struct pair try_client(struct tls_context *server, const struct pki *iden
     return p;
 }
 
-/* --- who gets in --------------------------------------------------------------------------------
- */
+/* --- who gets in ------------------------------------------------------------------------------ */
 
 static void a_certificate_of_our_ca_gets_in(void **state)
 {
@@ -58,8 +58,7 @@ static void a_client_without_certificate_gets_in_where_none_is_required(void **s
     tls_context_unref(server);
 }
 
-/* --- who does not -------------------------------------------------------------------------------
- */
+/* --- who does not ----------------------------------------------------------------------------- */
 
 static void refused(struct tls_context *server, const struct pki *identity, const char *words)
 {
@@ -174,8 +173,7 @@ static void a_subject_cannot_write_to_the_terminal(void **state)
                     "CN=a\\x1b[2Jb");
 }
 
-/* --- revocation ---------------------------------------------------------------------------------
- */
+/* --- revocation ------------------------------------------------------------------------------- */
 
 static void a_revoked_certificate_is_refused_and_others_are_not(void **state)
 {
@@ -213,8 +211,7 @@ static void a_live_session_is_judged_by_new_credentials(void **state)
     tls_context_unref(later);
 }
 
-/* --- several authorities -------------------------------------------------------------------------
- */
+/* --- several authorities ---------------------------------------------------------------------- */
 
 static struct tls_context *two_sections(const char *first, const char *crl_first,
                                         const char *second, const char *crl_second)
@@ -277,8 +274,7 @@ static void a_session_whose_section_is_renamed_is_no_longer_good(void **state)
     tls_context_unref(later);
 }
 
-/* --- the server, as a client sees it
- * -------------------------------------------------------------- */
+/* --- the server, as a client sees it ---------------------------------------------------------- */
 
 static struct pair try_host(const char *host)
 {
@@ -341,8 +337,51 @@ static void a_client_certificate_is_not_a_servers(void **state)
     tls_context_unref(client);
 }
 
-/* --- main
- * ----------------------------------------------------------------------------------------- */
+/* --- threads ---------------------------------------------------------------------------------- */
+
+struct shared {
+    struct tls_context *server, *client;
+};
+
+/* cmocka's assertions would jump out of the wrong thread: the good ones are counted. */
+static void *handshakes(void *arg)
+{
+    const struct shared *shared = arg;
+    intptr_t good = 0;
+    for (int i = 0; i < 8; i++) {
+        struct pair p = pair_new(shared->server, shared->client, TLS_CLIENT_CERT_REQUIRED, HOST);
+        pair_handshake(&p);
+        if (p.server_status == STREAM_OK && p.client_status == STREAM_OK &&
+            tls_session_reverify(stream_tls(p.server), shared->server, NULL) == 0)
+            good++;
+        pair_free(&p);
+    }
+    tls_context_unref(shared->server);
+    return (void *)good;
+}
+
+static void threads_share_a_context_and_the_last_one_frees_it(void **state)
+{
+    enum { THREADS = 4 };
+    pthread_t threads[THREADS];
+    struct shared shared = {
+        .server = server_context(pki_write_crl("ca.crl", &world.ca, NULL, 0)),
+        .client = client_context(&world.client),
+    };
+    for (int i = 0; i < THREADS; i++) {
+        tls_context_ref(shared.server);
+        assert_int_equal(pthread_create(&threads[i], NULL, handshakes, &shared), 0);
+    }
+    tls_context_unref(shared.server);
+    for (int i = 0; i < THREADS; i++) {
+        void *good;
+        pthread_join(threads[i], &good);
+        assert_int_equal((intptr_t)good, 8);
+    }
+    tls_context_unref(shared.client);
+}
+
+/* --- main ------------------------------------------------------------------------------------- */
 
 static int setup(void **state)
 {
@@ -386,6 +425,7 @@ int main(void)
         cmocka_unit_test(a_server_cannot_be_verified_without_a_name),
         cmocka_unit_test(a_server_cannot_be_verified_without_a_ca),
         cmocka_unit_test(a_client_certificate_is_not_a_servers),
+        cmocka_unit_test(threads_share_a_context_and_the_last_one_frees_it),
     };
     return cmocka_run_group_tests_name("tls", tests, setup, teardown);
 }

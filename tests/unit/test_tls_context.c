@@ -42,8 +42,7 @@ static void rejected_priority(const char *priority, const char *words)
              words);
 }
 
-/* --- own certificate ----------------------------------------------------------------------------
- */
+/* --- own certificate -------------------------------------------------------------------------- */
 
 static void a_key_of_another_certificate_is_rejected(void **state)
 {
@@ -84,8 +83,7 @@ static void what_is_not_pem_is_rejected(void **state)
                  "holds no CRL");
 }
 
-/* --- priority -----------------------------------------------------------------------------------
- */
+/* --- priority --------------------------------------------------------------------------------- */
 
 static void a_priority_string_must_be_one(void **state)
 {
@@ -100,8 +98,7 @@ static void a_priority_string_cannot_bring_old_versions_back(void **state)
     tls_context_unref(context_of(&(struct tls_settings){ .priority = "NORMAL:+VERS-TLS1.0" }));
 }
 
-/* --- authorities --------------------------------------------------------------------------------
- */
+/* --- authorities ------------------------------------------------------------------------------ */
 
 static void a_certificate_that_is_no_ca_is_rejected_as_one(void **state)
 {
@@ -134,8 +131,7 @@ static void a_ca_given_twice_in_one_file_is_one(void **state)
     tls_context_unref(context_of(&(struct tls_settings){ .cas = &ca, .n_cas = 1 }));
 }
 
-/* --- CRLs ---------------------------------------------------------------------------------------
- */
+/* --- CRLs ------------------------------------------------------------------------------------- */
 
 static void a_crl_of_another_ca_is_rejected(void **state)
 {
@@ -212,8 +208,7 @@ static void a_revoked_ca_that_the_client_sends_along_is_refused(void **state)
     pki_free(&leaf);
 }
 
-/* --- expiry -------------------------------------------------------------------------------------
- */
+/* --- expiry ----------------------------------------------------------------------------------- */
 
 static void expiry_names_certificate_ca_and_crl(void **state)
 {
@@ -230,8 +225,7 @@ static void expiry_names_certificate_ca_and_crl(void **state)
     tls_context_unref(c);
 }
 
-/* --- main
- * ----------------------------------------------------------------------------------------- */
+/* --- main ------------------------------------------------------------------------------------- */
 
 static int setup(void **state)
 {

@@ -43,8 +43,7 @@ static enum stream_status read_past_tickets(struct stream *s, void *data, size_t
     return status;
 }
 
-/* --- bytes --------------------------------------------------------------------------------------
- */
+/* --- bytes ------------------------------------------------------------------------------------ */
 
 static void the_descriptor_is_non_blocking_and_closes_on_exec(void **state)
 {
@@ -153,8 +152,7 @@ static void reading_goes_on_while_a_write_is_interrupted(void **state)
     pair_free(&p);
 }
 
-/* --- ends ---------------------------------------------------------------------------------------
- */
+/* --- ends ------------------------------------------------------------------------------------- */
 
 static void a_goodbye_is_the_end_of_one_direction(void **state)
 {
@@ -215,8 +213,7 @@ static void a_record_that_was_tampered_with_breaks_the_stream(void **state)
     pair_free(&p);
 }
 
-/* --- before the handshake is over ----------------------------------------------------------------
- */
+/* --- before the handshake is over ------------------------------------------------------------- */
 
 static void no_byte_goes_through_before_the_peer_is_verified(void **state)
 {
@@ -274,8 +271,7 @@ static void what_is_not_tls_is_refused(void **state)
     }
 }
 
-/* --- a GnuTLS client of the test's own, for what our streams never do
- * ------------------------------ */
+/* --- a GnuTLS client of the test's own, for what our streams never do ------------------------- */
 
 struct raw_client {
     gnutls_session_t session;
@@ -331,6 +327,24 @@ static void old_versions_are_refused(void **state)
         stream_free(s);
         close(peer);
     }
+}
+
+/* The client guesses a curve that the server does not have, is asked for another, and begins anew.
+ */
+static void a_second_hello_keeps_the_server_name(void **state)
+{
+    int peer;
+    struct error err;
+    struct stream *s = server_of_raw_peer(&peer);
+    struct raw_client c =
+        raw_client_new(peer, "NORMAL:-GROUP-ALL:+GROUP-SECP521R1:+GROUP-SECP384R1", HOST);
+    if (handshake_with_raw(s, &c, &err) != STREAM_OK)
+        fail_msg("%s", err.text);
+    assert_string_equal(tls_session_sni(stream_tls(s)), HOST);
+    assert_int_equal(gnutls_group_get(c.session), GNUTLS_GROUP_SECP384R1);
+    raw_client_free(&c);
+    stream_free(s);
+    close(peer);
 }
 
 static void renegotiation_is_refused(void **state)
@@ -400,8 +414,7 @@ static void a_server_name_with_a_nul_is_refused(void **state)
     assert_int_equal(hello_with_name('\0', &err), STREAM_FAILED);
 }
 
-/* --- main
- * ----------------------------------------------------------------------------------------- */
+/* --- main ------------------------------------------------------------------------------------- */
 
 static int setup(void **state)
 {
@@ -434,6 +447,7 @@ int main(void)
         cmocka_unit_test(a_silent_peer_leaves_the_handshake_waiting),
         cmocka_unit_test(what_is_not_tls_is_refused),
         cmocka_unit_test(old_versions_are_refused),
+        cmocka_unit_test(a_second_hello_keeps_the_server_name),
         cmocka_unit_test(renegotiation_is_refused),
         cmocka_unit_test(a_flood_of_warnings_is_cut_off),
         cmocka_unit_test(a_server_name_with_a_nul_is_refused),

@@ -108,8 +108,7 @@ static void visit_done(struct visit *v)
     tls_context_unref(v->server);
 }
 
-/* --- where it opens -----------------------------------------------------------------------------
- */
+/* --- where it opens --------------------------------------------------------------------------- */
 
 static void a_ticket_opens_where_it_was_issued_and_brings_its_certificate(void **state)
 {
@@ -197,8 +196,7 @@ static void tls_1_2_has_no_tickets(void **state)
     visit_done(&v);
 }
 
-/* --- what it does not spare
- * ----------------------------------------------------------------------- */
+/* --- what it does not spare ------------------------------------------------------------------- */
 
 static void a_resumed_session_is_verified_by_the_time_of_its_own(void **state)
 {
@@ -234,8 +232,7 @@ static void an_old_ticket_means_a_full_handshake(void **state)
     visit_done(&v);
 }
 
-/* --- main
- * ----------------------------------------------------------------------------------------- */
+/* --- main ------------------------------------------------------------------------------------- */
 
 static int setup(void **state)
 {
