@@ -71,11 +71,13 @@ static void write_string(struct arguments_writer *w, struct span text, bool is_l
 
 static void write_name(struct arguments_writer *w, struct span name)
 {
-    if (name.len <= AUDIT_NAME_MAX) {
+    static const struct span mark = SPAN_LIT("[cut ");
+    if (name.len <= AUDIT_NAME_MAX && !memmem(name.data, name.len, mark.data, mark.len)) {
         buf_add_json_string(w->out, name.data, name.len);
         return;
     }
-    /* the running number keeps names apart that begin alike */
+    /* the running number keeps names apart that begin alike, and a name that has the mark itself
+     * from those that were given it */
     w->cut++;
     char words[64];
     int n = snprintf(words, sizeof(words), "[cut %u, %zu bytes]\"", w->cut, name.len);

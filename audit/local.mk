@@ -23,7 +23,7 @@ audit_unit_tests = tests/unit/test_audit_faults tests/unit/test_audit_rate \
     tests/unit/test_audit_read tests/unit/test_audit_record tests/unit/test_audit_writer
 check_PROGRAMS += $(audit_unit_tests)
 TESTS += $(audit_unit_tests)
-EXTRA_DIST += tests/unit/audit_fixture.h
+EXTRA_DIST += docs/man/qmpgate-audit.5.scd tests/unit/audit_fixture.h
 tests_unit_test_audit_faults_SOURCES = tests/unit/test_audit_faults.c
 tests_unit_test_audit_faults_LDADD = $(audit_ldadd) $(CMOCKA_LIBS)
 tests_unit_test_audit_faults_LDFLAGS = $(AM_LDFLAGS) \
@@ -43,3 +43,18 @@ tests_audit_audit_write_LDADD = $(audit_ldadd)
 audit_script_tests = tests/audit/test_chain.sh tests/audit/test_full_disk.sh
 TESTS += $(audit_script_tests)
 EXTRA_DIST += $(audit_script_tests) tests/audit/check_chain.py tests/audit/common.sh
+
+audit_fuzz = tests/fuzz/fuzz_audit_line tests/fuzz/fuzz_audit_open tests/fuzz/fuzz_audit_record
+check_PROGRAMS += $(audit_fuzz)
+TESTS += $(audit_fuzz)
+tests_fuzz_fuzz_audit_line_SOURCES = tests/fuzz/fuzz_audit_line.c tests/fuzz/replay.c
+tests_fuzz_fuzz_audit_line_LDADD = $(audit_ldadd)
+tests_fuzz_fuzz_audit_open_SOURCES = tests/fuzz/fuzz_audit_open.c tests/fuzz/replay.c
+tests_fuzz_fuzz_audit_open_LDADD = $(audit_ldadd)
+tests_fuzz_fuzz_audit_record_SOURCES = tests/fuzz/fuzz_audit_record.c tests/fuzz/replay.c
+tests_fuzz_fuzz_audit_record_LDADD = $(audit_ldadd)
+EXTRA_DIST += tests/fuzz/corpus/audit_line tests/fuzz/corpus/audit_open tests/fuzz/corpus/audit_record
+
+EXTRA_PROGRAMS += tests/bench/bench_audit
+tests_bench_bench_audit_SOURCES = tests/bench/bench_audit.c
+tests_bench_bench_audit_LDADD = $(audit_ldadd)

@@ -240,6 +240,20 @@ static void long_names_and_numbers_are_cut(void **state)
     assert_has(text, second);
 }
 
+/* Of two members with one name a reader may see only the second. */
+static void a_name_cannot_pass_for_one_that_was_cut(void **state)
+{
+    CLEANUP_FREE char *n = repeat('n', 300);
+    CLEANUP_FREE char *prefix = repeat('n', 64);
+    CLEANUP_FREE char *same = mem_printf("%s[cut 1, 300 bytes]", prefix);
+    CLEANUP_FREE char *json = mem_printf("{\"%s\":1,\"%s\":2}", n, same);
+    CLEANUP_FREE char *text = text_of_intent(*state, "x", json);
+    CLEANUP_FREE char *first = mem_printf("\"%s\":1", same);
+    CLEANUP_FREE char *second = mem_printf("\"%s\":2", same);
+    assert_has(text, first);
+    assert_has_not(text, second);
+}
+
 static void the_longest_record_is_within_a_line(void **state)
 {
     CLEANUP_FREE char *bytes = repeat('\x01', 100000);
@@ -466,6 +480,7 @@ int main(void)
         AUDIT_TEST(a_value_is_not_cut_inside_a_character),
         AUDIT_TEST(many_arguments_are_cut_as_a_whole),
         AUDIT_TEST(long_names_and_numbers_are_cut),
+        AUDIT_TEST(a_name_cannot_pass_for_one_that_was_cut),
         AUDIT_TEST(the_longest_record_is_within_a_line),
         AUDIT_TEST(a_huge_text_is_not_even_read),
         AUDIT_TEST(no_secret_of_a_command_is_written),
