@@ -30,3 +30,20 @@ tests_unit_test_write_LDADD = $(qmp_ldadd) $(CMOCKA_LIBS)
 EXTRA_PROGRAMS += tests/bench/bench_scan
 tests_bench_bench_scan_SOURCES = tests/bench/bench_scan.c
 tests_bench_bench_scan_LDADD = qmp/libqmpcore.a base/libbase.a
+
+qmp_fuzz = tests/fuzz/fuzz_scan tests/fuzz/fuzz_frame tests/fuzz/fuzz_message \
+    tests/fuzz/fuzz_answer tests/fuzz/fuzz_schema
+check_PROGRAMS += $(qmp_fuzz)
+TESTS += $(qmp_fuzz)
+tests_fuzz_fuzz_scan_SOURCES = tests/fuzz/fuzz_scan.c tests/fuzz/replay.c
+tests_fuzz_fuzz_scan_LDADD = $(qmp_ldadd) $(JSON_C_LIBS)
+tests_fuzz_fuzz_frame_SOURCES = tests/fuzz/fuzz_frame.c tests/fuzz/replay.c
+tests_fuzz_fuzz_frame_LDADD = $(qmp_ldadd)
+tests_fuzz_fuzz_message_SOURCES = tests/fuzz/fuzz_message.c tests/fuzz/replay.c
+tests_fuzz_fuzz_message_LDADD = $(qmp_ldadd)
+tests_fuzz_fuzz_answer_SOURCES = tests/fuzz/fuzz_answer.c tests/fuzz/replay.c
+tests_fuzz_fuzz_answer_LDADD = $(qmp_ldadd)
+tests_fuzz_fuzz_schema_SOURCES = tests/fuzz/fuzz_schema.c tests/fuzz/replay.c
+tests_fuzz_fuzz_schema_LDADD = $(qmp_ldadd)
+EXTRA_DIST += tests/fuzz/corpus/scan tests/fuzz/corpus/frame tests/fuzz/corpus/message \
+    tests/fuzz/corpus/answer tests/fuzz/corpus/schema
