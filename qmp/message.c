@@ -12,8 +12,9 @@ uint32_t qmp_find_id(const struct qmp_tape *t)
     QMP_TAPE_MEMBERS (t, 0, name, value) {
         if (!qmp_tape_string_is(t, name, SPAN_LIT("id")))
             continue;
-        if (id != QMP_NONE || t->tokens[value].faulty)
-            return QMP_NONE; /* nobody could tell which one is meant */
+        if (t->tokens[value]
+                .faulty) /* a second id is faulty too: nobody could tell which is meant */
+            return QMP_NONE;
         id = value;
     }
     return id;

@@ -11,7 +11,8 @@ struct qmp_request {
     uint32_t command;   /* string token: the command's name */
     uint32_t arguments; /* object token or QMP_NONE */
     uint32_t id;        /* any token or QMP_NONE */
-    bool oob;           /* exec-oob */
+    bool oob; /* exec-oob; where oob was not negotiated QEMU says "QMP input member 'exec-oob' is
+               * unexpected", which is the caller's to say */
 };
 
 /* Checks the shape; on failure *out still has the id if there is one, and err a text as QEMU

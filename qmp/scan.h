@@ -48,6 +48,7 @@ void qmp_scanner_free(struct qmp_scanner *s);
 
 /* Ready for the next message; keeps its memory up to a bound. */
 void qmp_scanner_reset(struct qmp_scanner *s);
+/* From the next reset on. */
 void qmp_scanner_set_limits(struct qmp_scanner *s, const struct qmp_scan_limits *limits);
 
 /* `text` is the message from its first byte (no white space before it) and `len` all bytes there

@@ -208,7 +208,8 @@ static void check_json_c(const struct qmp_tape *t, const char *text, size_t len)
     struct json_tokener *tok = json_tokener_new_ex(MAX_DEPTH + 2);
     json_tokener_set_flags(tok, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8 |
                                     JSON_TOKENER_ALLOW_TRAILING_CHARS);
-    struct json_object *o = json_tokener_parse_ex(tok, text, (int)len);
+    CLEANUP_FREE char *line = mem_printf("%.*s ", (int)len, text); /* a number ends at a space */
+    struct json_object *o = json_tokener_parse_ex(tok, line, (int)len + 1);
     FUZZ_ASSERT(json_tokener_get_error(tok) == json_tokener_success);
     check_tree(t, 0, o);
     json_object_put(o);

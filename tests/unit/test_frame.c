@@ -154,6 +154,19 @@ static void garbage_that_ends_in_time_does_not_close(void **state)
     assert_false(qmp_framer_skipping(&f->framer));
 }
 
+static void each_error_may_skip_as_much_again(void **state)
+{
+    struct fixture *f = *state;
+    for (int i = 0; i < 5; i++) {
+        CLEANUP_BUF struct buf in = { 0 };
+        memset(buf_reserve(&in, LIMIT_RESYNC_BYTES), 'x', LIMIT_RESYNC_BYTES / 2);
+        buf_commit(&in, LIMIT_RESYNC_BYTES / 2);
+        buf_add_str(&in, "\n{}");
+        assert_true(drain(f, &in));
+    }
+    assert_int_equal(buf_len(&f->log), 5 * 5); /* G<{}> */
+}
+
 static void a_message_over_the_limit_is_skipped_to_its_line_end(void **state)
 {
     struct fixture *f = *state;
@@ -182,6 +195,7 @@ int main(void)
         T(three_errors_in_a_row_close),
         T(garbage_without_end_closes),
         T(garbage_that_ends_in_time_does_not_close),
+        T(each_error_may_skip_as_much_again),
         T(a_message_over_the_limit_is_skipped_to_its_line_end),
     };
     return cmocka_run_group_tests_name("frame", tests, NULL, NULL);

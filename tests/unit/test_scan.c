@@ -376,6 +376,7 @@ static void depth_is_limited_and_the_id_survives(void **state)
     uint32_t a = qmp_tape_find(t, 0, SPAN_LIT("a"));
     assert_true(t->tokens[a].faulty);
     assert_true(t->tokens[a].folded);
+    assert_int_equal(t->tokens[a].count, 0);
     assert_false(t->tokens[id].faulty);
 }
 
