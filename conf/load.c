@@ -23,6 +23,10 @@ void loader_complain(struct loader *l, unsigned line, const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(sentence.text, sizeof(sentence.text), fmt, ap);
     va_end(ap);
+    for (char *p = sentence.text; *p; p++) { /* a name may hold anything; a report is one line */
+        if ((unsigned char)*p < 0x20 || *p == 0x7f)
+            *p = '?';
+    }
     mem_grow((void **)&l->complaints, &l->complaints_cap, l->n_complaints + 1,
              sizeof(*l->complaints));
     l->complaints[l->n_complaints++] =
