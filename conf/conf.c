@@ -83,30 +83,23 @@ static void compare_options(struct comparison *cmp, enum conf_section_id id, con
     }
 }
 
-static const struct conf_listener *find_listener(const struct conf *c, const char *name)
+static bool same_text(const char *a, const char *b)
 {
-    for (size_t i = 0; i < c->n_listeners; i++) {
-        if (strcmp(c->listeners[i].name, name) == 0)
-            return &c->listeners[i];
-    }
-    return NULL;
+    return a && b ? strcmp(a, b) == 0 : a == b;
 }
 
+/* A listener can come, go and move; one that stays where it is keeps its socket as it was made. */
 static void compare_listeners(struct comparison *cmp, const struct conf *before,
                               const struct conf *after)
 {
-    for (size_t i = 0; i < before->n_listeners; i++) {
-        const struct conf_listener *old = &before->listeners[i];
-        const struct conf_listener *new = find_listener(after, old->name);
-        CLEANUP_FREE char *prefix = mem_printf("listener \"%s\": ", old->name);
-        if (new)
-            compare_options(cmp, CONF_LISTENER, prefix, old, new);
-        else
-            tell(cmp, "%sit is gone from the file: restart to have that", prefix);
-    }
     for (size_t i = 0; i < after->n_listeners; i++) {
-        if (!find_listener(before, after->listeners[i].name))
-            tell(cmp, "listener \"%s\": it is new: restart to have that", after->listeners[i].name);
+        const struct conf_listener *new = &after->listeners[i];
+        CLEANUP_FREE char *prefix = mem_printf("listener \"%s\": ", new->name);
+        for (size_t k = 0; k < before->n_listeners; k++) {
+            const struct conf_listener *old = &before->listeners[k];
+            if (strcmp(old->name, new->name) == 0 && same_text(old->path, new->path))
+                compare_options(cmp, CONF_LISTENER, prefix, old, new);
+        }
     }
 }
 

@@ -153,10 +153,11 @@ const struct conf_option conf_options[] = {
 
     /* --- listener ------------------------------------------------------------------------- */
     { LISTENER(address), .name = "address", .type = CONF_TYPE_TEXT, .value_doc = "ADDRESS",
-      .check = conf_form_address,
+      .reload = true, .check = conf_form_address,
       .doc = "Where TLS clients connect: a numeric address, \"0.0.0.0\" or \"::\" for all. This or "
              "*path*." },
     { LISTENER(port), .name = "port", .type = CONF_TYPE_NUMBER, .min = 1, .max = 65535,
+      .reload = true,
       .doc = "The TCP port. Needed with *address*." },
     { LISTENER(client_cert), .name = "client_cert", .type = CONF_TYPE_CHOICE, .reload = true,
       .default_text = "required",
@@ -180,7 +181,7 @@ const struct conf_option conf_options[] = {
       .name = "proxy_from", .type = CONF_TYPE_TEXTS, .value_doc = "{CIDR, ...}", .reload = true,
       .check = conf_form_cidr, .doc = "The balancer's addresses. Needed with *proxy_protocol*." },
     { LISTENER(path), .name = "path", .type = CONF_TYPE_PATH, .value_doc = "PATH",
-      .max = SOCKET_PATH_MAX, .doc = "Where local clients connect: a UNIX socket, made by the gateway." },
+      .max = SOCKET_PATH_MAX, .reload = true, .doc = "Where local clients connect: a UNIX socket, made by the gateway." },
     { LISTENER(mode), .name = "mode", .type = CONF_TYPE_MODE, .value_doc = "\"0660\"",
       .default_text = "0660", .max = 0777, .doc = "The permissions of the UNIX socket, octal." },
     { LISTENER(owner), .name = "owner", .type = CONF_TYPE_TEXT, .value_doc = "NAME",

@@ -1,1 +1,29 @@
-# fragment of docs/, included by Makefile.am
+# Manual pages: docs/man/X.N.scd -> X.N by scdoc. Releases carry the pages, so that who builds one
+# needs no scdoc.
+man_pages = \
+    docs/man/policy.conf.5 \
+    docs/man/qmpgate.conf.5
+man_sources = \
+    docs/man/policy.conf.5.scd \
+    docs/man/qmpgate.conf.5.scd.in
+EXTRA_DIST += $(man_sources)
+MAINTAINERCLEANFILES += $(man_pages)
+if BUILD_MAN
+dist_man_MANS += $(man_pages)
+endif
+
+AM_V_MAN = $(AM_V_MAN_@AM_V@)
+AM_V_MAN_ = $(AM_V_MAN_@AM_DEFAULT_V@)
+AM_V_MAN_0 = @echo "  MAN     " $@;
+make_man = $(MKDIR_P) $(@D) && $(SCDOC) >$@.new && mv $@.new $@
+
+SUFFIXES = .scd
+.scd:
+	$(AM_V_MAN)($(make_man)) <$<
+
+# Its OPTIONS come from the table. The program is built first, but being newer than the page it
+# does not ask for a new one: the table does.
+docs/man/qmpgate.conf.5: docs/man/qmpgate.conf.5.scd.in conf/option_table.c | conf/print_options$(EXEEXT)
+	$(AM_V_MAN)$(MKDIR_P) $(@D) && conf/print_options$(EXEEXT) >$@.options && \
+	$(SED) -e '/^@OPTIONS@$$/{r $@.options' -e 'd' -e '}' $(srcdir)/docs/man/qmpgate.conf.5.scd.in | \
+	($(make_man)) && rm -f $@.options
