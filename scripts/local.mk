@@ -1,1 +1,42 @@
-# fragment of scripts/, included by Makefile.am
+# For maintainers. Each script has a --help.
+maintainer_scripts = \
+    scripts/check-includes \
+    scripts/check-options \
+    scripts/compdb \
+    scripts/fuzz \
+    scripts/install-deps \
+    scripts/lint \
+    scripts/variant
+EXTRA_DIST += $(maintainer_scripts) quickstart runtests .ci/run
+
+TESTS += scripts/check-includes scripts/check-options
+
+variants = $(abs_top_builddir)/build
+
+.PHONY: lint check-asan check-tsan check-valgrind fuzz compdb compdb-all
+
+lint:
+	$(top_srcdir)/scripts/lint $(top_srcdir)
+
+check-asan:
+	$(top_srcdir)/scripts/variant $(variants)/asan --enable-developer \
+	    --enable-sanitizers=address,undefined
+	$(MAKE) -C $(variants)/asan check
+
+check-tsan:
+	$(top_srcdir)/scripts/variant $(variants)/tsan --enable-developer --enable-sanitizers=thread
+	$(MAKE) -C $(variants)/tsan check
+
+# Unit tests only: replays and scripts find nothing more that way.
+check-valgrind: all
+	$(MAKE) check TESTS="$(filter tests/unit/%,$(TESTS))" \
+	    LOG_COMPILER="valgrind -q --error-exitcode=99 --leak-check=full --track-fds=no"
+
+fuzz:
+	$(top_srcdir)/scripts/fuzz --build $(variants)/fuzz
+
+compdb-all: $(PROGRAMS) $(check_PROGRAMS)
+
+compdb:
+	$(top_srcdir)/scripts/compdb . >$(top_srcdir)/compile_commands.json.new
+	mv $(top_srcdir)/compile_commands.json.new $(top_srcdir)/compile_commands.json
