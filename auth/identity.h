@@ -27,7 +27,8 @@ void identity_unref(struct identity *i);
 #define IDENTITY_NAME_MAX 1024 /* bytes; a longer DN is no identity */
 
 /* From a verified certificate. `ca` is the section's name, "" for the unnamed one. No identity: an empty
- * subject, two CNs, a NUL or control byte in an attribute, a subject longer than IDENTITY_NAME_MAX, an extended key usage without
+ * subject, two CNs, an attribute that is empty, holds a NUL or control character, or is
+ * neither UTF-8 nor ASCII, a subject longer than IDENTITY_NAME_MAX, and no extended key usage or one without
  * clientAuth. */
 int identity_from_certificate(const unsigned char *der, size_t len, const char *ca, struct identity **out,
                               struct error *err) MUST_CHECK;

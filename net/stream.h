@@ -10,7 +10,8 @@
 
 enum stream_status {
     STREAM_OK,
-    STREAM_WANT_READ,  /* nothing done: call again when the socket is readable */
+    STREAM_WANT_READ,  /* nothing done: call again when the socket is readable; it may be so already (after a
+                        * session ticket), so watch its level, not its edge */
     STREAM_WANT_WRITE, /* likewise, writable */
     STREAM_EOF,        /* the peer ended the stream properly */
     STREAM_FAILED,     /* broken: see err; only stream_free is left */

@@ -1,6 +1,13 @@
 /* TLS by GnuTLS: credentials that are built whole, validated, then swapped; streams over them.
- * TLS 1.2 and 1.3 only, no 0-RTT, no renegotiation; session tickets bound to the listener; the peer is verified
- * explicitly after every handshake, resumed or not.
+ * TLS 1.2 and 1.3 only, no 0-RTT, no renegotiation. The peer is verified by ourselves in every handshake, resumed
+ * or not: in a full one before its signature is looked at, in a resumed one by the certificate in the
+ * ticket. Tickets (TLS 1.3 only) open where they were issued: same context, listener, demand for a
+ * certificate, and SNI; so none survives a reload.
+ *
+ * A client's certificate must lead to a CA of one of the sections, be valid now, not be on that section's
+ * CRL, be no CA's, and have an extended key usage that names TLS clients: without any it is refused
+ * too. Where a certificate is optional, a bad one is refused all the same. An old CRL still refuses whom it
+ * lists, and tls_context_expiry says that it is old.
  * Source: RFC 5246, 8446, 5280, 6066 (SNI), 5077. */
 #ifndef NET_TLS_H
 #define NET_TLS_H

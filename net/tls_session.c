@@ -27,14 +27,17 @@
 struct tls_session {
     struct stream base;
     gnutls_session_t session;
-    struct tls_context *context; /* a reference: GnuTLS has none on its credentials */
-    const char *ca;              /* section of the verified peer, borrowed from the context */
-    char *name;                  /* server: the SNI; client: whom to verify. Owned */
-    char *ticket_scope;          /* server, until the handshake is over. Owned */
-    size_t interrupted;          /* bytes of the send that GnuTLS still holds */
+    struct tls_context *context;      /* a reference: GnuTLS has none on its credentials */
+    const char *ca;                   /* section of the verified peer, borrowed from the context */
+    char *name;                       /* server: the SNI; client: whom to verify. Owned */
+    char *ticket_scope;               /* server, until the handshake is over. Owned */
+    size_t interrupted;               /* bytes of the send that GnuTLS still holds */
+    struct error *err;                /* of the handshake call that is running, for the hook */
+    gnutls_alert_description_t alert; /* what a refused peer is told; 0: nothing of ours */
     enum tls_client_cert client_cert;
     bool server;
     bool tickets_on;
+    bool verified;    /* in this handshake already */
     bool established; /* handshake and verification are over */
     bool failed;
 };
@@ -106,14 +109,9 @@ static int enable_tickets(struct tls_session *t)
     return rc;
 }
 
-/* Runs before GnuTLS reads the message, so that the ticket key is there when it looks at tickets.
- * The name is taken from this very message, never from a ticket. */
-static int on_client_hello(gnutls_session_t session, unsigned type, unsigned when,
-                           unsigned incoming, const gnutls_datum_t *message)
+/* The name is taken from this very message, never from a ticket. */
+static int on_client_hello(struct tls_session *t, const gnutls_datum_t *message)
 {
-    struct tls_session *t = gnutls_session_get_ptr(session);
-    if (!incoming || !t->ticket_scope)
-        return 0;
     int rc = gnutls_ext_raw_parse(t, on_extension, message, GNUTLS_EXT_RAW_FLAG_TLS_CLIENT_HELLO);
     if (rc < 0 || t->tickets_on)
         return rc;
@@ -121,15 +119,15 @@ static int on_client_hello(gnutls_session_t session, unsigned type, unsigned whe
     return enable_tickets(t);
 }
 
-/* --- after the handshake ---------------------------------------------------------------------- */
+/* --- the peer ---------------------------------------------------------------------- */
 
 static struct tls_expected expected_peer(const struct tls_session *t)
 {
     return (struct tls_expected){ .client = t->server, .host = t->server ? NULL : t->name };
 }
 
-static int verify_peer(struct tls_session *t, struct tls_context *c, struct tls_verdict *verdict,
-                       struct error *err)
+static int verify_peer(const struct tls_session *t, struct tls_context *c,
+                       struct tls_verdict *verdict, struct error *err)
 {
     unsigned n = 0;
     const gnutls_datum_t *chain = gnutls_certificate_get_peers(t->session, &n);
@@ -144,15 +142,40 @@ static int verify_peer(struct tls_session *t, struct tls_context *c, struct tls_
     return tls_verify_chain(c, chain, n, &expected, verdict, err);
 }
 
-static enum stream_status finish_handshake(struct tls_session *t, struct error *err)
+static int verify_now(struct tls_session *t, struct error *err)
 {
     struct tls_verdict verdict;
+    int rc = verify_peer(t, t->context, &verdict, err);
+    t->verified = rc == 0;
+    t->ca = verdict.ca;
+    t->alert = rc < 0 ? verdict.alert : 0;
+    return rc;
+}
+
+/* Runs before GnuTLS reads a message of the client's: the ticket key is there before tickets are
+ * looked at, and the client's signature is not, before its certificate is known to be good: a
+ * stranger may bring a key as large as he likes, and a signature by it costs us seconds. */
+static int on_message(gnutls_session_t session, unsigned type, unsigned when, unsigned incoming,
+                      const gnutls_datum_t *message)
+{
+    struct tls_session *t = gnutls_session_get_ptr(session);
+    if (!incoming || t->established)
+        return 0;
+    if (type == GNUTLS_HANDSHAKE_CLIENT_HELLO)
+        return on_client_hello(t, message);
+    if (type == GNUTLS_HANDSHAKE_CERTIFICATE_VERIFY)
+        return verify_now(t, t->err) < 0 ? GNUTLS_E_CERTIFICATE_ERROR : 0;
+    return 0;
+}
+
+/* A resumed session comes here with the certificate from its ticket, not verified yet. */
+static enum stream_status finish_handshake(struct tls_session *t, struct error *err)
+{
     free(TAKE_PTR(t->ticket_scope));
-    if (verify_peer(t, t->context, &verdict, err) < 0) {
-        gnutls_alert_send(t->session, GNUTLS_AL_FATAL, verdict.alert);
+    if (!t->verified && verify_now(t, err) < 0) {
+        gnutls_alert_send(t->session, GNUTLS_AL_FATAL, t->alert);
         return fail(t);
     }
-    t->ca = verdict.ca;
     t->established = true;
     return STREAM_OK;
 }
@@ -222,13 +245,19 @@ static enum stream_status tls_handshake(struct stream *s, struct error *err)
         return check_usable(t, err);
 
     int rc = GNUTLS_E_INTERRUPTED;
+    t->err = err;
     for (unsigned i = 0; i < WARNINGS_MAX && is_harmless(rc); i++)
         rc = gnutls_handshake(t->session);
     int saved_errno = errno;
+    t->err = NULL;
     if (rc == GNUTLS_E_AGAIN)
         return wanted(t);
     if (rc == GNUTLS_E_SUCCESS)
         return finish_handshake(t, err);
+    if (t->alert) {
+        gnutls_alert_send(t->session, GNUTLS_AL_FATAL, t->alert);
+        return fail(t);
+    }
     explain(t, rc, saved_errno, err);
     if (rc != GNUTLS_E_PREMATURE_TERMINATION && rc != GNUTLS_E_FATAL_ALERT_RECEIVED)
         gnutls_alert_send_appropriate(t->session, rc);
@@ -362,8 +391,8 @@ struct stream *stream_new_tls_server(struct tls_context *c, int take_fd,
     if (t->session) {
         gnutls_certificate_server_set_request(t->session, request[client_cert]);
         gnutls_db_set_cache_expiration(t->session, TICKET_SECONDS);
-        gnutls_handshake_set_hook_function(t->session, GNUTLS_HANDSHAKE_CLIENT_HELLO,
-                                           GNUTLS_HOOK_PRE, on_client_hello);
+        gnutls_handshake_set_hook_function(t->session, GNUTLS_HANDSHAKE_ANY, GNUTLS_HOOK_PRE,
+                                           on_message);
     }
     return &t->base;
 }

@@ -3,7 +3,11 @@
 #include "tests/unit/unit.h"
 #include "tests/unit/tls_pair.h"
 
+#include <fcntl.h>
+#include <gnutls/gnutls.h>
 #include <pthread.h>
+#include <sys/socket.h>
+#include <unistd.h>
 #include "base/mem.h"
 #include "net/tls.h"
 
@@ -171,6 +175,51 @@ static void a_subject_cannot_write_to_the_terminal(void **state)
     refused_request(&world.other_ca,
                     (struct pki_request){ .dn = "CN=a\033[2Jb,O=Example", .purpose = PKI_CLIENT },
                     "CN=a\\x1b[2Jb");
+}
+
+/* The signature here is by another key than the certificate's, so it would fail; but nobody gets to
+ * see that: a key of a stranger can be as large and as costly as he likes. */
+static void a_stranger_is_refused_before_its_signature_is_looked_at(void **state)
+{
+    static const char *const versions[] = { "NORMAL:-VERS-ALL:+VERS-TLS1.2",
+                                            "NORMAL:-VERS-ALL:+VERS-TLS1.3" };
+    struct pki stranger =
+        pki_issue(&world.other_ca,
+                  &(struct pki_request){ .dn = "CN=mallory,O=Example", .purpose = PKI_CLIENT });
+    struct tls_context *server = server_context(NULL);
+    for (size_t i = 0; i < ARRAY_SIZE(versions); i++) {
+        int fds[2];
+        gnutls_session_t client;
+        gnutls_certificate_credentials_t credentials;
+        struct error err = { .text = "" };
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+        fcntl(fds[1], F_SETFL, O_NONBLOCK);
+        gnutls_certificate_allocate_credentials(&credentials);
+        gnutls_certificate_set_flags(credentials, GNUTLS_CERTIFICATE_SKIP_KEY_CERT_MATCH);
+        assert_true(gnutls_certificate_set_x509_key(credentials,
+                                                    (gnutls_x509_crt_t[]){ stranger.crt }, 1,
+                                                    world.client.key) >= 0);
+        assert_int_equal(gnutls_init(&client, GNUTLS_CLIENT | GNUTLS_NONBLOCK), 0);
+        assert_int_equal(gnutls_priority_set_direct(client, versions[i], NULL), 0);
+        gnutls_credentials_set(client, GNUTLS_CRD_CERTIFICATE, credentials);
+        gnutls_transport_set_int(client, fds[1]);
+        struct stream *s =
+            stream_new_tls_server(server, fds[0], TLS_CLIENT_CERT_REQUIRED, "public");
+        enum stream_status status = STREAM_WANT_READ;
+        for (int turn = 0; turn < 6 && status != STREAM_FAILED; turn++) {
+            gnutls_handshake(client);
+            status = stream_handshake(s, &err);
+        }
+        assert_int_equal(status, STREAM_FAILED);
+        if (!strstr(err.text, "a CA that we do not trust"))
+            fail_msg("%s", err.text);
+        gnutls_deinit(client);
+        gnutls_certificate_free_credentials(credentials);
+        close(fds[1]);
+        stream_free(s);
+    }
+    tls_context_unref(server);
+    pki_free(&stranger);
 }
 
 /* --- revocation ------------------------------------------------------------------------------- */
@@ -413,6 +462,7 @@ int main(void)
         cmocka_unit_test(a_certificate_of_the_future_is_refused),
         cmocka_unit_test(a_server_certificate_is_not_a_clients),
         cmocka_unit_test(a_certificate_without_extended_key_usage_is_refused),
+        cmocka_unit_test(a_stranger_is_refused_before_its_signature_is_looked_at),
         cmocka_unit_test(a_subject_cannot_write_to_the_terminal),
         cmocka_unit_test(a_revoked_certificate_is_refused_and_others_are_not),
         cmocka_unit_test(an_old_crl_still_revokes),
