@@ -13,3 +13,4 @@ EXTRA_DIST += tests/fuzz/fuzz.h tests/unit/unit.h
 
 include tests/fake/local.mk
 include tests/e2e/local.mk
+include tests/bench/local.mk

@@ -1,0 +1,18 @@
+# make bench [BENCH='--rounds 3']: the gateway beside its peers, in one run.
+if HAVE_OPENSSL
+check_PROGRAMS += tests/bench/load
+endif
+tests_bench_load_SOURCES = \
+    tests/bench/client.c \
+    tests/bench/load.c tests/bench/load.h \
+    tests/bench/options.c \
+    tests/bench/transport.c
+tests_bench_load_CFLAGS = $(AM_CFLAGS) $(OPENSSL_CFLAGS)
+tests_bench_load_LDADD = base/libbase.a $(OPENSSL_LIBS)
+
+BENCH =
+.PHONY: bench
+bench: all $(check_PROGRAMS)
+	QMPGATE_BUILD='$(abs_top_builddir)' $(PYTHON3) -B '$(abs_top_srcdir)/tests/bench/run.py' $(BENCH)
+
+EXTRA_DIST += tests/bench/README.md tests/bench/peers.py tests/bench/run.py
