@@ -31,7 +31,7 @@ class Qemu:
         self.process = Process([
             BINARY, "-machine", "none", "-display", "none", "-nodefaults", "-name", self.name, "-uuid", self.uuid,
             "-qmp", f"unix:{self.side},server=on,wait=off", "-qmp", f"unix:{self.socket},server=on,wait=off", "-trace", f"handle_qmp_command,file={self.trace}"])
-        wait.until(lambda: os.path.exists(self.socket) or not self.process.running(), "QEMU's socket")
+        wait.until(lambda: wait.is_listening(self.socket) or not self.process.running(), "QEMU's socket")
         assert self.process.running(), self.process.text
         return self
 

@@ -19,6 +19,12 @@ def until(predicate, what, timeout=None):
         select.select([], [], [], INTERVAL)
 
 
+def is_listening(path):
+    """True when the UNIX socket takes connections: between bind and listen it is there and does not."""
+    with open("/proc/net/unix") as f:
+        return any(line.split()[3] == "00010000" and line.rstrip("\n").endswith(" " + path) for line in f)
+
+
 def scaled(seconds):
     """A time that a slow build (sanitizers, valgrind) may take longer for."""
     return seconds * float(os.environ.get("QMPGATE_TEST_SLOWNESS", "1"))
