@@ -9,8 +9,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 
-/* --- values ------------------------------------------------------------------------------------
- */
+/* --- values ---------------------------------------------------------------------------------- */
 
 /* -?(0|[1-9][0-9]*): so that 007 and +1 stay the strings they look like. */
 static bool is_whole_number(const char *s)
@@ -61,8 +60,7 @@ static int guess_value(const char *key, const char *text, struct json_object **o
     return 0;
 }
 
-/* --- places -------------------------------------------------------------------------------------
- */
+/* --- places ---------------------------------------------------------------------------------- */
 
 /* A part of a dotted key (up to a dot) that counts a list's elements. */
 static bool is_index(const char *part)
@@ -157,8 +155,42 @@ static int put_dotted(struct json_object *root, const char *key, struct json_obj
     return 0;
 }
 
-/* --- words ---------------------------------------------------------------------------------------
- */
+/* --- words ----------------------------------------------------------------------------------- */
+
+/* Bytes of the UTF-8 character at p, 0 if it is none (RFC 3629, section 4). */
+static size_t utf8_length(const unsigned char *p)
+{
+    static const struct {
+        unsigned char first_lo, first_hi, second_lo, second_hi, length;
+    } forms[] = {
+        { 0x01, 0x7f, 0, 0, 1 },       { 0xc2, 0xdf, 0x80, 0xbf, 2 }, { 0xe0, 0xe0, 0xa0, 0xbf, 3 },
+        { 0xe1, 0xec, 0x80, 0xbf, 3 }, { 0xed, 0xed, 0x80, 0x9f, 3 }, { 0xee, 0xef, 0x80, 0xbf, 3 },
+        { 0xf0, 0xf0, 0x90, 0xbf, 4 }, { 0xf1, 0xf3, 0x80, 0xbf, 4 }, { 0xf4, 0xf4, 0x80, 0x8f, 4 },
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(forms); i++) {
+        if (p[0] < forms[i].first_lo || p[0] > forms[i].first_hi)
+            continue;
+        if (forms[i].length > 1 && (p[1] < forms[i].second_lo || p[1] > forms[i].second_hi))
+            return 0;
+        for (size_t k = 2; k < forms[i].length; k++)
+            if ((p[k] & 0xc0) != 0x80)
+                return 0;
+        return forms[i].length;
+    }
+    return 0;
+}
+
+static bool is_utf8(const char *text)
+{
+    const unsigned char *p = (const unsigned char *)text;
+    while (*p) {
+        size_t n = utf8_length(p);
+        if (n == 0)
+            return false;
+        p += n;
+    }
+    return true;
+}
 
 /* key=value or key:=JSON */
 static int add_pair(struct json_object *root, const char *word, struct error *err)
@@ -168,6 +200,9 @@ static int add_pair(struct json_object *root, const char *word, struct error *er
         return error_set(err, ERROR_INVALID,
                          "\"%s\" is no argument: write key=value, key:=JSON or one JSON object",
                          word);
+    if (!is_utf8(word))
+        return error_set(err, ERROR_INVALID, "\"%.*s\": the text is not UTF-8, and JSON is",
+                         (int)(equals - word), word);
     bool raw = equals > word && equals[-1] == ':';
     CLEANUP_FREE char *key = mem_strndup(word, (size_t)(equals - word) - (raw ? 1 : 0));
     if (key[0] == '\0')

@@ -56,8 +56,7 @@ static const struct json_object *find_type(const struct catalogue *c, const char
     return name ? member(c->types, name) : NULL;
 }
 
-/* --- building
- * ------------------------------------------------------------------------------------- */
+/* --- building -------------------------------------------------------------------------------- */
 
 static void add_commands(struct catalogue *c, const struct json_object *list, bool only_commands)
 {
@@ -102,13 +101,45 @@ const char *catalogue_command(const struct catalogue *c, size_t i)
     return i < c->n_commands ? c->commands[i] : NULL;
 }
 
-/* --- members
- * ---------------------------------------------------------------------------------------- */
+/* --- members --------------------------------------------------------------------------------- */
 
-/* Members of an object type with those of all its branches, and of all an alternate's object types.
- */
-static void visit_members(const struct catalogue *c, const struct json_object *type, unsigned depth,
-                          catalogue_visit_fn *visit, void *opaque)
+struct walk {
+    const struct catalogue *c;
+    const struct catalogue_query *q;
+    struct buf prefix; /* where we are: "", "file.", "file.server." */
+    void (*visit)(void *opaque, const struct catalogue_member *m);
+    void *opaque;
+};
+
+static void visit_type(struct walk *w, const struct json_object *type, unsigned depth);
+
+/* The value that chooses the branch of a union here, or NULL. */
+static const char *chosen_branch(struct walk *w, const struct json_object *type)
+{
+    const char *tag = text_member(type, "tag");
+    if (!tag || !w->q->given)
+        return NULL;
+    size_t len = buf_len(&w->prefix);
+    buf_add_str(&w->prefix, tag);
+    buf_add_char(&w->prefix, '\0');
+    const char *value = w->q->given(w->q->opaque, buf_data(&w->prefix));
+    buf_truncate(&w->prefix, len);
+    return value;
+}
+
+static void visit_branches(struct walk *w, const struct json_object *type, unsigned depth)
+{
+    const struct json_object *variants = list_member(type, "variants");
+    const char *chosen = variants ? chosen_branch(w, type) : NULL;
+    for (size_t i = 0; i < list_length(variants); i++) {
+        const struct json_object *branch = json_object_array_get_idx(variants, i);
+        if (chosen ? text_is(branch, "case", chosen) : w->q->all_branches)
+            visit_type(w, find_type(w->c, text_member(branch, "type")), depth + 1);
+    }
+}
+
+/* Members of an object type and of its branches, or of all an alternate's object types. */
+static void visit_type(struct walk *w, const struct json_object *type, unsigned depth)
 {
     if (!type || depth > NESTING_MAX)
         return;
@@ -116,22 +147,18 @@ static void visit_members(const struct catalogue *c, const struct json_object *t
     const struct json_object *members = list_member(type, "members");
     for (size_t i = 0; i < list_length(members); i++) {
         const struct json_object *m = json_object_array_get_idx(members, i);
-        const struct json_object *its_type = find_type(c, text_member(m, "type"));
+        const struct json_object *its_type = find_type(w->c, text_member(m, "type"));
         const char *name = text_member(m, "name");
         if (alternate)
-            visit_members(c, its_type, depth + 1, visit, opaque);
+            visit_type(w, its_type, depth + 1);
         else if (name)
-            visit(opaque, &(struct catalogue_member){
-                              .name = name,
-                              .type = its_type,
-                              .optional = json_object_object_get_ex(m, "default", NULL),
-                          });
+            w->visit(w->opaque, &(struct catalogue_member){
+                                    .name = name,
+                                    .type = its_type,
+                                    .optional = json_object_object_get_ex(m, "default", NULL),
+                                });
     }
-    const struct json_object *variants = list_member(type, "variants");
-    for (size_t i = 0; i < list_length(variants); i++) {
-        const struct json_object *branch = json_object_array_get_idx(variants, i);
-        visit_members(c, find_type(c, text_member(branch, "type")), depth + 1, visit, opaque);
-    }
+    visit_branches(w, type, depth);
 }
 
 struct finder {
@@ -148,32 +175,46 @@ static void find_member(void *opaque, const struct catalogue_member *m)
 }
 
 /* One part of a dotted name down. */
-static const struct json_object *descend(const struct catalogue *c, const struct json_object *type,
+static const struct json_object *descend(struct walk *w, const struct json_object *type,
                                          struct span part)
 {
     bool number = part.len > 0 && strspn(part.data, "0123456789") >= part.len;
-    if (number && text_is(type, "meta-type", "array"))
-        return find_type(c, text_member(type, "element-type"));
     struct finder f = { .name = part };
-    visit_members(c, type, 0, find_member, &f);
+    if (number && text_is(type, "meta-type", "array")) {
+        f.type = find_type(w->c, text_member(type, "element-type"));
+    } else {
+        w->visit = find_member;
+        w->opaque = &f;
+        visit_type(w, type, 0);
+    }
+    buf_add_span(&w->prefix, part);
+    buf_add_char(&w->prefix, '.');
     return f.type;
 }
 
-void catalogue_members(const struct catalogue *c, const char *command, const char *path,
-                       catalogue_visit_fn *visit, void *opaque)
+void catalogue_members(const struct catalogue *c, const struct catalogue_query *q)
 {
-    const struct json_object *entity = find_type(c, command);
+    struct walk w = { .c = c, .q = q };
+    const struct json_object *entity = find_type(c, q->command);
     const struct json_object *type = find_type(c, text_member(entity, "arg-type"));
-    while (type && *path) {
+    for (const char *path = q->path; type && *path;) {
         size_t n = strcspn(path, ".");
-        type = descend(c, type, (struct span){ path, n });
+        type = descend(&w, type, (struct span){ path, n });
         path += n + (path[n] == '.');
     }
-    visit_members(c, type, 0, visit, opaque);
+    w.visit = q->visit;
+    w.opaque = q->opaque;
+    visit_type(&w, type, 0);
+    buf_free(&w.prefix);
 }
 
-/* --- types
- * -------------------------------------------------------------------------------------------- */
+const char *catalogue_discriminator(const struct catalogue *c, const char *command)
+{
+    const struct json_object *entity = find_type(c, command);
+    return text_member(find_type(c, text_member(entity, "arg-type")), "tag");
+}
+
+/* --- types ----------------------------------------------------------------------------------- */
 
 bool catalogue_type_has_parts(const struct catalogue *c, const struct json_object *type)
 {

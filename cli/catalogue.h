@@ -24,11 +24,23 @@ struct catalogue_member {
     bool optional;
 };
 
-/* Calls `visit` for each member that can stand at `path` in the command's arguments: "" is the top,
- * "file" the members of the argument file. A name may come more than once (branches of a union). */
-typedef void catalogue_visit_fn(void *opaque, const struct catalogue_member *m);
-void catalogue_members(const struct catalogue *c, const char *command, const char *path,
-                       catalogue_visit_fn *visit, void *opaque);
+/* Which members, and who wants them. */
+struct catalogue_query {
+    const char *command;
+    const char *path; /* "": the command's arguments; "file": the members of its argument file */
+    /* The value that is given already for the member with this dotted name, or NULL: where it is a
+     * union's discriminator, only the branch that it chooses is visited. */
+    const char *(*given)(void *opaque, const char *name);
+    bool all_branches; /* where nothing chooses: visit all of them, or none */
+    void (*visit)(void *opaque, const struct catalogue_member *m);
+    void *opaque;
+};
+
+/* Calls `visit` for each member that can stand there; a name may come more than once. */
+void catalogue_members(const struct catalogue *c, const struct catalogue_query *q);
+
+/* The argument that says which others there are (qom-type of object-add), or NULL; borrowed. */
+const char *catalogue_discriminator(const struct catalogue *c, const char *command);
 
 /* True if a value of the type may be an object or a list: its parts have dotted names. */
 bool catalogue_type_has_parts(const struct catalogue *c, const struct json_object *type);

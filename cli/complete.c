@@ -13,6 +13,35 @@ void completion_clear(struct completion *c)
     *c = (struct completion){ 0 };
 }
 
+/* --- what the line says already -------------------------------------------------------------- */
+
+void given_collect(const char *text, struct given *out)
+{
+    *out = (struct given){ 0 };
+    buf_add_str(&out->words, text);
+    buf_add_char(&out->words, '\0');
+    for (char *p = buf_data(&out->words); *p; p++)
+        if (*p == ' ' || *p == '\t')
+            *p = '\0';
+}
+
+void given_clear(struct given *g)
+{
+    buf_free(&g->words);
+}
+
+const char *given_find(const struct given *g, const char *name)
+{
+    size_t len = strlen(name);
+    const char *end = buf_data(&g->words) + buf_len(&g->words);
+    for (const char *word = buf_data(&g->words); word < end; word += strlen(word) + 1)
+        if (strncmp(word, name, len) == 0 && word[len] == '=')
+            return word + len + 1;
+    return NULL;
+}
+
+/* --- candidates ------------------------------------------------------------------------------ */
+
 /* Where candidates are collected for one word. */
 struct collector {
     const struct catalogue *catalogue;
@@ -21,6 +50,7 @@ struct collector {
     const char *partial; /* what candidates begin with */
     const char *path;    /* of the dotted name: what comes before the last dot; may be "" */
     const char *wanted;  /* the one member whose words are wanted; NULL: names are */
+    struct given given;  /* the words before */
 };
 
 static void add_candidate(struct collector *k, const char *path, const char *name, char next)
@@ -40,6 +70,9 @@ static void visit_name(void *opaque, const struct catalogue_member *m)
 {
     struct collector *k = opaque;
     bool parts = catalogue_type_has_parts(k->catalogue, m->type);
+    CLEANUP_FREE char *name = mem_printf("%s%s%s", k->path, k->path[0] ? "." : "", m->name);
+    if (given_find(&k->given, name))
+        return; /* each can be given once */
     /* an alternate may be a bare value too, but = is easily typed and the parts are hard to know */
     add_candidate(k, k->path, m->name, parts ? '.' : '=');
 }
@@ -76,8 +109,14 @@ static void complete_command(struct collector *k, const char *const builtins[])
     const char *name;
     for (size_t i = 0; (name = catalogue_command(k->catalogue, i)) != NULL; i++)
         add_candidate(k, "", name, ' ');
-    for (size_t i = 0; builtins[i]; i++)
+    for (size_t i = 0; builtins[i] && k->partial[0] == '.'; i++)
         add_candidate(k, "", builtins[i], ' ');
+}
+
+static const char *find_given(void *opaque, const char *name)
+{
+    const struct collector *k = opaque;
+    return given_find(&k->given, name);
 }
 
 /* "a.b" -> path "a", rest "b" */
@@ -96,14 +135,21 @@ static void complete_argument(struct collector *k, const char *command, const ch
     CLEANUP_FREE char *key = mem_strndup(word, key_len);
     char *last = split_path(key);
     k->path = last == key ? "" : key;
+    struct catalogue_query q = {
+        .command = command,
+        .path = k->path,
+        .given = find_given,
+        .all_branches = true,
+        .visit = visit_name,
+        .opaque = k,
+    };
+    k->partial = word;
     if (word[key_len] == '=') {
         k->partial = word + key_len + 1;
         k->wanted = last;
-        catalogue_members(k->catalogue, command, k->path, visit_value, k);
-    } else {
-        k->partial = word;
-        catalogue_members(k->catalogue, command, k->path, visit_name, k);
+        q.visit = visit_value;
     }
+    catalogue_members(k->catalogue, &q);
     k->path = "";
 }
 
@@ -124,10 +170,13 @@ void complete_line(const struct catalogue *c, const char *const builtins[], cons
     } else {
         CLEANUP_FREE char *command = mem_strndup(line, strcspn(line, " \t"));
         bool help = command[0] == '.' || strcmp(command, "help") == 0;
+        CLEANUP_FREE char *before = mem_strndup(line, (size_t)(word - line));
+        given_collect(before, &k.given);
         if (help)
             complete_command(&k, (const char *const[]){ NULL });
         else
             complete_argument(&k, command, word);
+        given_clear(&k.given);
     }
     finish(out, strlen(k.partial));
 }

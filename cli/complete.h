@@ -7,6 +7,15 @@
 
 #define COMPLETION_MAX 1024u /* candidates; a QEMU has some 220 commands */
 
+/* The words of a line, for the key=value among them. */
+struct given {
+    struct buf words; /* each ended by a NUL */
+};
+void given_collect(const char *text, struct given *out);
+void given_clear(struct given *g);
+/* The value given for the key, up to the word's end, or NULL; borrowed. */
+const char *given_find(const struct given *g, const char *key);
+
 struct completion {
     char *
         *candidates; /* sorted, each once, with the character that follows (space, = or .); owned */

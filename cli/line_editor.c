@@ -17,6 +17,10 @@
 #define LISTED_MAX    200u /* candidates shown; more would scroll away */
 #define CLEAR_TO_END  "\r\033[J"
 
+/* Signals say only that they came; what follows from them is done where they interrupt a wait. */
+static const int caught[] = { SIGINT, SIGWINCH, SIGTSTP, SIGTERM, SIGHUP };
+static volatile sig_atomic_t came[ARRAY_SIZE(caught)];
+
 struct line_editor {
     const struct line_editor_hooks *hooks; /* borrowed */
     EditLine *el;
@@ -27,19 +31,30 @@ struct line_editor {
     char *line; /* owned: the latest */
     mbstate_t input_state;
     enum line_status why_ended; /* how reading ended, if not with a line */
-    sigset_t saved_mask, wait_mask;
-    struct sigaction saved_int, saved_winch;
+    sigset_t saved_mask;
+    sigset_t wait_mask; /* at the prompt */
+    sigset_t
+        call_mask; /* while a reply is waited for: what can wait until the prompt stays blocked */
+    struct sigaction saved_actions[ARRAY_SIZE(caught)];
 };
-
-/* Signals say only that they came; what follows from them is done where they interrupt a wait. */
-static volatile sig_atomic_t interrupted, resized;
 
 static void on_signal(int number)
 {
-    if (number == SIGINT)
-        interrupted = 1;
-    else
-        resized = 1;
+    for (size_t i = 0; i < ARRAY_SIZE(caught); i++)
+        if (caught[i] == number)
+            came[i] = 1;
+}
+
+/* True once after each time it came. */
+static bool take_signal(int number)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(caught); i++) {
+        if (caught[i] == number && came[i]) {
+            came[i] = 0;
+            return true;
+        }
+    }
+    return false;
 }
 
 static void catch_signals(struct line_editor *e)
@@ -48,30 +63,32 @@ static void catch_signals(struct line_editor *e)
     sigset_t block;
     sigemptyset(&action.sa_mask);
     sigemptyset(&block);
-    sigaddset(&block, SIGINT);
-    sigaddset(&block, SIGWINCH);
+    for (size_t i = 0; i < ARRAY_SIZE(caught); i++)
+        sigaddset(&block, caught[i]);
     sigprocmask(SIG_BLOCK, &block, &e->saved_mask);
-    sigaction(SIGINT, &action, &e->saved_int);
-    sigaction(SIGWINCH, &action, &e->saved_winch);
     e->wait_mask = e->saved_mask;
-    sigdelset(&e->wait_mask, SIGINT);
-    sigdelset(&e->wait_mask, SIGWINCH);
+    for (size_t i = 0; i < ARRAY_SIZE(caught); i++) {
+        sigaction(caught[i], &action, &e->saved_actions[i]);
+        sigdelset(&e->wait_mask, caught[i]);
+    }
+    e->call_mask = e->wait_mask;
+    sigaddset(&e->call_mask, SIGTSTP);
+    sigaddset(&e->call_mask, SIGWINCH);
 }
 
 static void release_signals(struct line_editor *e)
 {
-    sigaction(SIGINT, &e->saved_int, NULL);
-    sigaction(SIGWINCH, &e->saved_winch, NULL);
+    for (size_t i = 0; i < ARRAY_SIZE(caught); i++)
+        sigaction(caught[i], &e->saved_actions[i], NULL);
     sigprocmask(SIG_SETMASK, &e->saved_mask, NULL);
 }
 
-const sigset_t *line_editor_wait_mask(const struct line_editor *e)
+const sigset_t *line_editor_call_mask(const struct line_editor *e)
 {
-    return &e->wait_mask;
+    return &e->call_mask;
 }
 
-/* --- the terminal
- * ---------------------------------------------------------------------------------- */
+/* --- the terminal ---------------------------------------------------------------------------- */
 
 static struct line_editor *editor_of(EditLine *el)
 {
@@ -125,8 +142,32 @@ void line_editor_print(struct line_editor *e, const char *text, size_t len)
         el_set(e->el, EL_REFRESH);
 }
 
-/* --- input
- * ------------------------------------------------------------------------------------------- */
+/* --- input ----------------------------------------------------------------------------------- */
+
+/* Ctrl-Z: the terminal is given back as it was, and taken again when we go on. */
+static void suspend(struct line_editor *e)
+{
+    el_set(e->el, EL_PREP_TERM, 0);
+    kill(0, SIGSTOP);
+    el_set(e->el, EL_PREP_TERM, 1);
+    el_set(e->el, EL_REFRESH);
+}
+
+/* What came since the last look; false: the line ends. */
+static bool handle_signals(struct line_editor *e)
+{
+    if (take_signal(SIGTSTP))
+        suspend(e);
+    if (take_signal(SIGWINCH))
+        el_resize(e->el);
+    if (take_signal(SIGTERM) || take_signal(SIGHUP))
+        return false;
+    if (take_signal(SIGINT)) {
+        e->why_ended = LINE_INTERRUPTED;
+        return false;
+    }
+    return true;
+}
 
 /* A byte of the terminal: 1, 0 at its end, -1 to stop. Meanwhile the connection is served. */
 static int read_byte(struct line_editor *e, char *byte)
@@ -135,18 +176,10 @@ static int read_byte(struct line_editor *e, char *byte)
         { .fd = STDIN_FILENO, .events = POLLIN },
         { .fd = e->watch_fd, .events = POLLIN },
     };
-    for (;;) {
+    while (handle_signals(e)) {
         if (ppoll(p, ARRAY_SIZE(p), NULL, &e->wait_mask) < 0) {
             if (errno != EINTR)
-                return 0;
-            if (resized) {
-                resized = 0;
-                el_resize(e->el);
-            }
-            if (interrupted) {
-                e->why_ended = LINE_INTERRUPTED;
                 return -1;
-            }
             continue;
         }
         if (p[1].revents && !e->hooks->readable(e->hooks->opaque)) {
@@ -156,6 +189,7 @@ static int read_byte(struct line_editor *e, char *byte)
         if (p[0].revents)
             return read(STDIN_FILENO, byte, 1) == 1 ? 1 : 0;
     }
+    return -1;
 }
 
 /* libedit's source of characters. */
@@ -177,8 +211,7 @@ static int read_character(EditLine *el, wchar_t *out)
     }
 }
 
-/* --- completion
- * ---------------------------------------------------------------------------------------- */
+/* --- completion ------------------------------------------------------------------------------ */
 
 static void list_candidates(struct line_editor *e, const struct completion *c)
 {
@@ -224,9 +257,7 @@ static unsigned char complete(EditLine *el, int key)
     return CC_NORM;
 }
 
-/* --- life
- * ------------------------------------------------------------------------------------------------
- */
+/* --- life ------------------------------------------------------------------------------------ */
 
 struct line_editor *line_editor_new(const struct line_editor_hooks *hooks, const char *history_file)
 {
@@ -246,7 +277,8 @@ struct line_editor *line_editor_new(const struct line_editor_hooks *hooks, const
     el_set(e->el, EL_EDITOR, "emacs");
     el_set(e->el, EL_HIST, history, e->history);
     el_set(e->el, EL_GETCFN, read_character);
-    el_set(e->el, EL_ADDFN, "qmp-complete", "Complete a command or an argument", complete);
+    /* the wide form keeps these very strings; the other one keeps copies, and never frees them */
+    el_wset(e->el, EL_ADDFN, L"qmp-complete", L"Complete a command or an argument", complete);
     el_set(e->el, EL_BIND, "^I", "qmp-complete", NULL);
     el_set(e->el, EL_BIND, "^R", "em-inc-search-prev", NULL);
     el_source(e->el, NULL);
@@ -279,7 +311,7 @@ enum line_status line_editor_read(struct line_editor *e, const char *prompt, int
 {
     int count = 0;
     *line = NULL;
-    interrupted = 0;
+    take_signal(SIGINT); /* it was for what came before */
     e->watch_fd = watch_fd;
     e->prompt = prompt;
     e->why_ended = LINE_EOF;

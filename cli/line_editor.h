@@ -16,19 +16,20 @@ struct line_editor_hooks {
     void (*complete)(void *opaque, const char *line, struct completion *out);
 };
 
-/* Catches SIGINT and SIGWINCH while it lives, and blocks them but where it waits. `history_file`
- * may be NULL: history is kept in memory only then. The hooks are borrowed. */
+/* Catches SIGINT, SIGTSTP, SIGWINCH, SIGTERM and SIGHUP while it lives, and blocks them but where
+ * it waits. `history_file` may be NULL: history is kept in memory only then. The hooks are
+ * borrowed. */
 struct line_editor *line_editor_new(const struct line_editor_hooks *hooks,
                                     const char *history_file);
 void line_editor_free(struct line_editor *e);
 
-/* The mask to wait with so that SIGINT interrupts. */
-const sigset_t *line_editor_wait_mask(const struct line_editor *e);
+/* The mask to wait for a reply with, so that the signals that end such a wait do interrupt it. */
+const sigset_t *line_editor_call_mask(const struct line_editor *e);
 
 enum line_status {
     LINE_READ,
     LINE_INTERRUPTED, /* Ctrl-C: the line is thrown away */
-    LINE_EOF,         /* Ctrl-D on an empty line, or the terminal is gone */
+    LINE_EOF,         /* Ctrl-D on an empty line, SIGTERM, or the terminal is gone */
     LINE_STOPPED,     /* the hook said so */
 };
 

@@ -35,3 +35,11 @@ check_PROGRAMS += tests/unit/test_cli
 TESTS += tests/unit/test_cli
 tests_unit_test_cli_SOURCES = tests/unit/test_cli.c
 tests_unit_test_cli_LDADD = $(cli_libraries) $(CMOCKA_LIBS)
+
+check_PROGRAMS += tests/fuzz/fuzz_cli_uri tests/fuzz/fuzz_cli_arguments
+TESTS += tests/fuzz/fuzz_cli_uri tests/fuzz/fuzz_cli_arguments
+tests_fuzz_fuzz_cli_uri_SOURCES = tests/fuzz/fuzz_cli_uri.c tests/fuzz/replay.c
+tests_fuzz_fuzz_cli_uri_LDADD = $(cli_libraries)
+tests_fuzz_fuzz_cli_arguments_SOURCES = tests/fuzz/fuzz_cli_arguments.c tests/fuzz/replay.c
+tests_fuzz_fuzz_cli_arguments_LDADD = $(cli_libraries)
+EXTRA_DIST += tests/fuzz/corpus/cli_uri tests/fuzz/corpus/cli_arguments

@@ -14,8 +14,7 @@ static const char *const paint_codes[] = {
 };
 #define PAINT_END "\033[0m"
 
-/* --- characters ----------------------------------------------------------------------------------
- */
+/* --- characters ------------------------------------------------------------------------------ */
 
 /* Bytes of the character at p that could act on a terminal, and its code; 0 if it is harmless. C1
  * controls and the bidirectional overrides are two and three bytes of UTF-8. */
@@ -77,8 +76,7 @@ void output_add_painted(const struct output *o, struct buf *out, enum output_pai
         buf_add_str(out, PAINT_END);
 }
 
-/* --- documents -----------------------------------------------------------------------------------
- */
+/* --- documents ------------------------------------------------------------------------------- */
 
 /* The length of the string, number or word that begins here. */
 static size_t token_length(const char *p)
@@ -92,15 +90,29 @@ static size_t token_length(const char *p)
     return p[n] ? n + 1 : n;
 }
 
+/* The length of an empty object or list, which json-c spreads over two lines; 0 if it is not empty.
+ */
+static size_t empty_container(const char *p)
+{
+    size_t n = 1 + strspn(p + 1, " \n");
+    return (p[0] == '{' && p[n] == '}') || (p[0] == '[' && p[n] == ']') ? n + 1 : 0;
+}
+
 /* Lays json-c's text over, token by token. */
 static void add_json_text(const struct output *o, struct buf *out, const char *text)
 {
     for (const char *p = text; *p;) {
+        size_t n = empty_container(p);
+        if (n > 0) {
+            buf_add_str(out, *p == '{' ? "{}" : "[]");
+            p += n;
+            continue;
+        }
         if (strchr("{}[],: \n", *p)) {
             buf_add_char(out, *p++);
             continue;
         }
-        size_t n = token_length(p);
+        n = token_length(p);
         enum output_paint paint = PAINT_SCALAR;
         if (*p == '"')
             paint = p[n] == ':' ? PAINT_KEY : PAINT_STRING;
@@ -132,8 +144,7 @@ void output_document(const struct output *o, FILE *to, struct json_object *doc)
     fwrite(buf_data(&out), 1, buf_len(&out), to);
 }
 
-/* --- tables --------------------------------------------------------------------------------------
- */
+/* --- tables ---------------------------------------------------------------------------------- */
 
 /* A member's value as a person reads it: a string bare, a list joined, nothing for what is absent.
  */
@@ -190,10 +201,10 @@ static size_t column_width(struct json_object *list, const struct output_column 
     return width;
 }
 
-static void add_padded(struct buf *out, const char *text, size_t len, size_t width)
+static void add_cell_text(struct buf *out, const char *text, size_t len, size_t width, bool last)
 {
     buf_add(out, text, len);
-    for (size_t w = text_width(text, len); w < width + 2; w++)
+    for (size_t w = text_width(text, len); !last && w < width + 2; w++)
         buf_add_char(out, ' ');
 }
 
@@ -205,20 +216,17 @@ static void print_table(const struct output *o, FILE *to, struct json_object *li
     if (o->color)
         buf_add_str(&out, paint_codes[PAINT_FAINT]);
     for (size_t c = 0; c < n_columns; c++) {
-        widths[c] = c + 1 < n_columns ? column_width(list, &columns[c]) : 0;
-        add_padded(&out, columns[c].title, strlen(columns[c].title), widths[c]);
+        bool last = c + 1 == n_columns;
+        widths[c] = last ? 0 : column_width(list, &columns[c]);
+        add_cell_text(&out, columns[c].title, strlen(columns[c].title), widths[c], last);
     }
-    buf_truncate(&out, buf_len(&out) - 2);
     if (o->color)
         buf_add_str(&out, PAINT_END);
     buf_add_char(&out, '\n');
     for (size_t i = 0; i < json_object_array_length(list); i++) {
         for (size_t c = 0; c < n_columns; c++) {
             cell_of(json_object_array_get_idx(list, i), &columns[c], &cell);
-            if (c + 1 < n_columns)
-                add_padded(&out, buf_data(&cell), buf_len(&cell), widths[c]);
-            else
-                buf_add(&out, buf_data(&cell), buf_len(&cell));
+            add_cell_text(&out, buf_data(&cell), buf_len(&cell), widths[c], c + 1 == n_columns);
         }
         buf_add_char(&out, '\n');
     }

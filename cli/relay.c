@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <string.h>
 
 #define RELAY_BYTES (64u << 10) /* held for a reader that is slower than its writer */
 
@@ -11,6 +12,7 @@ struct relay_lane {
     struct stream *from, *to;
     const char *from_name;
     struct buf held;    /* read and not yet written */
+    bool skip_space;    /* the end of a line that was taken already comes first */
     bool read_ended;    /* `from` has said goodbye */
     bool write_ended;   /* and so have we, to `to` */
     short read_events;  /* what `from` waits for; 0: nothing to wait for */
@@ -22,6 +24,17 @@ static short events_for(enum stream_status status)
     return status == STREAM_WANT_WRITE ? POLLOUT : POLLIN;
 }
 
+/* Moves the bytes after leading white space to the front; how many there are. */
+static size_t drop_space(struct relay_lane *l, char *data, size_t len)
+{
+    size_t space = 0;
+    while (space < len && (data[space] == '\r' || data[space] == '\n' || data[space] == ' '))
+        space++;
+    memmove(data, data + space, len - space);
+    l->skip_space = space == len;
+    return len - space;
+}
+
 static int fill(struct relay_lane *l, bool *progress, struct error *err)
 {
     l->read_events = 0;
@@ -30,7 +43,7 @@ static int fill(struct relay_lane *l, bool *progress, struct error *err)
         char *room = buf_reserve(&l->held, RELAY_BYTES);
         switch (stream_read(l->from, room, RELAY_BYTES, &n, err)) {
         case STREAM_OK:
-            buf_commit(&l->held, n);
+            buf_commit(&l->held, l->skip_space ? drop_space(l, room, n) : n);
             *progress = true;
             break;
         case STREAM_WANT_READ:
@@ -103,6 +116,7 @@ int relay_run(struct stream *a, struct stream *b, struct span first, struct erro
     struct relay_lane down = { .from = b, .to = a, .from_name = "the server" };
     int rc = 0;
     buf_add_span(&down.held, first);
+    down.skip_space = first.len > 0;
     /* when the server has ended there is nothing left to say to it */
     while (rc == 0 && !down.write_ended) {
         bool progress = false;

@@ -5,8 +5,8 @@
 #include "base/buf.h"
 #include "net/stream.h"
 
-/* `first` goes to `a` before anything of b's. 0 when both sides ended properly; an error's text
- * says which side broke. Blocks. */
+/* `first`, whole lines, goes to `a` before anything of b's; white space between the two is dropped.
+ * 0 when both sides ended properly; an error's text says which side broke. Blocks. */
 int relay_run(struct stream *a, struct stream *b, struct span first, struct error *err) MUST_CHECK;
 
 #endif

@@ -61,8 +61,7 @@ bool session_reply_is_denied(const struct session_reply *r)
            desc_is_denied(r->error_desc);
 }
 
-/* --- messages in ---------------------------------------------------------------------------------
- */
+/* --- messages in ----------------------------------------------------------------------------- */
 
 static int read_message(const struct qmp_tape *t, struct message *m, struct error *err)
 {
@@ -169,8 +168,7 @@ int session_pump(struct session *s, int64_t deadline, struct error *err)
     return rc < 0 ? rc : 1;
 }
 
-/* --- calls
- * ----------------------------------------------------------------------------------------- */
+/* --- calls ----------------------------------------------------------------------------------- */
 
 static int send_request(struct session *s, const struct session_request *r, int64_t deadline,
                         struct error *err)
@@ -277,8 +275,7 @@ bool session_is_unattached(const struct session *s)
     return s->gateway_greeting;
 }
 
-/* --- opening
- * --------------------------------------------------------------------------------------- */
+/* --- opening --------------------------------------------------------------------------------- */
 
 /* A call while the session is opened: an error reply is a failure. */
 static int setup_call(struct session *s, const char *command, struct json_object *take_arguments,
@@ -466,8 +463,12 @@ struct transport *session_take_transport(struct session *take_s, struct buf *res
                 json_object_to_json_string_ext(
                     take_s->greeting, JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE));
     BUF_ADD_LIT(rest, "}\r\n");
-    buf_add(rest, take_s->in.tail > take_s->in.head ? buf_data(&take_s->in) : "",
-            buf_len(&take_s->in));
+    size_t space = 0;
+    while (space < buf_len(&take_s->in) && strchr("\r\n ", buf_data(&take_s->in)[space]))
+        space++;
+    buf_consume(&take_s->in, space);
+    if (buf_len(&take_s->in) > 0)
+        buf_add(rest, buf_data(&take_s->in), buf_len(&take_s->in));
     session_free(take_s);
     return transport;
 }

@@ -34,15 +34,32 @@ static enum cli_exit run_commands(struct shell *sh, int argc, char **argv)
     return CLI_EXIT_OK;
 }
 
+/* What .help is about: a command, perhaps a path into its arguments, and values that choose
+ * branches. */
+struct help_topic {
+    struct shell *sh;
+    int n_words; /* of the line after the command */
+    char **words;
+};
+
+static const char *find_given(void *opaque, const char *name)
+{
+    const struct help_topic *topic = opaque;
+    size_t len = strlen(name);
+    for (int i = 0; i < topic->n_words; i++)
+        if (strncmp(topic->words[i], name, len) == 0 && topic->words[i][len] == '=')
+            return topic->words[i] + len + 1;
+    return NULL;
+}
+
 static void print_member(void *opaque, const struct catalogue_member *m)
 {
-    const struct shell *sh = opaque;
-    CLEANUP_BUF struct buf type = { 0 }, line = { 0 };
-    catalogue_type_describe(sh->catalogue, m->type, &type);
+    const struct help_topic *topic = opaque;
+    CLEANUP_BUF struct buf type = { 0 }, line = { 0 }, safe = { 0 };
+    catalogue_type_describe(topic->sh->catalogue, m->type, &type);
     buf_add_char(&type, '\0');
     buf_printf(&line, "  %-24s %s%s", m->name, m->optional ? "optional, " : "", buf_data(&type));
     buf_add_char(&line, '\0');
-    CLEANUP_BUF struct buf safe = { 0 };
     output_add_text(&safe, buf_data(&line));
     printf("%.*s\n", (int)buf_len(&safe), buf_data(&safe));
 }
@@ -56,16 +73,31 @@ static bool is_known(const struct catalogue *c, const char *command)
     return false;
 }
 
-static enum cli_exit help_on_command(struct shell *sh, const char *command, const char *path)
+/* .help COMMAND [ARGUMENT] [KEY=VALUE]... */
+static enum cli_exit help_on_command(struct shell *sh, int argc, char **argv)
 {
+    const char *command = argv[0];
+    struct help_topic topic = { .sh = sh, .n_words = argc - 1, .words = argv + 1 };
+    struct catalogue_query q = {
+        .command = command,
+        .path = "",
+        .given = find_given,
+        .visit = print_member,
+        .opaque = &topic,
+    };
     if (!sh->catalogue)
         shell_learn_commands(sh);
     if (!is_known(sh->catalogue, command)) {
         fprintf(stderr, "qmpgate: there is no command %s here\n", command);
         return CLI_EXIT_USAGE;
     }
-    printf("%s%s%s takes:\n", command, path[0] ? " " : "", path);
-    catalogue_members(sh->catalogue, command, path, print_member, sh);
+    if (argc > 1 && !strchr(argv[1], '='))
+        q.path = argv[1];
+    printf("%s%s%s takes:\n", command, q.path[0] ? " " : "", q.path);
+    catalogue_members(sh->catalogue, &q);
+    const char *tag = catalogue_discriminator(sh->catalogue, command);
+    if (tag && !q.path[0] && !find_given(&topic, tag))
+        printf("and more by %s: .help %s %s=...\n", tag, command, tag);
     return CLI_EXIT_OK;
 }
 
@@ -82,7 +114,7 @@ static const struct shell_builtin builtins[] = {
 static enum cli_exit run_help(struct shell *sh, int argc, char **argv)
 {
     if (argc > 1)
-        return help_on_command(sh, argv[1], argc > 2 ? argv[2] : "");
+        return help_on_command(sh, argc - 1, argv + 1);
     puts("COMMAND [KEY=VALUE | KEY:=JSON | {JSON}]...   runs a command");
     for (size_t i = 0; i < ARRAY_SIZE(builtins); i++)
         printf("%-9s %-22s %s\n", builtins[i].name, builtins[i].synopsis, builtins[i].summary);

@@ -15,8 +15,7 @@
 #include "cli/line_editor.h"
 #include "cli/shell.h"
 
-/* --- events
- * ----------------------------------------------------------------------------------------- */
+/* --- events ---------------------------------------------------------------------------------- */
 
 static void print_text(struct shell *sh, const struct buf *text)
 {
@@ -47,8 +46,7 @@ static bool serve_connection(void *opaque)
     return rc == 0 || (int)sh->lost.code == ERROR_STATE;
 }
 
-/* --- what the server offers
- * --------------------------------------------------------------------------- */
+/* --- what the server offers ------------------------------------------------------------------ */
 
 static struct json_object *ask_quietly(struct shell *sh, const char *command)
 {
@@ -74,8 +72,7 @@ static void complete(void *opaque, const char *line, struct completion *out)
     complete_line(sh->catalogue, shell_builtin_names(), line, out);
 }
 
-/* --- commands
- * ------------------------------------------------------------------------------------------ */
+/* --- commands -------------------------------------------------------------------------------- */
 
 /* For the prompt: a VM's name may come from afar. */
 static char *safe_name(const char *name)
@@ -105,6 +102,8 @@ static enum cli_exit show_reply(struct shell *sh, const char *command,
         return cli_fail_reply(reply);
     output_document(&sh->cli->output, stdout, reply->value);
     follow_attachment(sh, command, reply->value);
+    if (strcmp(command, "quit") == 0)
+        sh->leave = true; /* the VM is about to go, and the connection with it */
     return CLI_EXIT_OK;
 }
 
@@ -167,8 +166,7 @@ static enum cli_exit run_line(struct shell *sh, const char *line)
     return code;
 }
 
-/* --- history
- * --------------------------------------------------------------------------------------------- */
+/* --- history --------------------------------------------------------------------------------- */
 
 /* Parents too; what is there already is fine. */
 static bool make_directories(char *path)
@@ -217,8 +215,7 @@ static bool may_be_remembered(const char *line)
     return true;
 }
 
-/* --- the two ways to read lines
- * ---------------------------------------------------------------------- */
+/* --- the two ways to read lines -------------------------------------------------------------- */
 
 static void greet(const struct shell *sh)
 {
@@ -239,7 +236,7 @@ static enum cli_exit run_interactive(struct shell *sh)
     const char *line;
     shell_learn_commands(sh);
     sh->editor = line_editor_new(&hooks, history);
-    session_watch_signals(sh->session, line_editor_wait_mask(sh->editor));
+    session_watch_signals(sh->session, line_editor_call_mask(sh->editor));
     greet(sh);
     do {
         CLEANUP_FREE char *prompt = mem_printf("%s> ", sh->place);

@@ -8,8 +8,7 @@
 #include "cli/output.h"
 #include "cli/uri.h"
 
-/* --- URIs
- * ------------------------------------------------------------------------------------------ */
+/* --- URIs ------------------------------------------------------------------------------------ */
 
 static void assert_uri(const char *text, const char *host, unsigned port, const char *path,
                        const char *vm)
@@ -136,8 +135,7 @@ static void uri_with_a_bad_socket_is_refused(void **state)
     assert_no_uri(text, "longer");
 }
 
-/* --- arguments
- * -------------------------------------------------------------------------------------- */
+/* --- arguments ------------------------------------------------------------------------------- */
 
 static void assert_arguments(const char *line, const char *json)
 {
@@ -270,6 +268,19 @@ static void json_that_would_change_on_its_way_is_refused(void **state)
     assert_no_arguments("'{\"a\":1e999}'", "JSON text");
 }
 
+static void text_that_is_not_utf8_is_refused(void **state)
+{
+    assert_arguments("a=\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80",
+                     "{\"a\":\"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80\"}");
+    assert_no_arguments("a=\xff", "UTF-8");
+    assert_no_arguments("a=\xc0\xaf", "UTF-8");
+    assert_no_arguments("a=\xed\xa0\x80", "UTF-8");
+    assert_no_arguments("a=\xe2\x82", "UTF-8");
+    assert_no_arguments("a=\xf4\x90\x80\x80", "UTF-8");
+    assert_no_arguments("\xff=1", "UTF-8");
+    assert_no_arguments("'{\"a\":\"\xff\"}'", "JSON text");
+}
+
 static void too_deep_a_name_is_refused(void **state)
 {
     char line[256] = "";
@@ -279,8 +290,7 @@ static void too_deep_a_name_is_refused(void **state)
     assert_no_arguments(line, "parts");
 }
 
-/* --- words
- * -------------------------------------------------------------------------------------------- */
+/* --- words ----------------------------------------------------------------------------------- */
 
 static void assert_words(const char *line, int n, const char *const words[])
 {
@@ -327,8 +337,7 @@ static void line_that_is_not_closed_is_refused(void **state)
     assert_no_arguments("a={\"b}", "never closed");
 }
 
-/* --- exit codes and output
- * ------------------------------------------------------------------------------- */
+/* --- exit codes and output ------------------------------------------------------------------- */
 
 static void exit_code_tells_what_happened(void **state)
 {
@@ -406,6 +415,7 @@ int main(void)
         cmocka_unit_test(argument_given_twice_is_refused),
         cmocka_unit_test(malformed_argument_is_refused),
         cmocka_unit_test(json_that_would_change_on_its_way_is_refused),
+        cmocka_unit_test(text_that_is_not_utf8_is_refused),
         cmocka_unit_test(too_deep_a_name_is_refused),
         cmocka_unit_test(line_is_cut_at_white_space),
         cmocka_unit_test(quotes_keep_words_together),
