@@ -36,6 +36,15 @@ TESTS += tests/unit/test_cli
 tests_unit_test_cli_SOURCES = tests/unit/test_cli.c
 tests_unit_test_cli_LDADD = $(cli_libraries) $(CMOCKA_LIBS)
 
+EXTRA_DIST += \
+    tests/e2e/harness/cli.py \
+    tests/e2e/harness/cli_fixtures.py \
+    tests/e2e/harness/scripted.py \
+    tests/e2e/test_cli.py \
+    tests/e2e/test_cli_bridge.py \
+    tests/e2e/test_cli_gateway.py \
+    tests/e2e/test_cli_shell.py
+
 check_PROGRAMS += tests/fuzz/fuzz_cli_uri tests/fuzz/fuzz_cli_arguments
 TESTS += tests/fuzz/fuzz_cli_uri tests/fuzz/fuzz_cli_arguments
 tests_fuzz_fuzz_cli_uri_SOURCES = tests/fuzz/fuzz_cli_uri.c tests/fuzz/replay.c
