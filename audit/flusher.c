@@ -69,12 +69,12 @@ static void *run(void *opaque)
     struct audit *a = opaque;
     pthread_mutex_lock(&a->mutex);
     for (;;) {
-        while (!a->poked && !a->tell && !a->stop)
+        while (!a->poked && !a->stop)
             pthread_cond_wait(&a->wake, &a->mutex);
         struct audit_file *f = next_file(a);
         if (a->stop && (!f || !a->poked))
             break;
-        a->poked = a->tell = false;
+        a->poked = false;
         if (f)
             sync_file(a, f);
         pthread_mutex_unlock(&a->mutex);
@@ -89,13 +89,6 @@ static void *run(void *opaque)
 void flusher_poke(struct audit *a)
 {
     a->poked = true;
-    if (a->running)
-        pthread_cond_signal(&a->wake);
-}
-
-void flusher_tell(struct audit *a)
-{
-    a->tell = true;
     if (a->running)
         pthread_cond_signal(&a->wake);
 }

@@ -45,7 +45,6 @@ struct audit {
     pthread_cond_t wake;
     bool running;
     bool poked; /* something came to be synced since the last try */
-    bool tell;  /* only the callback is due */
     bool stop;
 };
 
@@ -73,9 +72,8 @@ void audit_drop_retired(struct audit *a, struct audit_file *f);
 
 int flusher_start(struct audit *a, struct error *err) MUST_CHECK;
 void flusher_stop(struct audit *a);
-/* Under the mutex: there is something to sync. */
+/* Under the mutex: there is something to sync. The callback follows each poke, also when the file
+ * was lost meanwhile, so that whoever waits for a ticket hears of it. */
 void flusher_poke(struct audit *a);
-/* Under the mutex: tickets failed, and who waits for them is to hear of it. */
-void flusher_tell(struct audit *a);
 
 #endif

@@ -71,7 +71,6 @@ static void lose_file(struct audit *a, const char *reason)
         if (a->lost_to <= durable)
             a->lost_from = durable;
         a->lost_to = a->file->ticket;
-        flusher_tell(a);
     }
     drop_file(TAKE_PTR(a->file));
     a->notes.continued = reason;

@@ -21,7 +21,9 @@ static struct {
     int write_errno;
     size_t write_first; /* bytes that a failing write still takes, once */
     bool truncate_fails;
+    bool flusher_cannot_write; /* only the loops can */
 } faults;
+static pthread_t main_thread;
 
 int __wrap_fdatasync(int fd)
 {
@@ -49,6 +51,10 @@ int __wrap_ftruncate(int fd, off_t length)
 
 ssize_t __wrap_write(int fd, const void *data, size_t len)
 {
+    if (faults.flusher_cannot_write && !pthread_equal(pthread_self(), main_thread)) {
+        errno = EIO;
+        return -1;
+    }
     if (faults.write_errno == 0)
         return __real_write(fd, data, len);
     if (faults.write_first) {
@@ -187,6 +193,37 @@ static void what_a_failed_sync_may_have_lost_is_written_again(void **state)
     audit_batch_free(b);
     audit_close(a);
     assert_chain(f->path, 1, 3);
+}
+
+static void what_could_not_be_written_again_is_written_by_the_next_commit(void **state)
+{
+    struct fixture *f = *state;
+    struct audit *a = open_synced(f->path);
+    struct audit_batch *b = audit_batch_new(a);
+    set_sync_fails(true);
+    add_simple(b, AUDIT_INTENT, "one");
+    commit(b);
+    wait_for_calls(1);
+    set_sync_fails(false);
+    faults.flusher_cannot_write = true;
+    add_simple(b, AUDIT_INTENT, "two");
+    commit(b);
+    wait_for_calls(2); /* cut off, and not written again */
+    assert_int_equal(count_text(f->path, "{"), 0);
+    assert_true(audit_ticket_failed(a, 2));
+    faults.write_errno = EIO;
+    add_simple(b, AUDIT_INTENT, "refused");
+    commit_fails(b, "Input/output error");
+    faults.write_errno = 0;
+    faults.flusher_cannot_write = false;
+    add_simple(b, AUDIT_INTENT, "three");
+    uint64_t ticket = commit(b);
+    wait_for_calls(3);
+    assert_int_equal(audit_durable(a), ticket);
+    assert_false(audit_ticket_failed(a, 1));
+    audit_batch_free(b);
+    audit_close(a);
+    assert_chain(f->path, 1, 4);
 }
 
 static void a_failed_sync_is_tried_again_by_a_commit_and_not_in_a_circle(void **state)
@@ -399,6 +436,7 @@ int main(void)
         AUDIT_TEST(a_ticket_is_durable_only_after_the_sync),
         AUDIT_TEST(a_failed_sync_fails_the_ticket),
         AUDIT_TEST(what_a_failed_sync_may_have_lost_is_written_again),
+        AUDIT_TEST(what_could_not_be_written_again_is_written_by_the_next_commit),
         AUDIT_TEST(a_failed_sync_is_tried_again_by_a_commit_and_not_in_a_circle),
         AUDIT_TEST(what_is_not_on_disk_is_bounded),
         AUDIT_TEST(a_file_removed_during_a_sync_fails_its_tickets_for_good),
@@ -407,5 +445,6 @@ int main(void)
         AUDIT_TEST(a_rest_that_could_not_be_cut_off_is_cut_off_later),
         AUDIT_TEST(a_crash_in_the_middle_of_a_batch_leaves_a_good_chain),
     };
+    main_thread = pthread_self();
     return cmocka_run_group_tests_name("audit_faults", tests, NULL, NULL);
 }
