@@ -26,4 +26,29 @@ tests_acl_run_cases_LDADD = $(acl_ldadd)
 EXTRA_DIST += \
     tests/acl/README.md \
     tests/acl/bad.table \
+    tests/acl/example.cases \
+    tests/acl/identities.policy tests/acl/identities.cases \
     tests/acl/roles.policy tests/acl/roles.cases
+
+acl_unit_tests = tests/unit/test_principal tests/unit/test_classes tests/unit/test_rights
+check_PROGRAMS += $(acl_unit_tests)
+TESTS += $(acl_unit_tests)
+tests_unit_test_principal_SOURCES = tests/unit/test_principal.c
+tests_unit_test_principal_LDADD = $(acl_ldadd) $(CMOCKA_LIBS)
+tests_unit_test_classes_SOURCES = tests/unit/test_classes.c tests/acl/cases.c
+tests_unit_test_classes_LDADD = $(acl_ldadd) $(JSON_C_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_rights_SOURCES = tests/unit/test_rights.c tests/acl/cases.c
+tests_unit_test_rights_LDADD = $(acl_ldadd) $(CMOCKA_LIBS)
+
+check_PROGRAMS += tests/fuzz/fuzz_policy tests/fuzz/fuzz_principal
+TESTS += tests/fuzz/fuzz_policy tests/fuzz/fuzz_principal
+tests_fuzz_fuzz_policy_SOURCES = tests/fuzz/fuzz_policy.c tests/fuzz/replay.c
+tests_fuzz_fuzz_policy_LDADD = $(acl_ldadd)
+tests_fuzz_fuzz_principal_SOURCES = tests/fuzz/fuzz_principal.c tests/fuzz/replay.c
+tests_fuzz_fuzz_principal_LDADD = $(acl_ldadd)
+EXTRA_DIST += tests/fuzz/corpus/policy tests/fuzz/corpus/principal
+
+# `make tests/bench/bench_acl`: figures, no test
+EXTRA_PROGRAMS += tests/bench/bench_acl
+tests_bench_bench_acl_SOURCES = tests/bench/bench_acl.c tests/acl/cases.c
+tests_bench_bench_acl_LDADD = $(acl_ldadd)

@@ -1,0 +1,67 @@
+/* Any text as a policy: it is refused with a reason, or what it makes holds together. */
+#include "config.h"
+#include "tests/fuzz/fuzz.h"
+
+#include <string.h>
+#include "acl/acl.h"
+
+/* A small schema: what reads, what acts, what reaches the host, and what no table knows. */
+static const char schema_json[] =
+    "[{\"name\":\"0\",\"meta-type\":\"object\",\"members\":[]},"
+    "{\"name\":\"query-status\",\"meta-type\":\"command\",\"arg-type\":\"0\",\"ret-type\":\"0\"},"
+    "{\"name\":\"stop\",\"meta-type\":\"command\",\"arg-type\":\"0\",\"ret-type\":\"0\"},"
+    "{\"name\":\"migrate\",\"meta-type\":\"command\",\"arg-type\":\"0\",\"ret-type\":\"0\"},"
+    "{\"name\":\"gateway-info\",\"meta-type\":\"command\",\"arg-type\":\"0\",\"ret-type\":\"0\"},"
+    "{\"name\":\"STOP\",\"meta-type\":\"event\",\"arg-type\":\"0\"}]";
+
+static void check_rights(struct acl_program *program, const char *identity, const struct acl_vm *vm,
+                         const struct acl_policy *policy)
+{
+    struct acl_rights *r = acl_rights_new(program, identity, vm);
+    bool any = acl_check_event(r, SPAN_LIT("STOP"));
+    static const char *const names[] = { "query-status", "stop", "migrate", "nothing" };
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        struct acl_verdict v =
+            acl_check(r, (struct span){ names[i], strlen(names[i]) }, NULL, NULL);
+        FUZZ_ASSERT(v.rule && (v.decision == ACL_ALLOWED || v.reason));
+        any = any || v.decision == ACL_ALLOWED;
+    }
+    FUZZ_ASSERT(acl_check(r, SPAN_LIT("gateway-info"), NULL, NULL).decision == ACL_DENIED);
+    /* who may do anything is seen, and who is seen is admitted */
+    bool sees = acl_policy_sees(policy, identity, vm);
+    FUZZ_ASSERT(!any || sees);
+    FUZZ_ASSERT(!sees || acl_policy_admits(policy, identity));
+    acl_rights_unref(r);
+}
+
+static void count(void *opaque, const char *line)
+{
+    FUZZ_ASSERT(strncmp(line, "p:", 2) == 0 && !strchr(line, '\n'));
+    ++*(size_t *)opaque;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct acl_policy *policy = NULL;
+    size_t errors = 0;
+    int rc = acl_policy_parse("p", (const char *)data, size, count, &errors, &policy);
+    FUZZ_ASSERT((rc == 0) == (errors == 0) && (rc == 0) == (policy != NULL));
+    if (rc < 0)
+        return 0;
+    struct qmp_schema *schema;
+    FUZZ_ASSERT(qmp_schema_parse(schema_json, strlen(schema_json), &schema, NULL) == 0);
+    struct acl_program *program = acl_program_new(policy, schema);
+    static const char *const labels[] = { "tenant=acme" };
+    static const struct acl_vm vms[] = {
+        { .name = "web1", .labels = labels, .n_labels = 1 },
+        { .name = "", .uuid = "01234567-89ab-cdef-0123-456789abcdef" },
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(vms); i++) {
+        check_rights(program, "unix:root", &vms[i], policy);
+        check_rights(program, "x509:CN=ops-1,O=Example", &vms[i], policy);
+    }
+    acl_program_unref(program);
+    acl_policy_unref(policy);
+    qmp_schema_unref(schema);
+    return 0;
+}
