@@ -1,0 +1,274 @@
+/* A VM's monitor on a UNIX socket, or on loopback TCP. */
+#include "config.h"
+#include "proxy/backend.h"
+
+#include <errno.h>
+#include <event2/event_struct.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include "base/limits.h"
+#include "base/mem.h"
+#include "net/address.h"
+#include "net/stream.h"
+#include "proxy/loop.h"
+#include "proxy/monitor.h"
+#include "proxy/snapshot.h"
+#include "proxy/vms.h"
+#include "qmp/frame.h"
+#include "qmp/write.h"
+
+#define READS_A_TURN   4
+#define OUT_KEEP_BYTES 8192
+
+struct backend {
+    struct monitor *monitor; /* NULL once closed */
+    struct loop *loop;
+    struct stream *stream;
+    struct event read_event, write_event;
+    bool connecting, greeted, busy;
+    struct buf in, out;
+    struct qmp_framer framer;
+    struct qmp_scanner *scanner;
+};
+
+static void release(struct backend *b)
+{
+    stream_free(b->stream);
+    qmp_scanner_free(b->scanner);
+    buf_free(&b->in);
+    buf_free(&b->out);
+    free(b);
+}
+
+/* --- output
+ * -------------------------------------------------------------------------------------------- */
+
+static void submit(struct backend *b, const struct qmp_tape *tape,
+                   const struct qmp_request *request, unsigned id)
+{
+    qmp_write_request(&b->out, tape, request, id);
+}
+
+static void lose(struct backend *b, const char *why)
+{
+    if (b->monitor)
+        monitor_lost(b->monitor, why);
+}
+
+static void flush(struct backend *b)
+{
+    struct error err;
+    size_t n;
+    while (!b->connecting && buf_len(&b->out)) {
+        enum stream_status st =
+            stream_write(b->stream, buf_data(&b->out), buf_len(&b->out), &n, &err);
+        if (st == STREAM_OK) {
+            buf_consume(&b->out, n);
+        } else if (st == STREAM_WANT_WRITE) {
+            event_add(&b->write_event, NULL);
+            return;
+        } else {
+            /* what it sent before it went (the reply to `quit`, say) is read first */
+            event_active(&b->read_event, EV_READ, 0);
+            return;
+        }
+    }
+    buf_trim(&b->out, OUT_KEEP_BYTES);
+}
+
+/* --- input
+ * --------------------------------------------------------------------------------------------- */
+
+static void take_message(struct backend *b)
+{
+    struct qmp_answer answer;
+    struct error err;
+    const struct qmp_tape *t = qmp_scanner_tape(b->scanner);
+    if (qmp_answer_parse(t, &answer, &err) < 0) {
+        lose(b, err.text);
+    } else if (b->greeted) {
+        monitor_message(b->monitor, t, &answer);
+    } else if (answer.kind == QMP_ANSWER_GREETING) {
+        b->greeted = true;
+        monitor_greeted(b->monitor, t, &answer);
+    } else {
+        lose(b, "it did not begin with a QMP greeting");
+    }
+}
+
+/* Takes what is whole of data[0..len); the bytes done with. */
+static size_t take_input(struct backend *b, const char *data, size_t len)
+{
+    size_t done = 0;
+    while (b->monitor && done < len) {
+        size_t n = 0;
+        enum qmp_frame_status st =
+            qmp_framer_next(&b->framer, b->scanner, data + done, len - done, &n);
+        if (st == QMP_FRAME_MESSAGE) {
+            take_message(b);
+        } else if (st != QMP_FRAME_MORE) {
+            struct error err;
+            error_set(&err, ERROR_PEER, "it sent what is not QMP: %s", b->framer.fault.text);
+            lose(b, err.text);
+        }
+        done += n;
+        if (st == QMP_FRAME_MORE)
+            break;
+    }
+    return done;
+}
+
+static void handle_input(struct backend *b, const char *data, size_t len)
+{
+    if (buf_len(&b->in)) {
+        buf_add(&b->in, data, len);
+        buf_consume(&b->in, take_input(b, buf_data(&b->in), buf_len(&b->in)));
+        buf_trim(&b->in, LOOP_READ_BYTES);
+    } else {
+        size_t n = take_input(b, data, len);
+        if (n < len && b->monitor)
+            buf_add(&b->in, data + n, len - n);
+    }
+}
+
+static void read_some(struct backend *b)
+{
+    struct error err;
+    size_t n;
+    for (int i = 0; i < READS_A_TURN && b->monitor; i++) {
+        switch (stream_read(b->stream, b->loop->read_bytes, LOOP_READ_BYTES, &n, &err)) {
+        case STREAM_OK:
+            handle_input(b, b->loop->read_bytes, n);
+            if (n < LOOP_READ_BYTES)
+                return;
+            break;
+        case STREAM_WANT_READ:
+        case STREAM_WANT_WRITE:
+            return;
+        case STREAM_EOF:
+            lose(b, b->greeted ? "it closed its monitor"
+                               : "it closed the connection before its greeting");
+            return;
+        case STREAM_FAILED:
+            lose(b, err.text);
+            return;
+        }
+    }
+}
+
+/* While `busy`, a close from within leaves the memory to us. */
+static void guarded(struct backend *b, void (*work)(struct backend *b))
+{
+    b->busy = true;
+    work(b);
+    b->busy = false;
+    if (!b->monitor)
+        release(b);
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *opaque)
+{
+    (void)fd, (void)what;
+    guarded(opaque, read_some);
+}
+
+/* --- connecting
+ * ------------------------------------------------------------------------------------------ */
+
+static void finish_connecting(struct backend *b)
+{
+    int code = 0;
+    socklen_t len = sizeof(code);
+    struct error err;
+    getsockopt(stream_fd(b->stream), SOL_SOCKET, SO_ERROR, &code, &len);
+    if (code) {
+        errno = code;
+        error_set_errno(&err, "cannot connect to its monitor");
+        lose(b, err.text);
+        return;
+    }
+    b->connecting = false;
+    flush(b);
+}
+
+static void on_writable(evutil_socket_t fd, short what, void *opaque)
+{
+    struct backend *b = opaque;
+    (void)fd, (void)what;
+    guarded(b, b->connecting ? finish_connecting : flush);
+}
+
+/* A socket that somebody else could have put there is not the VM's. */
+static int check_owner(const struct vm *vm, struct error *err)
+{
+    struct stat st;
+    if (lstat(vm->socket, &st) < 0)
+        return error_set_errno(err, "cannot reach its socket");
+    if (vm->from_directory && !S_ISSOCK(st.st_mode))
+        return error_set(err, ERROR_DENIED, "its socket is not a socket (links are not followed)");
+    if (vm->n_owners == 0)
+        return 0;
+    for (size_t i = 0; i < vm->n_owners; i++) {
+        if (vm->owner_uids[i] == st.st_uid)
+            return 0;
+    }
+    return error_set(err, ERROR_DENIED,
+                     "its socket belongs to a user who is not among the directory's owners");
+}
+
+static int start_connecting(const struct vm *vm, struct error *err)
+{
+    if (vm->socket) {
+        int rc = check_owner(vm, err);
+        return rc < 0 ? rc : connect_unix(vm->socket, err);
+    }
+    struct sockaddr_storage a;
+    socklen_t len;
+    int rc = address_parse(vm->address, vm->port, &a, &len, err);
+    return rc < 0 ? rc : connect_tcp(&a, len, err);
+}
+
+static struct backend *open_socket(struct loop *loop, struct monitor *monitor, const struct vm *vm,
+                                   struct error *err)
+{
+    int fd = start_connecting(vm, err);
+    if (fd < 0)
+        return NULL;
+    struct qmp_scan_limits limits = {
+        .max_bytes = loop->snapshot->conf->limits.reply_bytes,
+        .max_depth = LIMIT_REPLY_DEPTH,
+        .max_tokens = LIMIT_REPLY_TOKENS,
+        .top_level_only = true,
+        .one_line = true,
+    };
+    struct backend *b = MEM_NEW(struct backend);
+    b->monitor = monitor;
+    b->loop = loop;
+    b->stream = stream_new_plain(fd);
+    b->scanner = qmp_scanner_new(&limits);
+    b->connecting = true;
+    event_assign(&b->read_event, loop->base, fd, EV_READ | EV_PERSIST, on_readable, b);
+    event_assign(&b->write_event, loop->base, fd, EV_WRITE, on_writable, b);
+    event_add(&b->read_event, NULL);
+    event_add(&b->write_event, NULL);
+    return b;
+}
+
+static void close_socket(struct backend *b)
+{
+    event_del(&b->read_event);
+    event_del(&b->write_event);
+    b->monitor = NULL;
+    if (!b->busy)
+        release(b);
+}
+
+const struct backend_ops backend_socket = {
+    .name = "socket",
+    .open = open_socket,
+    .submit = submit,
+    .flush = flush,
+    .close = close_socket,
+};

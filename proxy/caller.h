@@ -1,0 +1,48 @@
+/* Whom a connection belongs to, as records and limits cite it. Outlives the connection where a
+ * command of it is still in flight. Reference counted. */
+#ifndef PROXY_CALLER_H
+#define PROXY_CALLER_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include "auth/identity.h"
+#include "base/mem.h"
+
+struct caller {
+    _Atomic unsigned refs;
+    uint64_t connection;
+    char *peer;
+    struct identity *identity; /* NULL while nobody */
+};
+
+static inline struct caller *caller_new(uint64_t connection, const char *peer)
+{
+    struct caller *c = MEM_NEW(struct caller);
+    atomic_store(&c->refs, 1);
+    c->connection = connection;
+    c->peer = mem_strdup(peer);
+    return c;
+}
+
+static inline struct caller *caller_ref(struct caller *c)
+{
+    atomic_fetch_add_explicit(&c->refs, 1, memory_order_relaxed);
+    return c;
+}
+
+static inline void caller_unref(struct caller *c)
+{
+    if (!c || atomic_fetch_sub_explicit(&c->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    identity_unref(c->identity);
+    free(c->peer);
+    free(c);
+}
+
+static inline const char *caller_name(const struct caller *c)
+{
+    return c->identity ? c->identity->name : NULL;
+}
+
+#endif

@@ -1,0 +1,377 @@
+#include "config.h"
+#include "proxy/client_admit.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include "base/log.h"
+#include "base/mem.h"
+#include "net/address.h"
+#include "net/proxy_protocol.h"
+#include "net/tls.h"
+#include "proxy/daemon.h"
+#include "proxy/dispatch.h"
+#include "proxy/registry.h"
+#include "proxy/snapshot.h"
+#include "proxy/worker.h"
+
+static const struct snapshot_listener *listener_of(const struct client *c)
+{
+    return snapshot_listener(c->loop->snapshot, c->listener);
+}
+
+/* --- somebody
+ * ---------------------------------------------------------------------------------------- */
+
+/* Words before goodbye: one line without an id in place of a greeting. */
+static void turn_away(struct client *c, const char *text, const char *reason)
+{
+    struct span none = { 0 };
+    qmp_write_error(client_out(c), QMP_ERROR_GENERIC, (struct span){ text, strlen(text) }, none);
+    c->state = CLIENT_OPEN;
+    client_finish(c, reason);
+}
+
+static void record_refused_login(struct client *c, const char *why)
+{
+    struct audit_record record = dispatch_session_record(&c->session, AUDIT_AUTH);
+    record.result = AUDIT_DENIED;
+    record.text = (struct span){ why, strlen(why) };
+    dispatch_record(c->loop, &record);
+    log_info("connection %llu from %s: refused: %s", (unsigned long long)c->number,
+             c->session.caller->peer, why);
+}
+
+static const char no_grant[] = "permission denied: no grant names this identity";
+
+static void admit_identity(struct client *c, struct identity *take_identity)
+{
+    struct error err;
+    struct daemon *d = c->loop->daemon;
+    c->session.caller->identity = take_identity;
+    if (!acl_policy_admits(c->loop->snapshot->policy, take_identity->name)) {
+        record_refused_login(c, "no grant names this identity");
+        turn_away(c, no_grant, "no grant");
+        return;
+    }
+    if (registry_identify(d->registry, &c->loop->snapshot->conf->limits, c->registry,
+                          take_identity->name, &err) < 0) {
+        STATS_INC(c->loop, rejected);
+        record_refused_login(c, err.text);
+        turn_away(c, err.text, "too many connections");
+        return;
+    }
+    struct audit_record record = dispatch_session_record(&c->session, AUDIT_SESSION_OPEN);
+    record.result = AUDIT_OK;
+    dispatch_record(c->loop, &record);
+    c->checked = c->loop->snapshot;
+    c->state = CLIENT_OPEN;
+    client_set_deadline(c, c->loop->snapshot->conf->limits.negotiate_seconds,
+                        "negotiation took too long");
+    session_identified(&c->session);
+    client_resume(c);
+}
+
+static void admit_nobody(struct client *c)
+{
+    c->checked = c->loop->snapshot;
+    c->state = CLIENT_OPEN;
+    client_set_deadline(c, c->loop->snapshot->conf->limits.negotiate_seconds,
+                        "login took too long");
+    session_anonymous(&c->session);
+    client_resume(c);
+}
+
+/* --- UNIX: who is behind the socket
+ * ------------------------------------------------------------------- */
+
+struct identify_job {
+    struct worker_job job;
+    struct loop_message message;
+    struct loop *loop;
+    uint64_t number;
+    struct peer_credentials who;
+    struct identity *identity; /* result */
+    struct error err;
+};
+
+static void run_identified(struct loop *loop, struct loop_message *message)
+{
+    struct identify_job *j = container_of(message, struct identify_job, message);
+    struct client *c = client_find(loop, j->number);
+    if (!c || c->state != CLIENT_IDENTIFY) {
+        identity_unref(j->identity);
+    } else if (j->identity) {
+        event_add(&c->read_event, NULL);
+        admit_identity(c, j->identity);
+    } else {
+        record_refused_login(c, j->err.text);
+        turn_away(c, "permission denied: peer credentials name no user of this machine",
+                  "no identity");
+    }
+    free(j);
+}
+
+static void run_identify(struct worker_job *job)
+{
+    struct identify_job *j = container_of(job, struct identify_job, job);
+    if (identity_from_uid(j->who.uid, j->who.gid, &j->identity, &j->err) < 0)
+        j->identity = NULL;
+    j->message.run = run_identified;
+    loop_post(j->loop, &j->message);
+}
+
+static void identify_unix(struct client *c)
+{
+    struct error err;
+    struct identify_job *j = MEM_NEW(struct identify_job);
+    j->job.run = run_identify;
+    j->loop = c->loop;
+    j->number = c->number;
+    c->state = CLIENT_IDENTIFY;
+    if (peer_credentials_get(stream_fd(c->stream), &j->who, &err) < 0 ||
+        worker_submit(c->loop->daemon->workers, &j->job) < 0) {
+        free(j);
+        client_close(c, "cannot look up the peer's user");
+    }
+}
+
+/* --- TLS
+ * ------------------------------------------------------------------------------------------------
+ */
+
+static void identify_tls(struct client *c)
+{
+    struct error err;
+    struct tls_peer peer;
+    struct tls_session *tls = stream_tls(c->stream);
+    struct identity *identity;
+
+    STATS_INC(c->loop, handshakes);
+    if (tls_session_resumed(tls))
+        STATS_INC(c->loop, resumed);
+    if (!tls_session_peer(tls, &peer)) {
+        admit_nobody(c);
+    } else if (identity_from_certificate(peer.der, peer.der_len, peer.ca, &identity, &err) < 0) {
+        record_refused_login(c, err.text);
+        turn_away(c, "permission denied: the certificate's subject is no identity", "no identity");
+    } else {
+        admit_identity(c, identity);
+    }
+}
+
+static void continue_handshake(struct client *c)
+{
+    struct error err;
+    switch (stream_handshake(c->stream, &err)) {
+    case STREAM_OK:
+        if (c->tls)
+            identify_tls(c);
+        else
+            identify_unix(c);
+        return;
+    case STREAM_WANT_READ:
+        return;
+    case STREAM_WANT_WRITE:
+        event_add(&c->write_event, NULL);
+        return;
+    case STREAM_EOF:
+        STATS_INC(c->loop, handshake_failures);
+        client_close(c, "closed during the TLS handshake");
+        return;
+    case STREAM_FAILED:
+        STATS_INC(c->loop, handshake_failures);
+        record_refused_login(c, err.text);
+        client_close(c, "TLS handshake failed");
+        return;
+    }
+}
+
+static void start_handshake(struct client *c, const struct conf_listener *conf)
+{
+    static const enum tls_client_cert wanted[] = {
+        [CONF_CLIENT_CERT_REQUIRED] = TLS_CLIENT_CERT_REQUIRED,
+        [CONF_CLIENT_CERT_OPTIONAL] = TLS_CLIENT_CERT_OPTIONAL,
+        [CONF_CLIENT_CERT_NONE] = TLS_CLIENT_CERT_NONE,
+    };
+    int fd = TAKE_FD(c->fd);
+    c->stream = c->tls ? stream_new_tls_server(c->loop->snapshot->tls, fd,
+                                               wanted[conf->client_cert], c->listener)
+                       : stream_new_plain(fd);
+    c->state = CLIENT_HANDSHAKE;
+    continue_handshake(c);
+}
+
+/* --- PROXY protocol
+ * ----------------------------------------------------------------------------------- */
+
+/* Reads the header and not a byte more: what follows belongs to TLS. */
+static size_t header_bytes_wanted(const struct client *c)
+{
+    enum { fixed = 16 };
+    size_t have = buf_len(&c->in);
+    if (have < fixed)
+        return fixed - have;
+    const unsigned char *p = (const unsigned char *)buf_data(&c->in);
+    size_t all = fixed + ((size_t)p[14] << 8 | p[15]);
+    if (all > PROXY_PROTOCOL_MAX)
+        all = PROXY_PROTOCOL_MAX;
+    return all > have ? all - have : 0;
+}
+
+static void proxy_header_done(struct client *c, const struct sockaddr_storage *peer)
+{
+    struct error err;
+    char text[ADDRESS_TEXT_MAX], host[ADDRESS_TEXT_MAX];
+    buf_free(&c->in);
+    if (peer->ss_family == AF_UNSPEC) {
+        client_close(c, "the balancer's own health check");
+        return;
+    }
+    address_format(peer, text);
+    address_format_host(peer, host);
+    if (registry_set_peer(c->loop->daemon->registry, &c->loop->snapshot->conf->limits, c->registry,
+                          host, text, &err) < 0) {
+        STATS_INC(c->loop, rejected);
+        client_close(c, "too many connections from this address");
+        return;
+    }
+    free(c->session.caller->peer);
+    c->session.caller->peer = mem_strdup(text);
+    const struct snapshot_listener *l = listener_of(c);
+    if (l)
+        start_handshake(c, l->conf);
+    else
+        client_close(c, "the listener is gone");
+}
+
+static void continue_proxy_header(struct client *c)
+{
+    struct error err;
+    struct sockaddr_storage peer;
+    size_t want, used;
+    while ((want = header_bytes_wanted(c)) > 0) {
+        ssize_t n = recv(c->fd, buf_reserve(&c->in, want), want, 0);
+        if (n < 0 && (errno == EAGAIN || errno == EINTR))
+            return;
+        if (n <= 0) {
+            client_close(c, "closed before its PROXY header");
+            return;
+        }
+        buf_commit(&c->in, (size_t)n);
+    }
+    switch (proxy_protocol_parse((const unsigned char *)buf_data(&c->in), buf_len(&c->in), &used,
+                                 &peer, &err)) {
+    case PROXY_PROTOCOL_DONE:
+        proxy_header_done(c, &peer);
+        return;
+    case PROXY_PROTOCOL_MORE:
+    case PROXY_PROTOCOL_BAD:
+        log_info("connection %llu from %s: no PROXY version 2 header, which this listener requires",
+                 (unsigned long long)c->number, c->session.caller->peer);
+        client_close(c, "bad PROXY header");
+        return;
+    }
+}
+
+void client_admit_continue(struct client *c)
+{
+    if (c->state == CLIENT_PROXY_HEADER)
+        continue_proxy_header(c);
+    else
+        continue_handshake(c);
+}
+
+/* --- a new one
+ * ---------------------------------------------------------------------------------------- */
+
+static bool is_trusted_balancer(const struct snapshot_listener *l,
+                                const struct sockaddr_storage *peer)
+{
+    for (size_t i = 0; i < l->n_proxy_from; i++) {
+        if (address_range_contains(&l->proxy_from[i], peer))
+            return true;
+    }
+    return false;
+}
+
+static void reject(struct loop *loop, int fd, const char *text)
+{
+    STATS_INC(loop, rejected);
+    log_warning("connection refused: %s", text);
+    close(fd);
+}
+
+void client_admit(struct loop *loop, const char *listener, int take_fd,
+                  const struct sockaddr_storage *peer)
+{
+    const struct snapshot_listener *l = snapshot_listener(loop->snapshot, listener);
+    struct registry_entry *entry;
+    struct error err;
+    char text[ADDRESS_TEXT_MAX], host[ADDRESS_TEXT_MAX];
+
+    STATS_INC(loop, accepted);
+    if (!l) {
+        close(take_fd);
+        return;
+    }
+    address_format(peer, text);
+    address_format_host(peer, host);
+    bool tls = l->conf->address != NULL;
+    bool balanced = tls && l->conf->proxy_protocol && is_trusted_balancer(l, peer);
+    if (registry_add(loop->daemon->registry, &loop->snapshot->conf->limits,
+                     balanced || !tls ? NULL : host, text, listener, loop, &entry, &err) < 0) {
+        reject(loop, take_fd, err.text);
+        return;
+    }
+    if (tls)
+        setsockopt(take_fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
+    struct client *c = MEM_NEW(struct client);
+    c->number = registry_number(entry);
+    c->loop = loop;
+    c->registry = entry;
+    c->listener = mem_strdup(listener);
+    c->tls = tls;
+    c->fd = take_fd;
+    session_init(&c->session, c);
+    c->session.caller = caller_new(c->number, text);
+    HASH_ADD(hh, loop->clients, number, sizeof(c->number), c);
+    client_watch(c, take_fd);
+    event_add(&c->read_event, NULL);
+    client_set_deadline(c, loop->snapshot->conf->limits.handshake_seconds,
+                        "the TLS handshake took too long");
+    if (balanced) {
+        c->state = CLIENT_PROXY_HEADER;
+        continue_proxy_header(c);
+    } else {
+        start_handshake(c, l->conf);
+    }
+}
+
+/* --- still welcome?
+ * ------------------------------------------------------------------------------------ */
+
+void client_admit_recheck(struct client *c)
+{
+    struct error err;
+    struct snapshot *now = c->loop->snapshot;
+    if (c->state != CLIENT_OPEN || c->checked == now)
+        return;
+    c->checked = now;
+    if (!snapshot_listener(now, c->listener)) {
+        client_finish(c, "its listener was removed");
+        return;
+    }
+    if (c->tls && now->tls && tls_session_reverify(stream_tls(c->stream), now->tls, &err) < 0) {
+        log_info("connection %llu: closed after reload: %s", (unsigned long long)c->number,
+                 err.text);
+        client_finish(c, "certificate no longer accepted");
+        return;
+    }
+    const char *name = c->session.caller ? caller_name(c->session.caller) : NULL;
+    if (name && !acl_policy_admits(now->policy, name))
+        client_finish(c, "policy no longer admits it");
+}

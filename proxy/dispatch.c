@@ -1,0 +1,405 @@
+#include "config.h"
+#include "proxy/dispatch.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include "acl/acl.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "proxy/client.h"
+#include "proxy/daemon.h"
+#include "proxy/gateway.h"
+#include "proxy/monitor.h"
+#include "proxy/registry.h"
+#include "proxy/session.h"
+#include "proxy/snapshot.h"
+
+static struct span text_span(const char *text)
+{
+    return (struct span){ text, text ? strlen(text) : 0 };
+}
+
+/* --- records
+ * ------------------------------------------------------------------------------------------- */
+
+void dispatch_record(struct loop *loop, const struct audit_record *record)
+{
+    audit_batch_add(loop->audit, record);
+    loop->audit_dirty = true;
+}
+
+static const char *vm_uuid(const struct vm *vm, const struct monitor *m)
+{
+    if (vm && vm->uuid)
+        return vm->uuid;
+    return m && m->uuid[0] ? m->uuid : NULL;
+}
+
+static struct audit_record caller_record(const struct caller *caller, enum audit_type type)
+{
+    return (struct audit_record){
+        .type = type,
+        .utc_us = clock_utc_us(),
+        .connection = caller->connection,
+        .peer = caller->peer,
+        .identity = caller_name(caller),
+        .arguments = QMP_NONE,
+        .latency_us = -1,
+    };
+}
+
+struct audit_record dispatch_session_record(struct session *s, enum audit_type type)
+{
+    struct audit_record record = caller_record(s->caller, type);
+    record.vm = s->vm ? s->vm->name : NULL;
+    record.uuid = vm_uuid(s->vm, s->monitor);
+    return record;
+}
+
+static struct audit_record request_record(const struct request *r, const struct vm *vm,
+                                          const struct monitor *m, enum audit_type type)
+{
+    struct audit_record record = caller_record(r->caller, type);
+    record.vm = vm ? vm->name : NULL;
+    record.uuid = vm_uuid(vm, m);
+    record.request = r->number;
+    record.command = request_command(r);
+    record.oob = r->oob;
+    return record;
+}
+
+static void add_arguments(struct audit_record *record, const struct request *r)
+{
+    record->tape = r->tape;
+    record->arguments = r->view.arguments;
+}
+
+static uint64_t next_number(struct loop *loop)
+{
+    return atomic_fetch_add_explicit(&loop->daemon->last_request, 1, memory_order_relaxed) + 1;
+}
+
+/* --- judging
+ * ------------------------------------------------------------------------------------------- */
+
+static void stage(struct loop *loop, struct request *r)
+{
+    r->state = REQUEST_STAGED;
+    r->stage_next = NULL;
+    *loop->staged_tail = r;
+    loop->staged_tail = &r->stage_next;
+}
+
+static void record_intent(struct loop *loop, struct request *r, const struct vm *vm,
+                          const struct monitor *m, const char *rule)
+{
+    r->number = next_number(loop);
+    r->recorded = true;
+    struct audit_record record = request_record(r, vm, m, AUDIT_INTENT);
+    add_arguments(&record, r);
+    record.rule = rule;
+    dispatch_record(loop, &record);
+}
+
+void dispatch_refused(struct session *s, struct request *r, const char *rule, const char *why)
+{
+    struct loop *loop = s->client->loop;
+    struct audit_record record = request_record(r, s->vm, s->monitor, AUDIT_REFUSED);
+    add_arguments(&record, r);
+    record.result = AUDIT_DENIED;
+    record.rule = rule;
+    record.text = text_span(why);
+    dispatch_record(loop, &record);
+    STATS_INC(loop, refused);
+    atomic_fetch_add_explicit(&registry_counters(s->client->registry)->refused, 1,
+                              memory_order_relaxed);
+}
+
+/* Refused by policy: the words name the command and the rule. */
+static void refuse(struct session *s, struct request *r, const struct acl_verdict *v)
+{
+    struct span name = request_command(r);
+    char shown[LOG_ESCAPE_MAX];
+    if (v->decision == ACL_UNKNOWN_COMMAND) {
+        dispatch_refused(s, r, v->rule, "not in the VM's schema");
+        session_error(r, QMP_ERROR_COMMAND_NOT_FOUND, "The command %s has not been found",
+                      log_escape(name.data, name.len, shown));
+        return;
+    }
+    dispatch_refused(s, r, v->rule, v->reason);
+    session_error(r, QMP_ERROR_GENERIC, "permission denied: command '%s': %s",
+                  log_escape(name.data, name.len, shown), v->reason);
+}
+
+/* Why a command cannot go to its VM now, whatever policy says; NULL if it can. */
+static const char *obstacle(const struct loop *loop, const struct monitor *m,
+                            const struct request *r)
+{
+    if (loop->draining)
+        return "the gateway is shutting down";
+    if (m->state != MONITOR_READY)
+        return "the VM is not connected";
+    if (m->unresponsive && !r->oob)
+        return "the VM does not answer (an earlier command has been waiting for too long)";
+    if (r->oob && !monitor_oob_slot_free(m))
+        return "too many out-of-band commands are in flight";
+    return NULL;
+}
+
+static bool is_quit(struct span name)
+{
+    return name.len == 4 && memcmp(name.data, "quit", 4) == 0;
+}
+
+static bool passes_descriptors(struct span name)
+{
+    char text[LOG_ESCAPE_MAX];
+    return acl_is_fd_command(log_escape(name.data, name.len, text));
+}
+
+void dispatch_request(struct monitor *m, struct request *r)
+{
+    struct session *s = r->session;
+    struct loop *loop = m->loop;
+    struct span name = request_command(r);
+    struct acl_verdict v = acl_check(s->rights, name, r->tape, &r->view);
+    if (v.decision != ACL_ALLOWED) {
+        refuse(s, r, &v);
+        return;
+    }
+    if (passes_descriptors(name)) {
+        dispatch_refused(s, r, v.rule, "passes descriptors");
+        session_error(r, QMP_ERROR_GENERIC,
+                      "permission denied: command '%.*s' passes descriptors, which cannot go "
+                      "through the gateway",
+                      (int)name.len, name.data);
+        return;
+    }
+    const char *why = obstacle(loop, m, r);
+    if (why) {
+        STATS_INC(loop, cancelled);
+        session_error(r, QMP_ERROR_GENERIC, "%s: the command was not run", why);
+        return;
+    }
+    r->quit = is_quit(name);
+    record_intent(loop, r, m->vm, m, v.rule);
+    monitor_stage(m, r);
+    stage(loop, r);
+}
+
+void dispatch_local(struct session *s, struct request *r, const char *rule)
+{
+    struct loop *loop = s->client->loop;
+    record_intent(loop, r, s->vm, s->monitor, rule);
+    stage(loop, r);
+}
+
+/* --- settling
+ * ------------------------------------------------------------------------------------------ */
+
+static void cancel_orphan(struct loop *loop, struct request *r)
+{
+    dispatch_cancelled(loop, r, "the session ended before the command was sent");
+    if (r->monitor)
+        monitor_unstage(r->monitor, r);
+    request_free(r);
+}
+
+/* Its intent is written. */
+static void release(struct loop *loop, struct request *r)
+{
+    if (!r->session) {
+        cancel_orphan(loop, r);
+    } else if (r->kind == REQUEST_LOCAL) {
+        gateway_run(r->session, r);
+    } else {
+        STATS_INC(loop, commands);
+        atomic_fetch_add_explicit(&registry_counters(r->session->client->registry)->commands, 1,
+                                  memory_order_relaxed);
+        monitor_send(r->monitor, r);
+    }
+}
+
+/* Its intent could not be written: fail closed. What takes rights away runs all the same. */
+static void refuse_unrecorded(struct loop *loop, struct request *r, const char *why)
+{
+    r->recorded = false;
+    if (r->monitor)
+        monitor_unstage(r->monitor, r);
+    if (!r->session) {
+        request_free(r);
+        return;
+    }
+    if (r->kind == REQUEST_LOCAL && r->command->always) {
+        gateway_run(r->session, r);
+        return;
+    }
+    STATS_INC(loop, audit_refused);
+    session_error(r, QMP_ERROR_GENERIC,
+                  "the audit log cannot be written, so the command was not run: %s", why);
+}
+
+static void settle_one(struct loop *loop, struct request *r, uint64_t ticket,
+                       const struct error *failed)
+{
+    struct audit *audit = loop->daemon->audit;
+    r->ticket = ticket;
+    if (failed) {
+        refuse_unrecorded(loop, r, failed->text);
+    } else if (audit_durable(audit) >= ticket) {
+        release(loop, r);
+    } else {
+        r->stage_next = NULL;
+        *loop->parked_tail = r;
+        loop->parked_tail = &r->stage_next;
+    }
+}
+
+void dispatch_settle(struct loop *loop)
+{
+    struct error err;
+    uint64_t ticket = 0;
+    if (!loop->audit_dirty)
+        return;
+    loop->audit_dirty = false;
+    bool failed = audit_batch_commit(loop->audit, &ticket, &err) < 0;
+    if (failed && !loop->audit_failing)
+        log_error("commands are refused: %s", err.text);
+    else if (!failed && loop->audit_failing)
+        log_info("the audit log can be written again");
+    loop->audit_failing = failed;
+    struct request *r = loop->staged;
+    loop->staged = NULL;
+    loop->staged_tail = &loop->staged;
+    while (r) {
+        struct request *next = r->stage_next;
+        settle_one(loop, r, ticket, failed ? &err : NULL);
+        r = next;
+    }
+}
+
+void dispatch_durable(struct loop *loop)
+{
+    struct audit *audit = loop->daemon->audit;
+    uint64_t durable = audit_durable(audit);
+    struct error err = { .text = "the log could not be synchronised to disk" };
+    while (loop->parked) {
+        struct request *r = loop->parked;
+        bool failed = audit_ticket_failed(audit, r->ticket);
+        if (!failed && r->ticket > durable)
+            break;
+        loop->parked = r->stage_next;
+        if (!loop->parked)
+            loop->parked_tail = &loop->parked;
+        if (failed) { /* the record may reach the disk all the same: say that nothing came of it */
+            dispatch_cancelled(loop, r, err.text);
+            refuse_unrecorded(loop, r, err.text);
+        } else {
+            release(loop, r);
+        }
+    }
+}
+
+static bool remove_from(struct request **list, struct request ***tail, struct request *r)
+{
+    for (struct request **p = list; *p; p = &(*p)->stage_next) {
+        if (*p != r)
+            continue;
+        *p = r->stage_next;
+        if (*tail == &r->stage_next)
+            *tail = p;
+        return true;
+    }
+    return false;
+}
+
+void dispatch_unstage(struct loop *loop, struct request *r)
+{
+    if (!remove_from(&loop->staged, &loop->staged_tail, r))
+        remove_from(&loop->parked, &loop->parked_tail, r);
+}
+
+/* --- outcomes
+ * ------------------------------------------------------------------------------------------ */
+
+/* The two members of an error object, from its raw text; empty where a hostile VM has none. */
+struct error_words {
+    struct qmp_scanner *scanner; /* owns what the spans borrow */
+    struct span class, desc;
+};
+
+static struct span member_string(const struct qmp_tape *t, struct span name)
+{
+    uint32_t token = qmp_tape_find(t, 0, name);
+    if (token == QMP_NONE || qmp_tape_kind(t, token) != QMP_KIND_STRING)
+        return (struct span){ "", 0 };
+    return qmp_tape_string(t, token);
+}
+
+static void scan_error(struct error_words *w, struct span object)
+{
+    struct qmp_scan_limits limits = { .max_bytes = object.len + 1,
+                                      .max_depth = 8,
+                                      .max_tokens = 64 };
+    *w = (struct error_words){ .scanner = qmp_scanner_new(&limits) };
+    if (qmp_scanner_feed(w->scanner, object.data, object.len) != QMP_SCAN_DONE)
+        return;
+    const struct qmp_tape *t = qmp_scanner_tape(w->scanner);
+    if (qmp_tape_kind(t, 0) == QMP_KIND_OBJECT) {
+        w->class = member_string(t, SPAN_LIT("class"));
+        w->desc = member_string(t, SPAN_LIT("desc"));
+    }
+}
+
+static struct audit_record outcome_record(const struct request *r, enum audit_result result)
+{
+    struct monitor *m = r->monitor;
+    struct audit_record record = request_record(r, m ? m->vm : NULL, m, AUDIT_OUTCOME);
+    record.result = result;
+    if (r->sent_us)
+        record.latency_us = clock_monotonic_us() - r->sent_us;
+    return record;
+}
+
+void dispatch_outcome(struct loop *loop, const struct request *r, const struct qmp_tape *tape,
+                      const struct qmp_answer *answer)
+{
+    bool ok = answer->kind == QMP_ANSWER_RETURN;
+    struct audit_record record = outcome_record(r, ok ? AUDIT_OK : AUDIT_ERROR);
+    if (ok) {
+        dispatch_record(loop, &record);
+        return;
+    }
+    struct error_words words;
+    scan_error(&words, qmp_tape_raw(tape, answer->body));
+    record.error_class = words.class;
+    record.text = words.desc;
+    dispatch_record(loop, &record);
+    qmp_scanner_free(words.scanner);
+}
+
+void dispatch_unknown(struct loop *loop, const struct request *r, const char *why)
+{
+    struct audit_record record = outcome_record(r, AUDIT_UNKNOWN);
+    record.text = text_span(why);
+    dispatch_record(loop, &record);
+    STATS_INC(loop, unknown_outcomes);
+}
+
+void dispatch_cancelled(struct loop *loop, const struct request *r, const char *why)
+{
+    struct audit_record record = outcome_record(r, AUDIT_CANCELLED);
+    record.text = text_span(why);
+    dispatch_record(loop, &record);
+    STATS_INC(loop, cancelled);
+}
+
+void dispatch_local_outcome(struct session *s, struct request *r, const char *error)
+{
+    if (!r->recorded)
+        return;
+    struct audit_record record = request_record(r, s->vm, s->monitor, AUDIT_OUTCOME);
+    record.result = error ? AUDIT_ERROR : AUDIT_OK;
+    record.text = text_span(error);
+    dispatch_record(s->client->loop, &record);
+}

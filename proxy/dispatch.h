@@ -1,0 +1,45 @@
+/* Where a command is judged and recorded: the only place that sees both acl and audit. A command
+ * that leaves its queue is judged; allowed, its intent goes into the loop's batch and it is staged;
+ * at the end of the turn the batch is committed, and only then what was staged goes to the VM (or,
+ * for a command of the gateway's own, runs). */
+#ifndef PROXY_DISPATCH_H
+#define PROXY_DISPATCH_H
+
+#include "audit/audit.h"
+#include "proxy/loop.h"
+#include "proxy/request.h"
+
+struct monitor;
+struct session;
+
+/* Judges a request that just left its session's queue, and stages or answers it. */
+void dispatch_request(struct monitor *m, struct request *r);
+
+/* Stages a command of the gateway's own that was found to be permitted by `rule`. */
+void dispatch_local(struct session *s, struct request *r, const char *rule);
+void dispatch_local_outcome(struct session *s, struct request *r, const char *error);
+
+/* Records a refusal; the caller answers. */
+void dispatch_refused(struct session *s, struct request *r, const char *rule, const char *why);
+
+/* Ends a turn: commits the audit batch, sends what it covers, refuses what could not be recorded.
+ */
+void dispatch_settle(struct loop *loop);
+
+/* sync = "data": more of the log is on disk, or a sync failed. */
+void dispatch_durable(struct loop *loop);
+
+/* Takes a staged request out again: its VM is gone. */
+void dispatch_unstage(struct loop *loop, struct request *r);
+
+/* The VM answered; or its outcome will never be known; or the command never left. */
+void dispatch_outcome(struct loop *loop, const struct request *r, const struct qmp_tape *tape,
+                      const struct qmp_answer *answer);
+void dispatch_unknown(struct loop *loop, const struct request *r, const char *why);
+void dispatch_cancelled(struct loop *loop, const struct request *r, const char *why);
+
+/* Records of connections. */
+void dispatch_record(struct loop *loop, const struct audit_record *record);
+struct audit_record dispatch_session_record(struct session *s, enum audit_type type);
+
+#endif

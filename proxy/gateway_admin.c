@@ -1,0 +1,389 @@
+/* Administration: who is here, out with him, reload, figures, the end of the audit log. */
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+#include "audit/read.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "proxy/client.h"
+#include "proxy/daemon.h"
+#include "proxy/dispatch.h"
+#include "proxy/expiry.h"
+#include "proxy/gateway.h"
+#include "proxy/registry.h"
+#include "proxy/reload.h"
+#include "proxy/snapshot.h"
+#include "proxy/vms.h"
+#include "proxy/worker.h"
+
+#define AUDIT_TAIL_DEFAULT   20
+#define AUDIT_TAIL_MAX       1000
+#define AUDIT_TAIL_BYTES_MAX (4u << 20) /* of the log that are read to find them */
+
+/* --- answers that come later
+ * -------------------------------------------------------------------------------- */
+
+/* Who waits for an answer that another thread makes: found again by its numbers, or not at all. */
+struct ticket {
+    struct daemon *daemon;
+    uint64_t connection, request;
+};
+
+static struct ticket ticket_of(struct session *s, const struct request *r)
+{
+    return (struct ticket){ s->client->loop->daemon, s->caller->connection, r->number };
+}
+
+struct late_answer {
+    struct loop_message message;
+    struct ticket ticket;
+    bool ok;
+    struct buf text; /* the value, or an error's text */
+};
+
+static void run_late_answer(struct loop *loop, struct loop_message *message)
+{
+    struct late_answer *a = container_of(message, struct late_answer, message);
+    struct client *c = client_find(loop, a->ticket.connection);
+    struct request *r;
+    if (c) {
+        DL_FOREACH (c->session.flight, r) {
+            if (r->kind == REQUEST_LOCAL && r->number == a->ticket.request &&
+                r->state != REQUEST_DONE)
+                break;
+        }
+        if (r && a->ok)
+            session_return(r, gateway_buf_span(&a->text));
+        else if (r)
+            session_error(r, QMP_ERROR_GENERIC, "%.*s", (int)buf_len(&a->text), buf_data(&a->text));
+    }
+    buf_free(&a->text);
+    free(a);
+}
+
+/* From any thread. A client with an answer outstanding does not move. */
+static void answer_late(const struct ticket *ticket, bool ok, struct buf *take_text)
+{
+    struct loop *loop = registry_find_loop(ticket->daemon->registry, ticket->connection);
+    if (!loop) {
+        buf_free(take_text);
+        return;
+    }
+    struct late_answer *a = MEM_NEW(struct late_answer);
+    a->message.run = run_late_answer;
+    a->ticket = *ticket;
+    a->ok = ok;
+    a->text = *take_text;
+    loop_post(loop, &a->message);
+}
+
+/* --- gateway-sessions
+ * ------------------------------------------------------------------------------------------ */
+
+static void add_text(struct buf *b, const char *name, const char *value)
+{
+    if (!value)
+        return;
+    buf_printf(b, ", \"%s\": ", name);
+    buf_add_json_string(b, value, strlen(value));
+}
+
+/* What was seen under the registry's mutex; VMs that the caller may not see are taken out after it.
+ */
+struct session_list {
+    struct {
+        char *vm;
+        struct buf text;
+    } * items;
+    size_t n, cap;
+};
+
+static void collect(void *opaque, const struct registry_view *v)
+{
+    struct session_list *list = opaque;
+    char since[CLOCK_UTC_TEXT];
+    struct buf b = { 0 };
+    clock_format_utc(v->since_utc_us, since);
+    buf_printf(&b, "{\"connection\": %llu", (unsigned long long)v->number);
+    add_text(&b, "identity", v->identity);
+    add_text(&b, "peer", v->peer);
+    add_text(&b, "listener", v->listener);
+    add_text(&b, "vm", v->vm);
+    add_text(&b, "phase", v->phase);
+    add_text(&b, "since", since);
+    buf_printf(&b, ", \"commands\": %llu, \"refused\": %llu, \"queued\": %u}",
+               (unsigned long long)v->commands, (unsigned long long)v->refused, v->queued);
+    mem_grow((void **)&list->items, &list->cap, list->n + 1, sizeof(*list->items));
+    list->items[list->n].vm = mem_strdup(v->vm);
+    list->items[list->n++].text = b;
+}
+
+void gateway_sessions(struct session *s, struct request *r)
+{
+    struct session_list list = { 0 };
+    CLEANUP_BUF struct buf b = { 0 };
+    registry_visit(s->client->loop->daemon->registry, collect, &list);
+    BUF_ADD_LIT(&b, "[");
+    for (size_t i = 0; i < list.n; i++) {
+        if (!list.items[i].vm || gateway_sees_vm(s, list.items[i].vm)) {
+            if (buf_len(&b) > 1)
+                BUF_ADD_LIT(&b, ", ");
+            buf_add_span(&b, gateway_buf_span(&list.items[i].text));
+        }
+        free(list.items[i].vm);
+        buf_free(&list.items[i].text);
+    }
+    free(list.items);
+    BUF_ADD_LIT(&b, "]");
+    session_return(r, gateway_buf_span(&b));
+}
+
+/* --- gateway-session-close
+ * ----------------------------------------------------------------------------------- */
+
+struct close_message {
+    struct loop_message message;
+    uint64_t connection;
+    unsigned hops;
+};
+
+#define CLOSE_HOPS_MAX 8u /* a connection that keeps moving is found sooner */
+
+static void run_close(struct loop *loop, struct loop_message *message)
+{
+    struct close_message *m = container_of(message, struct close_message, message);
+    struct client *c = client_find(loop, m->connection);
+    struct loop *elsewhere = c ? NULL : registry_find_loop(loop->daemon->registry, m->connection);
+    if (c)
+        client_close(c, "closed by an administrator");
+    if (elsewhere && m->hops++ < CLOSE_HOPS_MAX)
+        loop_post(elsewhere, &m->message);
+    else
+        free(m);
+}
+
+struct close_check {
+    uint64_t connection;
+    bool found;
+    char *vm;
+};
+
+static void find_connection(void *opaque, const struct registry_view *v)
+{
+    struct close_check *check = opaque;
+    if (v->number == check->connection) {
+        check->found = true;
+        check->vm = mem_strdup(v->vm);
+    }
+}
+
+void gateway_session_close(struct session *s, struct request *r)
+{
+    struct daemon *d = s->client->loop->daemon;
+    int64_t number = 0;
+    gateway_int_argument(r, "connection", &number);
+    struct close_check check = { .connection = (uint64_t)number };
+    registry_visit(d->registry, find_connection, &check);
+    bool visible = check.found && (!check.vm || gateway_sees_vm(s, check.vm));
+    struct loop *loop = visible ? registry_find_loop(d->registry, check.connection) : NULL;
+    free(check.vm);
+    if (!loop) {
+        session_error(r, QMP_ERROR_GENERIC, "no connection %lld", (long long)number);
+        return;
+    }
+    struct close_message *m = MEM_NEW(struct close_message);
+    m->message.run = run_close;
+    m->connection = check.connection;
+    loop_post(loop, &m->message);
+    session_return(r, SPAN_LIT("{}"));
+}
+
+/* --- gateway-reload
+ * --------------------------------------------------------------------------------------------- */
+
+struct reload_answer {
+    struct reload_waiter waiter;
+    struct ticket ticket;
+};
+
+static void add_notes(struct buf *b, const char *text)
+{
+    bool first = true;
+    while (*text) {
+        size_t len = strcspn(text, "\n");
+        if (!first)
+            BUF_ADD_LIT(b, ", ");
+        buf_add_json_string(b, text, len);
+        first = false;
+        text += len + (text[len] == '\n');
+    }
+}
+
+static void reloaded(struct reload_waiter *w, const struct reload_result *result)
+{
+    struct reload_answer *a = container_of(w, struct reload_answer, waiter);
+    struct buf b = { 0 };
+    if (result->ok) {
+        BUF_ADD_LIT(&b, "{\"ok\": true");
+        add_text(&b, "config", a->ticket.daemon->config_file);
+        add_text(&b, "policy", result->policy);
+        BUF_ADD_LIT(&b, ", \"notes\": [");
+        add_notes(&b, result->text);
+        BUF_ADD_LIT(&b, "]}");
+    } else {
+        buf_printf(&b, "reload failed, what served before goes on serving: %s", result->text);
+    }
+    answer_late(&a->ticket, result->ok, &b);
+    free(a);
+}
+
+void gateway_reload(struct session *s, struct request *r)
+{
+    struct reload_answer *a = MEM_NEW(struct reload_answer);
+    a->waiter.done = reloaded;
+    a->ticket = ticket_of(s, r);
+    reload_request(a->ticket.daemon, &a->waiter);
+}
+
+/* --- gateway-stats
+ * --------------------------------------------------------------------------------------------------
+ */
+
+static uint64_t sum(const struct daemon *d, size_t offset)
+{
+    uint64_t total = 0;
+    for (unsigned i = 0; i < d->n_vm_loops + d->n_front_loops; i++) {
+        const struct loop *loop =
+            i < d->n_vm_loops ? d->vm_loops[i] : d->front_loops[i - d->n_vm_loops];
+        const char *base = (const char *)&loop->stats;
+        total += atomic_load_explicit((const _Atomic uint64_t *)(const void *)(base + offset),
+                                      memory_order_relaxed);
+    }
+    return total;
+}
+
+static void write_audit_stats(struct buf *b, struct daemon *d)
+{
+    struct audit_stats a;
+    audit_get_stats(d->audit, &a);
+    buf_printf(
+        b,
+        "\"audit\": {\"records\": %llu, \"failures\": %llu, \"suppressed\": %llu, \"failing\": %s",
+        (unsigned long long)a.records, (unsigned long long)a.failures,
+        (unsigned long long)a.suppressed, a.failing ? "true" : "false");
+    if (a.last_error[0])
+        add_text(b, "last-error", a.last_error);
+    BUF_ADD_LIT(b, "}");
+}
+
+void gateway_stats(struct session *s, struct request *r)
+{
+    struct daemon *d = s->client->loop->daemon;
+    struct registry_totals totals;
+    CLEANUP_BUF struct buf b = { 0 };
+    registry_get_totals(d->registry, &totals);
+    buf_printf(&b,
+               "{\"uptime-seconds\": %lld, \"connections\": %u, \"unauthenticated\": %u, "
+               "\"identities\": %u, ",
+               (long long)((clock_utc_us() - d->started_utc_us) / USEC_PER_SEC), totals.connections,
+               totals.unauthenticated, totals.identities);
+    buf_printf(
+        &b, "\"output-bytes\": %llu, \"reloads\": %llu, \"failed-reloads\": %llu, \"counters\": {",
+        (unsigned long long)atomic_load(&d->output_bytes),
+        (unsigned long long)atomic_load(&d->reloads),
+        (unsigned long long)atomic_load(&d->failed_reloads));
+#define X(name, what)                       \
+    buf_printf(&b, "\"%s\": %llu, ", #name, \
+               (unsigned long long)sum(d, offsetof(struct loop_stats, name)));
+    LOOP_STATS(X)
+#undef X
+    buf_truncate(&b, buf_len(&b) - 2);
+    BUF_ADD_LIT(&b, "}, ");
+    write_audit_stats(&b, d);
+    BUF_ADD_LIT(&b, ", \"expiring\": ");
+    expiry_write(&b, s->client->loop->snapshot);
+    BUF_ADD_LIT(&b, "}");
+    session_return(r, gateway_buf_span(&b));
+}
+
+/* --- gateway-audit-tail
+ * ------------------------------------------------------------------------------------------------
+ */
+
+struct tail_job {
+    struct worker_job job;
+    struct ticket ticket;
+    struct snapshot *snapshot;
+    char *identity;
+    uint64_t count;
+    struct buf *lines; /* newest first */
+    size_t n_lines, cap;
+};
+
+/* Records about VMs that the caller may see, and those about none. */
+static bool wanted(void *opaque, const struct audit_line *line)
+{
+    struct tail_job *j = opaque;
+    if (line->vm.len) {
+        CLEANUP_FREE char *name = mem_strndup(line->vm.data, line->vm.len);
+        struct vm *vm = vms_find_name(j->ticket.daemon->vms, name);
+        bool sees = vm && acl_policy_sees(j->snapshot->policy, j->identity, &vm->acl);
+        vm_unref(vm);
+        if (!sees)
+            return false;
+    }
+    mem_grow((void **)&j->lines, &j->cap, j->n_lines + 1, sizeof(*j->lines));
+    j->lines[j->n_lines] = (struct buf){ 0 };
+    buf_add_span(&j->lines[j->n_lines++], line->text);
+    return true;
+}
+
+static void run_tail(struct worker_job *job)
+{
+    struct tail_job *j = container_of(job, struct tail_job, job);
+    struct error err;
+    struct buf b = { 0 };
+    bool ok = audit_tail(j->snapshot->conf->audit.path, j->count, AUDIT_TAIL_BYTES_MAX, wanted, j,
+                         &err) == 0;
+    BUF_ADD_LIT(&b, "[");
+    for (size_t i = j->n_lines; i-- > 0;) {
+        buf_add_span(&b, gateway_buf_span(&j->lines[i]));
+        if (i)
+            BUF_ADD_LIT(&b, ", ");
+        buf_free(&j->lines[i]);
+    }
+    BUF_ADD_LIT(&b, "]");
+    if (!ok) {
+        buf_clear(&b);
+        buf_add_str(&b, err.text);
+    }
+    answer_late(&j->ticket, ok, &b);
+    snapshot_unref(j->snapshot);
+    free(j->lines);
+    free(j->identity);
+    free(j);
+}
+
+void gateway_audit_tail(struct session *s, struct request *r)
+{
+    int64_t count = AUDIT_TAIL_DEFAULT;
+    gateway_int_argument(r, "count", &count);
+    if (count < 1 || count > AUDIT_TAIL_MAX) {
+        session_error(r, QMP_ERROR_GENERIC, "count is 1 to %d", AUDIT_TAIL_MAX);
+        return;
+    }
+    struct tail_job *j = MEM_NEW(struct tail_job);
+    j->job.run = run_tail;
+    j->ticket = ticket_of(s, r);
+    j->snapshot = snapshot_ref(s->client->loop->snapshot);
+    j->identity = mem_strdup(caller_name(s->caller));
+    j->count = (uint64_t)count;
+    if (worker_submit(j->ticket.daemon->workers, &j->job) < 0) {
+        snapshot_unref(j->snapshot);
+        free(j->identity);
+        free(j);
+        session_error(r, QMP_ERROR_GENERIC, "the gateway is too busy: try again");
+    }
+}

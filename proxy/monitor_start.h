@@ -1,0 +1,19 @@
+/* How a monitor gets ready: connect, greeting, negotiation, is it the VM that was meant, what can
+ * it do. And when it tries again. Part of monitor; for nobody else. */
+#ifndef PROXY_MONITOR_START_H
+#define PROXY_MONITOR_START_H
+
+#include "proxy/monitor.h"
+
+void monitor_start_init(struct monitor *m);
+/* From MONITOR_IDLE; ends in monitor_lost or MONITOR_READY. */
+void monitor_start(struct monitor *m);
+/* Sets when the next attempt may come; tries by itself for VMs with hold = true. */
+void monitor_back_off(struct monitor *m, bool was_ready);
+
+/* monitor.c, for monitor_start.c */
+void monitor_join(struct monitor *m, struct session *s);
+void monitor_disconnect(struct monitor *m);
+void monitor_show(struct monitor *m, const char *state);
+
+#endif

@@ -1,0 +1,58 @@
+#include "config.h"
+#include "proxy/privileges.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+#include "base/log.h"
+
+int privileges_check(const struct conf *conf, struct error *err)
+{
+    if (geteuid() != 0) {
+        struct passwd *pw = conf->user ? getpwnam(conf->user) : NULL;
+        if (conf->user && (!pw || pw->pw_uid != geteuid()))
+            log_warning("user = \"%s\" needs a start as root: stays uid %u", conf->user,
+                        (unsigned)geteuid());
+        return 0;
+    }
+    if (!conf->user)
+        return error_set(
+            err, ERROR_DENIED,
+            "started as root: say whom to run as (user = \"qmpgate\" in %s), or user = \"root\"",
+            conf->file);
+    return 0;
+}
+
+static int become(uid_t uid, gid_t gid, const char *user, struct error *err)
+{
+    if (initgroups(user, gid) < 0 || setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0)
+        return error_set_errno(err, "cannot become user \"%s\"", user);
+    if (setuid(0) == 0)
+        return error_set(err, ERROR_SYSTEM, "giving up root did not hold");
+    return 0;
+}
+
+int privileges_drop(const struct conf *conf, struct error *err)
+{
+    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    if (geteuid() != 0)
+        return 0;
+    if (strcmp(conf->user, "root") == 0) {
+        log_warning("runs as root, as user = \"root\" says: a user of its own is safer");
+        return 0;
+    }
+    struct passwd *pw = getpwnam(conf->user);
+    if (!pw)
+        return error_set(err, ERROR_INVALID, "user: no user \"%s\"", conf->user);
+    gid_t gid = pw->pw_gid;
+    if (conf->group) {
+        struct group *gr = getgrnam(conf->group);
+        if (!gr)
+            return error_set(err, ERROR_INVALID, "group: no group \"%s\"", conf->group);
+        gid = gr->gr_gid;
+    }
+    return become(pw->pw_uid, gid, conf->user, err);
+}

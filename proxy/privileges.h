@@ -1,0 +1,14 @@
+/* As whom the daemon runs. Root is refused unless `user` says whom to become, or says root
+ * outright. */
+#ifndef PROXY_PRIVILEGES_H
+#define PROXY_PRIVILEGES_H
+
+#include "conf/conf.h"
+
+/* Before anything is opened: may we run as we were started? */
+int privileges_check(const struct conf *conf, struct error *err) MUST_CHECK;
+
+/* After the sockets are bound: becomes conf's user and group for good. */
+int privileges_drop(const struct conf *conf, struct error *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,210 @@
+#include "config.h"
+#include "proxy/snapshot.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include "base/buf.h"
+#include "base/mem.h"
+#include "proxy/daemon.h"
+
+#define POLICY_FILE_MAX (16u << 20) /* bytes; 10,000 rules take 1 MB */
+#define PROGRAMS_MAX    64u /* schemas remembered; a VM that shows a new one each time gains nothing \
+                             */
+
+static int read_file(const char *path, struct buf *out, struct error *err)
+{
+    CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    struct stat st;
+    if (fd < 0 || fstat(fd, &st) < 0)
+        return error_set_errno(err, "cannot read %s", path);
+    if (!S_ISREG(st.st_mode))
+        return error_set(err, ERROR_INVALID, "%s is not a regular file", path);
+    for (;;) {
+        char *p = buf_reserve(out, 65536);
+        ssize_t n = read(fd, p, 65536);
+        if (n < 0)
+            return error_set_errno(err, "cannot read %s", path);
+        if (n == 0)
+            return 0;
+        buf_commit(out, (size_t)n);
+        if (buf_len(out) > POLICY_FILE_MAX)
+            return error_set(err, ERROR_LIMIT, "%s is larger than %u bytes", path, POLICY_FILE_MAX);
+    }
+}
+
+static int load_policy(struct snapshot *s, conf_report_fn *report, void *opaque)
+{
+    struct error err;
+    CLEANUP_BUF struct buf text = { 0 };
+    if (read_file(s->conf->policy, &text, &err) < 0) {
+        if (report)
+            report(opaque, err.text);
+        return err.code;
+    }
+    return acl_policy_parse(s->conf->policy, buf_data(&text), buf_len(&text), report, opaque,
+                            &s->policy);
+}
+
+static int load_tls(struct snapshot *s, struct error *err)
+{
+    if (!s->conf->tls.given)
+        return 0;
+    size_t n = s->conf->tls.n_cas;
+    CLEANUP_FREE struct tls_ca_settings *cas = MEM_NEW_N(struct tls_ca_settings, n);
+    for (size_t i = 0; i < n; i++) {
+        const struct conf_ca *ca = &s->conf->tls.cas[i];
+        cas[i] = (struct tls_ca_settings){ .name = ca->name, .file = ca->file, .crl = ca->crl };
+    }
+    struct tls_settings settings = {
+        .cert = s->conf->tls.cert,
+        .key = s->conf->tls.key,
+        .priority = s->conf->tls.priority,
+        .cas = cas,
+        .n_cas = n,
+    };
+    return tls_context_new(&settings, &s->tls, err);
+}
+
+static int load_listeners(struct snapshot *s, struct error *err)
+{
+    s->listeners = MEM_NEW_N(struct snapshot_listener, s->conf->n_listeners);
+    for (size_t i = 0; i < s->conf->n_listeners; i++) {
+        const struct conf_listener *c = &s->conf->listeners[i];
+        struct snapshot_listener *l = &s->listeners[i];
+        l->conf = c;
+        l->proxy_from = MEM_NEW_N(struct address_range, c->n_proxy_from);
+        l->n_proxy_from = c->n_proxy_from;
+        for (size_t j = 0; j < c->n_proxy_from; j++) {
+            if (address_range_parse(c->proxy_from[j], &l->proxy_from[j], err) < 0) {
+                error_prefix(err, "%s:%u: proxy_from", s->conf->file, c->line);
+                return ERROR_INVALID;
+            }
+        }
+    }
+    return 0;
+}
+
+static void take_over_schemas(struct snapshot *s, struct snapshot *before)
+{
+    if (!before)
+        return;
+    pthread_mutex_lock(&before->lock);
+    size_t n = before->n_programs;
+    CLEANUP_FREE struct qmp_schema **known = MEM_NEW_N(struct qmp_schema *, n);
+    for (size_t i = 0; i < n; i++)
+        known[i] = qmp_schema_ref(before->schemas[i]);
+    pthread_mutex_unlock(&before->lock);
+    for (size_t i = 0; i < n; i++) {
+        acl_program_unref(snapshot_program(s, known[i]));
+        qmp_schema_unref(known[i]);
+    }
+}
+
+int snapshot_load(const char *file, struct snapshot *before, conf_report_fn *report, void *opaque,
+                  struct snapshot **out)
+{
+    struct snapshot *s = MEM_NEW(struct snapshot);
+    atomic_store(&s->refs, 1);
+    pthread_mutex_init(&s->lock, NULL);
+    s->programs = MEM_NEW_N(struct acl_program *, PROGRAMS_MAX);
+    s->schemas = MEM_NEW_N(struct qmp_schema *, PROGRAMS_MAX);
+    struct error err = { 0 };
+    int rc = conf_load(file, report, opaque, &s->conf);
+    if (rc == 0) {
+        rc = load_policy(s, report, opaque);
+        int tls = load_tls(s, &err);
+        int listeners = tls < 0 ? 0 : load_listeners(s, &err);
+        if (tls < 0 || listeners < 0) {
+            rc = tls < 0 ? tls : listeners;
+            if (tls < 0)
+                error_prefix(&err, "%s: tls", s->conf->file);
+            if (report)
+                report(opaque, err.text);
+        }
+    }
+    if (rc < 0) {
+        snapshot_unref(s);
+        return rc;
+    }
+    take_over_schemas(s, before);
+    *out = s;
+    return 0;
+}
+
+struct snapshot *snapshot_ref(struct snapshot *s)
+{
+    atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed);
+    return s;
+}
+
+void snapshot_unref(struct snapshot *s)
+{
+    if (!s || atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    for (size_t i = 0; i < s->n_programs; i++) {
+        acl_program_unref(s->programs[i]);
+        qmp_schema_unref(s->schemas[i]);
+    }
+    free(s->programs);
+    free(s->schemas);
+    for (size_t i = 0; s->listeners && i < s->conf->n_listeners; i++)
+        free(s->listeners[i].proxy_from);
+    free(s->listeners);
+    tls_context_unref(s->tls);
+    acl_policy_unref(s->policy);
+    conf_unref(s->conf);
+    pthread_mutex_destroy(&s->lock);
+    free(s);
+}
+
+struct snapshot *snapshot_current(struct daemon *daemon)
+{
+    pthread_mutex_lock(&daemon->snapshot_lock);
+    struct snapshot *s = snapshot_ref(daemon->snapshot);
+    pthread_mutex_unlock(&daemon->snapshot_lock);
+    return s;
+}
+
+static void remember_program(struct snapshot *s, struct acl_program *program,
+                             struct qmp_schema *schema)
+{
+    if (s->n_programs == PROGRAMS_MAX) { /* the oldest makes room */
+        acl_program_unref(s->programs[0]);
+        qmp_schema_unref(s->schemas[0]);
+        s->n_programs--;
+        memmove(s->programs, s->programs + 1, s->n_programs * sizeof(*s->programs));
+        memmove(s->schemas, s->schemas + 1, s->n_programs * sizeof(*s->schemas));
+    }
+    s->programs[s->n_programs] = acl_program_ref(program);
+    s->schemas[s->n_programs] = qmp_schema_ref(schema);
+    s->n_programs++;
+}
+
+struct acl_program *snapshot_program(struct snapshot *s, struct qmp_schema *schema)
+{
+    struct acl_program *program = NULL;
+    pthread_mutex_lock(&s->lock);
+    for (size_t i = 0; i < s->n_programs && !program; i++) {
+        if (s->schemas[i] == schema)
+            program = acl_program_ref(s->programs[i]);
+    }
+    if (!program) {
+        program = acl_program_new(s->policy, schema);
+        remember_program(s, program, schema);
+    }
+    pthread_mutex_unlock(&s->lock);
+    return program;
+}
+
+const struct snapshot_listener *snapshot_listener(const struct snapshot *s, const char *name)
+{
+    for (size_t i = 0; i < s->conf->n_listeners; i++) {
+        if (strcmp(s->conf->listeners[i].name, name) == 0)
+            return &s->listeners[i];
+    }
+    return NULL;
+}

@@ -1,0 +1,324 @@
+#include "config.h"
+#include "proxy/vms.h"
+
+#include <ctype.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <uthash.h>
+#include "base/log.h"
+#include "base/mem.h"
+
+#define VM_NAME_MAX   64u
+#define DNS_LABEL_MAX 63u
+#define UUID_TEXT     36u
+
+struct vm_slot {
+    UT_hash_handle hh;
+    struct vm *vm;
+    char *origin_text; /* the directory it is from, "" for configuration */
+};
+
+struct vms {
+    pthread_mutex_t lock;
+    struct vm_slot *by_name;
+};
+
+/* --- one VM --------------------------------------------------------------------------------------
+ */
+
+struct vm *vm_ref(struct vm *vm)
+{
+    atomic_fetch_add_explicit(&vm->refs, 1, memory_order_relaxed);
+    return vm;
+}
+
+static void free_strings(char **items, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        free(items[i]);
+    free(items);
+}
+
+static char **copy_strings(char *const *items, size_t n)
+{
+    char **copy = MEM_NEW_N(char *, n);
+    for (size_t i = 0; i < n; i++)
+        copy[i] = mem_strdup(items[i]);
+    return copy;
+}
+
+void vm_unref(struct vm *vm)
+{
+    if (!vm || atomic_fetch_sub_explicit(&vm->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    free_strings(vm->labels, vm->n_labels);
+    free(vm->owner_uids);
+    free(vm->name);
+    free(vm->socket);
+    free(vm->address);
+    free(vm->uuid);
+    free(vm);
+}
+
+static bool same_text(const char *a, const char *b)
+{
+    return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+bool vm_same_target(const struct vm *a, const struct vm *b)
+{
+    return same_text(a->socket, b->socket) && same_text(a->address, b->address) &&
+           a->port == b->port && same_text(a->uuid, b->uuid) && a->n_owners == b->n_owners &&
+           (a->n_owners == 0 ||
+            memcmp(a->owner_uids, b->owner_uids, a->n_owners * sizeof(uid_t)) == 0);
+}
+
+bool vm_name_valid(const char *name, size_t len)
+{
+    if (len == 0 || len > VM_NAME_MAX || name[0] == '.')
+        return false;
+    for (size_t i = 0; i < len; i++) {
+        if (!isalnum((unsigned char)name[i]) && !strchr("._-", name[i]))
+            return false;
+    }
+    return true;
+}
+
+bool vm_name_is_dns_label(const char *name)
+{
+    size_t len = strlen(name);
+    if (len == 0 || len > DNS_LABEL_MAX || name[0] == '-' || name[len - 1] == '-')
+        return false;
+    for (size_t i = 0; i < len; i++) {
+        if (!isalnum((unsigned char)name[i]) && name[i] != '-')
+            return false;
+    }
+    return true;
+}
+
+static struct vm *finish_vm(struct vm *vm)
+{
+    atomic_store(&vm->refs, 1);
+    vm->dns_label = vm_name_is_dns_label(vm->name);
+    vm->acl = (struct acl_vm){
+        .name = vm->name,
+        .uuid = vm->uuid,
+        .labels = (const char *const *)vm->labels,
+        .n_labels = vm->n_labels,
+    };
+    return vm;
+}
+
+static struct vm *vm_from_conf(const struct conf_vm *c)
+{
+    struct vm *vm = MEM_NEW(struct vm);
+    vm->name = mem_strdup(c->name);
+    vm->socket = mem_strdup(c->socket);
+    vm->address = mem_strdup(c->address);
+    vm->port = c->port;
+    vm->uuid = mem_strdup(c->uuid);
+    vm->labels = copy_strings(c->labels.items, c->labels.n);
+    vm->n_labels = c->labels.n;
+    vm->hold = c->hold;
+    return finish_vm(vm);
+}
+
+static char *directory_name(const struct conf_vm_directory *dir, const char *file)
+{
+    const char *star = strchr(dir->pattern, '*');
+    size_t before = (size_t)(star - dir->pattern), after = strlen(star + 1);
+    return mem_strndup(file + before, strlen(file) - before - after);
+}
+
+static struct vm *vm_from_directory(const struct conf_vm_directory *dir, const uid_t *owner_uids,
+                                    const char *file)
+{
+    struct vm *vm = MEM_NEW(struct vm);
+    vm->name = directory_name(dir, file);
+    vm->socket = mem_printf("%s/%s", dir->path, file);
+    vm->labels = copy_strings(dir->labels.items, dir->labels.n);
+    vm->n_labels = dir->labels.n;
+    vm->owner_uids = mem_dup(owner_uids, dir->n_owners * sizeof(uid_t));
+    vm->n_owners = dir->n_owners;
+    vm->from_directory = true;
+    return finish_vm(vm);
+}
+
+/* --- the table
+ * ------------------------------------------------------------------------------------- */
+
+struct vms *vms_new(void)
+{
+    struct vms *vms = MEM_NEW(struct vms);
+    pthread_mutex_init(&vms->lock, NULL);
+    return vms;
+}
+
+static void drop_slot(struct vms *vms, struct vm_slot *slot)
+{
+    HASH_DELETE(hh, vms->by_name, slot);
+    vm_unref(slot->vm);
+    free(slot->origin_text);
+    free(slot);
+}
+
+static void drop_origin(struct vms *vms, const char *origin)
+{
+    struct vm_slot *slot, *next;
+    HASH_ITER (hh, vms->by_name, slot, next) {
+        if (strcmp(slot->origin_text, origin) == 0)
+            drop_slot(vms, slot);
+    }
+}
+
+static void add_slot(struct vms *vms, struct vm *take_vm, const char *origin)
+{
+    struct vm_slot *slot = MEM_NEW(struct vm_slot);
+    slot->vm = take_vm;
+    slot->origin_text = mem_strdup(origin);
+    HASH_ADD_KEYPTR(hh, vms->by_name, take_vm->name, strlen(take_vm->name), slot);
+}
+
+static struct vm_slot *find_slot(struct vms *vms, const char *name, size_t len)
+{
+    struct vm_slot *slot;
+    HASH_FIND(hh, vms->by_name, name, len, slot);
+    return slot;
+}
+
+void vms_free(struct vms *vms)
+{
+    if (!vms)
+        return;
+    struct vm_slot *slot, *next;
+    HASH_ITER (hh, vms->by_name, slot, next)
+        drop_slot(vms, slot);
+    pthread_mutex_destroy(&vms->lock);
+    free(vms);
+}
+
+void vms_set_configured(struct vms *vms, const struct conf *conf)
+{
+    pthread_mutex_lock(&vms->lock);
+    drop_origin(vms, "");
+    for (size_t i = 0; i < conf->n_vms; i++) {
+        struct vm *vm = vm_from_conf(&conf->vms[i]);
+        struct vm_slot *taken = find_slot(vms, vm->name, strlen(vm->name));
+        if (taken) /* a directory had it: what is configured goes first */
+            drop_slot(vms, taken);
+        add_slot(vms, vm, "");
+    }
+    pthread_mutex_unlock(&vms->lock);
+}
+
+void vms_set_directory(struct vms *vms, const struct conf_vm_directory *dir,
+                       const uid_t *owner_uids, const char *const *names, size_t n)
+{
+    pthread_mutex_lock(&vms->lock);
+    drop_origin(vms, dir->path);
+    for (size_t i = 0; i < n; i++) {
+        struct vm *vm = vm_from_directory(dir, owner_uids, names[i]);
+        if (!vm_name_valid(vm->name, strlen(vm->name))) {
+            vm_unref(vm);
+        } else if (find_slot(vms, vm->name, strlen(vm->name))) {
+            log_warning("%s: VM name \"%s\" is taken already: socket ignored", vm->socket,
+                        vm->name);
+            vm_unref(vm);
+        } else {
+            add_slot(vms, vm, dir->path);
+        }
+    }
+    pthread_mutex_unlock(&vms->lock);
+}
+
+void vms_keep_directories(struct vms *vms, const struct conf *conf)
+{
+    struct vm_slot *slot, *next;
+    pthread_mutex_lock(&vms->lock);
+    HASH_ITER (hh, vms->by_name, slot, next) {
+        bool keep = slot->origin_text[0] == '\0';
+        for (size_t i = 0; i < conf->n_directories && !keep; i++)
+            keep = strcmp(slot->origin_text, conf->directories[i].path) == 0;
+        if (!keep)
+            drop_slot(vms, slot);
+    }
+    pthread_mutex_unlock(&vms->lock);
+}
+
+/* --- look-ups
+ * ------------------------------------------------------------------------------------- */
+
+/* Ignoring case for names only where `sni`; UUIDs always. Two VMs that differ in case only are no
+ * match by SNI: the name has to be unambiguous. */
+static struct vm *find_ignoring_case(struct vms *vms, const char *text, size_t len, bool sni)
+{
+    struct vm *found = NULL;
+    struct vm_slot *slot, *next;
+    HASH_ITER (hh, vms->by_name, slot, next) {
+        struct vm *vm = slot->vm;
+        bool by_name = sni && vm->dns_label && strlen(vm->name) == len &&
+                       strncasecmp(vm->name, text, len) == 0;
+        bool by_uuid = len == UUID_TEXT && vm->uuid && strncasecmp(vm->uuid, text, len) == 0;
+        if (!by_name && !by_uuid)
+            continue;
+        if (found)
+            return NULL;
+        found = vm;
+    }
+    return found;
+}
+
+struct vm *vms_find(struct vms *vms, const char *name_or_uuid)
+{
+    size_t len = strlen(name_or_uuid);
+    pthread_mutex_lock(&vms->lock);
+    struct vm_slot *slot = find_slot(vms, name_or_uuid, len);
+    struct vm *vm = slot ? slot->vm : find_ignoring_case(vms, name_or_uuid, len, false);
+    if (vm)
+        vm_ref(vm);
+    pthread_mutex_unlock(&vms->lock);
+    return vm;
+}
+
+struct vm *vms_find_name(struct vms *vms, const char *name)
+{
+    pthread_mutex_lock(&vms->lock);
+    struct vm_slot *slot = find_slot(vms, name, strlen(name));
+    struct vm *vm = slot ? vm_ref(slot->vm) : NULL;
+    pthread_mutex_unlock(&vms->lock);
+    return vm;
+}
+
+struct vm *vms_find_by_sni(struct vms *vms, const char *sni, const char *suffix)
+{
+    size_t len = strlen(sni), tail = strlen(suffix);
+    if (len <= tail || strcasecmp(sni + len - tail, suffix) != 0)
+        return NULL;
+    pthread_mutex_lock(&vms->lock);
+    struct vm *vm = find_ignoring_case(vms, sni, len - tail, true);
+    if (vm)
+        vm_ref(vm);
+    pthread_mutex_unlock(&vms->lock);
+    return vm;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp((*(struct vm *const *)a)->name, (*(struct vm *const *)b)->name);
+}
+
+struct vm **vms_list(struct vms *vms, size_t *n)
+{
+    pthread_mutex_lock(&vms->lock);
+    struct vm **list = MEM_NEW_N(struct vm *, HASH_COUNT(vms->by_name));
+    *n = 0;
+    struct vm_slot *slot, *next;
+    HASH_ITER (hh, vms->by_name, slot, next)
+        list[(*n)++] = vm_ref(slot->vm);
+    pthread_mutex_unlock(&vms->lock);
+    qsort(list, *n, sizeof(*list), by_name);
+    return list;
+}

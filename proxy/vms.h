@@ -1,0 +1,62 @@
+/* Which VMs there are: those of the configuration and those whose sockets appear in a watched
+ * directory. A struct vm is immutable and reference counted; the table is replaced as a whole.
+ * Thread-safe. */
+#ifndef PROXY_VMS_H
+#define PROXY_VMS_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+#include "acl/acl.h"
+#include "conf/conf.h"
+
+struct vm {
+    char *name;
+    char *socket; /* or address and port */
+    char *address;
+    unsigned port;
+    char *uuid; /* configured: the only one that policy and look-ups believe; or NULL */
+    char **labels;
+    size_t n_labels;
+    uid_t *owner_uids; /* who may own the socket (vm_directory); none: anybody */
+    size_t n_owners;
+    bool hold;
+    bool from_directory;
+    bool dns_label;    /* the name can be asked for by TLS server name */
+    struct acl_vm acl; /* the same, as policy wants it */
+    _Atomic unsigned refs;
+};
+
+struct vm *vm_ref(struct vm *vm);
+void vm_unref(struct vm *vm);
+/* Same place, same UUID, same owners: sessions may stay. */
+bool vm_same_target(const struct vm *a, const struct vm *b);
+
+struct vms;
+struct vms *vms_new(void);
+void vms_free(struct vms *vms);
+
+/* Replaces all VMs that come from configuration. */
+void vms_set_configured(struct vms *vms, const struct conf *conf);
+/* Replaces all VMs of one directory by these socket names; those whose name is configured already
+ * are left out, with a warning in the log. */
+void vms_set_directory(struct vms *vms, const struct conf_vm_directory *dir,
+                       const uid_t *owner_uids, const char *const *names, size_t n);
+/* Forgets directories that are not in conf any more. */
+void vms_keep_directories(struct vms *vms, const struct conf *conf);
+
+/* Each with a reference, or NULL. */
+struct vm *vms_find(struct vms *vms, const char *name_or_uuid);
+struct vm *vms_find_name(struct vms *vms, const char *name);
+/* By TLS server name: `<vm><suffix>`, case ignored; a VM's name if it is a DNS label, or a UUID. */
+struct vm *vms_find_by_sni(struct vms *vms, const char *sni, const char *suffix);
+
+/* All of them, sorted by name, each with a reference; free the array. */
+struct vm **vms_list(struct vms *vms, size_t *n);
+
+/* Is this a name a VM can have: [A-Za-z0-9._-]+, at most 64 characters, not beginning with a dot?
+ */
+bool vm_name_valid(const char *name, size_t len);
+/* Can it be asked for by TLS server name: letters, digits, hyphens, at most 63? */
+bool vm_name_is_dns_label(const char *name);
+
+#endif
