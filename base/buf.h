@@ -16,7 +16,7 @@ struct buf {
 
 static inline char *buf_data(const struct buf *b)
 {
-    return b->mem + b->head;
+    return (char *)((uintptr_t)b->mem + b->head); /* NULL + 0 would be undefined as a pointer */
 }
 
 static inline size_t buf_len(const struct buf *b)
