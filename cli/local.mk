@@ -43,6 +43,7 @@ EXTRA_DIST += \
     tests/e2e/test_cli.py \
     tests/e2e/test_cli_bridge.py \
     tests/e2e/test_cli_gateway.py \
+    tests/e2e/test_cli_qmpgated.py \
     tests/e2e/test_cli_shell.py
 
 check_PROGRAMS += tests/fuzz/fuzz_cli_uri tests/fuzz/fuzz_cli_arguments

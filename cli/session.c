@@ -215,9 +215,9 @@ static int wait_reply(struct session *s, int64_t deadline, struct session_reply 
             return rc;
         if (rc == 0)
             return error_set(err, ERROR_PEER,
-                             "no reply in %lld s; whether the command has run or will is unknown "
+                             "no reply in %g s; whether the command has run or will is unknown "
                              "(--timeout SECONDS waits longer)",
-                             (long long)(s->timeout_us / USEC_PER_SEC));
+                             (double)s->timeout_us / (double)USEC_PER_SEC);
         if (is_reply_to(&m, s->last_id)) {
             fill_reply(&m, reply);
             return 0;
@@ -325,9 +325,9 @@ static int read_greeting(struct session *s, struct error *err)
         return rc;
     if (rc == 0)
         return error_set(err, ERROR_PEER,
-                         "connected, but no greeting in %lld s: a QEMU socket serves one client at "
+                         "connected, but no greeting in %g s: a QEMU socket serves one client at "
                          "a time, and another one may hold it",
-                         (long long)(s->timeout_us / USEC_PER_SEC));
+                         (double)s->timeout_us / (double)USEC_PER_SEC);
     if (m.kind == QMP_ANSWER_ERROR)
         return last_word(m.body, err);
     if (m.kind != QMP_ANSWER_GREETING || !json_object_is_type(m.body, json_type_object))

@@ -1,6 +1,7 @@
 """Waiting for something to become true, never for time to pass."""
 
 import os
+import re
 import select
 import time
 
@@ -21,8 +22,8 @@ def until(predicate, what, timeout=None):
 
 def is_listening(path):
     """True when the UNIX socket takes connections: between bind and listen it is there and does not."""
-    with open("/proc/net/unix") as f:
-        return any(line.split()[3] == "00010000" and line.rstrip("\n").endswith(" " + path) for line in f)
+    with open("/proc/net/unix", errors="backslashreplace") as f:  # names are any bytes, line feeds too
+        return re.search(rf": \w+ \w+ 00010000 .* {re.escape(path)}$", f.read(), re.M) is not None
 
 
 def scaled(seconds):
