@@ -53,6 +53,15 @@ static unsigned line_of(const struct parser *p, cfg_t *section)
     return item ? item->line : 0;
 }
 
+/* About a whole section. */
+static void refuse_section(struct parser *p, cfg_t *section, const char *sentence)
+{
+    char shown[LOG_ESCAPE_MAX];
+    const char *title = cfg_title(section);
+    acl_reports_add(&p->reports, line_of(p, section), "%s \"%s\" %s", cfg_name(section),
+                    log_escape(title, strlen(title), shown), sentence);
+}
+
 static void refuse_word(struct parser *p, const struct acl_word *w, const char *sentence)
 {
     char shown[LOG_ESCAPE_MAX];
@@ -145,8 +154,7 @@ static void read_groups(struct parser *p)
         }
         if (!cfgtext_find(p->outline, cfgtext_find(p->outline, NULL, "group", cfg_title(section)),
                           "members", NULL))
-            acl_reports_add(&p->reports, line_of(p, section), "group \"%s\" has no members = {...}",
-                            cfg_title(section));
+            refuse_section(p, section, "has no members = {...}");
     }
 }
 
@@ -238,11 +246,14 @@ static void refuse_cycle(void *opaque, const uint32_t *path, size_t n)
     struct parser *p = opaque;
     const struct acl_role *roles = p->policy->roles;
     CLEANUP_BUF struct buf names = { 0 };
-    for (size_t i = 0; i < n; i++)
-        buf_printf(&names, "\"%s\" includes ", roles[path[i]].name);
+    for (size_t i = 0; i <= n; i++) {
+        char shown[LOG_ESCAPE_MAX];
+        const char *name = roles[path[i % n]].name;
+        buf_printf(&names, "%s\"%s\"", i ? " includes " : "",
+                   log_escape(name, strlen(name), shown));
+    }
     acl_reports_add(&p->reports, line_of_include(p, path[n - 1], roles[path[0]].name),
-                    "roles that include each other: %.*s\"%s\"", (int)buf_len(&names),
-                    buf_data(&names), roles[path[0]].name);
+                    "roles that include each other: %.*s", (int)buf_len(&names), buf_data(&names));
 }
 
 static void order_roles(struct parser *p)
@@ -315,25 +326,19 @@ static bool is_given(struct parser *p, cfg_t *section, const char *option)
     return item != NULL;
 }
 
-static void refuse_grant(struct parser *p, cfg_t *section, const char *sentence)
-{
-    acl_reports_add(&p->reports, line_of(p, section), "grant \"%s\" %s", cfg_title(section),
-                    sentence);
-}
-
 static void check_complete(struct parser *p, cfg_t *section)
 {
     bool role = is_given(p, section, "role");
     bool vms = is_given(p, section, "vms");
     bool admin = is_given(p, section, "admin");
     if (!is_given(p, section, "to"))
-        refuse_grant(p, section, "has no to = {...}: it says not to whom");
+        refuse_section(p, section, "has no to = {...}: it says not to whom");
     if (role && !vms)
-        refuse_grant(p, section, "has no vms = {...}: its roles are good for none");
+        refuse_section(p, section, "has no vms = {...}: its roles are good for none");
     if (vms && !role)
-        refuse_grant(p, section, "has no role = {...}: it gives nothing on its VMs");
+        refuse_section(p, section, "has no role = {...}: it gives nothing on its VMs");
     if (!role && !vms && !admin)
-        refuse_grant(p, section, "gives nothing: add role and vms, or admin");
+        refuse_section(p, section, "gives nothing: add role and vms, or admin");
 }
 
 static void read_grants(struct parser *p)
