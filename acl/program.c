@@ -155,7 +155,7 @@ static void apply_to(const struct compiler *c, struct acl_compiled_role *role, u
         note(c->program, &role->deny, command, rule);
     else if (r->kind == ACL_RULE_NAME || is_opened_by_many(&c->commands[command]))
         note(c->program, &role->allow, command, rule);
-    else if (!acl_is_gateway_name(c->commands[command].name))
+    else
         bits_set(role->near_misses, command);
 }
 

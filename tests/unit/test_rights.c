@@ -382,6 +382,8 @@ static void a_vm_s_new_commands_are_opened_by_their_names_only(void **state)
     struct acl_policy *policy =
         parse("role \"r\" { allow = {\"*\", \"@query\", \"@unstable\", \"other-new\"} events = "
               "{\"*\"} }" GRANT "role \"d\" { deny = {\"@unstable\", \"other-*\"} }"
+              "role \"u\" { allow = {\"@unstable\"} }"
+              "grant \"u\" { to = {\"unix:c\"} role = {\"u\"} vms = {\"*\"} }"
               "grant \"d\" { to = {\"unix:b\"} role = {\"r\", \"d\"} vms = {\"*\"} }");
     struct acl_program *program = acl_program_new(policy, newer);
     static const struct acl_vm vm = { .name = "v" };
@@ -396,7 +398,11 @@ static void a_vm_s_new_commands_are_opened_by_their_names_only(void **state)
     assert_false(acl_check_event(r, SPAN_LIT("NEW_EVENT")));
     assert_false(acl_check_event(r, SPAN_LIT("RESET")));
     acl_rights_unref(r);
-    /* what only the VM's schema calls unstable is denied as such, and so are new commands by globs
+    /* what only the VM's schema calls unstable is not allowed as such */
+    r = acl_rights_new(program, "unix:c", &vm);
+    assert_int_equal(acl_check(r, SPAN_LIT("stop"), NULL, NULL).decision, ACL_DENIED);
+    acl_rights_unref(r);
+    /* but it is denied as such, and so are new commands by globs
      */
     r = acl_rights_new(program, "unix:b", &vm);
     assert_int_equal(acl_check(r, SPAN_LIT("stop"), NULL, NULL).decision, ACL_DENIED);
