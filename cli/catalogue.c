@@ -7,7 +7,9 @@
 #include "base/mem.h"
 #include "cli/document.h"
 
-#define NESTING_MAX 8u /* alternates and unions within one another; QAPI has one or two */
+#define NESTING_MAX     8u     /* alternates and unions within one another; QAPI has one or two */
+#define VISITS_MAX      65536u /* types a question looks at: one within itself many times has no end */
+#define DESCRIPTION_MAX 4096u /* bytes of a type's description, for the same reason */
 
 struct catalogue {
     struct json_object *types; /* name -> entity: types and commands of the schema */
@@ -106,6 +108,7 @@ const char *catalogue_command(const struct catalogue *c, size_t i)
 struct walk {
     const struct catalogue *c;
     const struct catalogue_query *q;
+    unsigned *visits;  /* so far */
     struct buf prefix; /* where we are: "", "file.", "file.server." */
     void (*visit)(void *opaque, const struct catalogue_member *m);
     void *opaque;
@@ -141,7 +144,7 @@ static void visit_branches(struct walk *w, const struct json_object *type, unsig
 /* Members of an object type and of its branches, or of all an alternate's object types. */
 static void visit_type(struct walk *w, const struct json_object *type, unsigned depth)
 {
-    if (!type || depth > NESTING_MAX)
+    if (!type || depth > NESTING_MAX || ++*w->visits > VISITS_MAX)
         return;
     bool alternate = text_is(type, "meta-type", "alternate");
     const struct json_object *members = list_member(type, "members");
@@ -183,9 +186,11 @@ static const struct json_object *descend(struct walk *w, const struct json_objec
     if (number && text_is(type, "meta-type", "array")) {
         f.type = find_type(w->c, text_member(type, "element-type"));
     } else {
-        w->visit = find_member;
-        w->opaque = &f;
-        visit_type(w, type, 0);
+        struct walk search = *w;
+        search.visit = find_member;
+        search.opaque = &f;
+        visit_type(&search, type, 0);
+        w->prefix = search.prefix;
     }
     buf_add_span(&w->prefix, part);
     buf_add_char(&w->prefix, '.');
@@ -194,7 +199,8 @@ static const struct json_object *descend(struct walk *w, const struct json_objec
 
 void catalogue_members(const struct catalogue *c, const struct catalogue_query *q)
 {
-    struct walk w = { .c = c, .q = q };
+    unsigned visits = 0;
+    struct walk w = { .c = c, .q = q, .visits = &visits };
     const struct json_object *entity = find_type(c, q->command);
     const struct json_object *type = find_type(c, text_member(entity, "arg-type"));
     for (const char *path = q->path; type && *path;) {
@@ -248,7 +254,7 @@ static void describe(const struct catalogue *c, const struct json_object *type, 
                      struct buf *out)
 {
     const char *json_type = text_member(type, "json-type");
-    if (!type || depth > NESTING_MAX) {
+    if (!type || depth > NESTING_MAX || buf_len(out) > DESCRIPTION_MAX) {
         buf_add_str(out, "?");
     } else if (json_type) {
         buf_add_str(out, json_type);

@@ -31,10 +31,12 @@ bin_PROGRAMS += cli/qmpgate
 cli_qmpgate_SOURCES = cli/main.c
 cli_qmpgate_LDADD = $(cli_libraries) -lm
 
-check_PROGRAMS += tests/unit/test_cli
-TESTS += tests/unit/test_cli
+check_PROGRAMS += tests/unit/test_cli tests/unit/test_cli_complete
+TESTS += tests/unit/test_cli tests/unit/test_cli_complete
 tests_unit_test_cli_SOURCES = tests/unit/test_cli.c
 tests_unit_test_cli_LDADD = $(cli_libraries) $(CMOCKA_LIBS)
+tests_unit_test_cli_complete_SOURCES = tests/unit/test_cli_complete.c
+tests_unit_test_cli_complete_LDADD = $(cli_libraries) $(CMOCKA_LIBS)
 
 EXTRA_DIST += \
     tests/e2e/harness/cli.py \
