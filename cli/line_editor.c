@@ -2,6 +2,7 @@
 #include "cli/line_editor.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <histedit.h>
 #include <poll.h>
 #include <stdio.h>
@@ -28,7 +29,8 @@ struct line_editor {
     char *history_file; /* owned; may be NULL */
     const char *prompt; /* borrowed while a line is read; NULL: no prompt is shown */
     int watch_fd;
-    char *line; /* owned: the latest */
+    int input_fd; /* owned: the terminal of standard input, opened once more */
+    char *line;   /* owned: the latest */
     mbstate_t input_state;
     enum line_status why_ended; /* how reading ended, if not with a line */
     sigset_t saved_mask;
@@ -173,7 +175,7 @@ static bool handle_signals(struct line_editor *e)
 static int read_byte(struct line_editor *e, char *byte)
 {
     struct pollfd p[] = {
-        { .fd = STDIN_FILENO, .events = POLLIN },
+        { .fd = e->input_fd, .events = POLLIN },
         { .fd = e->watch_fd, .events = POLLIN },
     };
     while (handle_signals(e)) {
@@ -186,8 +188,11 @@ static int read_byte(struct line_editor *e, char *byte)
             e->why_ended = LINE_STOPPED;
             return -1;
         }
-        if (p[0].revents)
-            return read(STDIN_FILENO, byte, 1) == 1 ? 1 : 0;
+        if (!p[0].revents)
+            continue;
+        ssize_t n = read(e->input_fd, byte, 1);
+        if (n >= 0 || errno != EAGAIN)
+            return n == 1 ? 1 : 0;
     }
     return -1;
 }
@@ -259,12 +264,22 @@ static unsigned char complete(EditLine *el, int key)
 
 /* --- life ------------------------------------------------------------------------------------ */
 
+/* Ctrl-C throws away what was typed, also between poll and read: a read that blocks would then wait
+ * with the signal blocked. O_NONBLOCK on standard input itself would hit all who share it, so it is
+ * opened anew. */
+static int open_input(void)
+{
+    int fd = open("/proc/self/fd/0", O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+    return fd >= 0 ? fd : fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0);
+}
+
 struct line_editor *line_editor_new(const struct line_editor_hooks *hooks, const char *history_file)
 {
     struct line_editor *e = MEM_NEW(struct line_editor);
     HistEvent event;
     e->hooks = hooks;
     e->history_file = mem_strdup(history_file);
+    e->input_fd = open_input();
     catch_signals(e);
     e->history = history_init();
     history(e->history, &event, H_SETSIZE, HISTORY_LINES);
@@ -295,6 +310,7 @@ void line_editor_free(struct line_editor *e)
     el_end(e->el);
     history_end(e->history);
     release_signals(e);
+    close(e->input_fd);
     free(e->history_file);
     free(e->line);
     free(e);

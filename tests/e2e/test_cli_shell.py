@@ -108,6 +108,15 @@ def test_ctrl_c_throws_the_line_away(direct, shell, qemu):
     assert "stop" not in qemu.commands()
 
 
+def test_ctrl_c_right_after_a_key_leaves_the_shell_awake(direct, shell):
+    t = shell()
+    t.prompt("qmp> ")
+    for _ in range(100):
+        t.type("x")
+        t.type("\x03")  # takes the x away again, perhaps after it was seen and before it was read
+        t.prompt("qmp> ")
+
+
 def test_ctrl_c_stops_waiting_for_a_reply(cli, local, shell):
     t = shell()
     t.prompt("web1> ")
