@@ -3,6 +3,7 @@
 #include "cli/cli.h"
 
 #include <json-c/json.h>
+#include <string.h>
 #include "cli/arguments.h"
 
 static enum cli_exit tell_verdict(struct cli *cli, struct json_object *verdict)
@@ -20,7 +21,7 @@ static enum cli_exit tell_verdict(struct cli *cli, struct json_object *verdict)
             buf_add_str(&line, ": ");
             output_add_text(&line, reason);
         }
-        if (rule) {
+        if (rule && !(reason && strstr(reason, rule))) {
             buf_add_str(&line, "\nby: ");
             output_add_text(&line, rule);
         }
