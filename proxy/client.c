@@ -109,6 +109,10 @@ void client_finish(struct client *c, const char *reason)
 static void start_lingering(struct client *c)
 {
     stream_shutdown(c->stream);
+    if (c->loop->draining) { /* nobody waits for the slow when the house is closed */
+        client_close(c, "finished");
+        return;
+    }
     c->state = CLIENT_LINGERING;
     client_set_deadline(c, LINGER_SECONDS, "linger");
     event_add(&c->read_event, NULL);

@@ -135,9 +135,21 @@ static void run_durable(struct loop *loop, struct loop_message *message)
     free(message);
 }
 
+/* From the flusher's thread, which outlives the loops. */
 static void on_durable(void *opaque)
 {
-    daemon_post_all(opaque, run_durable);
+    struct daemon *d = opaque;
+    pthread_mutex_lock(&d->loops_lock);
+    if (d->loops_live)
+        daemon_post_all(d, run_durable);
+    pthread_mutex_unlock(&d->loops_lock);
+}
+
+static void set_loops_live(struct daemon *d, bool live)
+{
+    pthread_mutex_lock(&d->loops_lock);
+    d->loops_live = live;
+    pthread_mutex_unlock(&d->loops_lock);
 }
 
 /* --- start
@@ -244,6 +256,7 @@ static int start(struct daemon *d, struct error *err)
     rc = make_loops(d, err);
     if (rc < 0)
         return rc;
+    set_loops_live(d, true);
     listeners_start(d->listeners, d);
     reload_hold_everywhere(d);
     expiry_check(d->expiry, d->snapshot);
@@ -256,6 +269,7 @@ static int start(struct daemon *d, struct error *err)
 
 static void stop_loops(struct daemon *d)
 {
+    set_loops_live(d, false);
     for (unsigned i = 0; i < d->n_front_loops; i++)
         loop_stop(d->front_loops[i]);
     for (unsigned i = 0; i < d->n_vm_loops; i++)
@@ -311,6 +325,7 @@ static void tear_down(struct daemon *d)
         event_base_free(d->base);
     snapshot_unref(d->snapshot);
     pthread_mutex_destroy(&d->snapshot_lock);
+    pthread_mutex_destroy(&d->loops_lock);
 }
 
 /* Sockets are bound before root is given up; all that a reload reads again is read after it, so
@@ -336,6 +351,7 @@ int daemon_run(const char *config_file)
     struct error err;
     struct daemon d = { .config_file = config_file, .started_utc_us = clock_utc_us() };
     pthread_mutex_init(&d.snapshot_lock, NULL);
+    pthread_mutex_init(&d.loops_lock, NULL);
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* a file size limit under the audit is an error, not a death */
     int code = 0;

@@ -32,6 +32,8 @@ struct daemon {
     struct vm_board *board;
     struct worker_pool *workers;
 
+    pthread_mutex_t loops_lock; /* against posting to loops that are gone */
+    bool loops_live;            /* under loops_lock */
     struct loop **front_loops, **vm_loops;
     unsigned n_front_loops, n_vm_loops;
 

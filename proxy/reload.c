@@ -170,6 +170,12 @@ static void run_done(struct loop *none, struct loop_message *message)
     struct reload_job *j = container_of(message, struct reload_job, message);
     struct daemon *d = j->daemon;
     bool ok = j->after != NULL;
+    if (d->draining) { /* nothing is left to apply it to */
+        struct reload_result result = { false, "the gateway is shutting down", "" };
+        tell_waiters(j->waiters, &result);
+        free_job(j);
+        return;
+    }
     (void)none;
     atomic_fetch_add(ok ? &d->reloads : &d->failed_reloads, 1);
     if (ok)

@@ -12,8 +12,9 @@
 #include "proxy/daemon.h"
 
 #define POLICY_FILE_MAX (16u << 20) /* bytes; 10,000 rules take 1 MB */
-#define PROGRAMS_MAX    64u /* schemas remembered; a VM that shows a new one each time gains nothing \
-                             */
+#define PROGRAMS_MAX                                                             \
+    64u /* schemas remembered; a VM that shows a new one each time gains nothing \
+         */
 
 static int read_file(const char *path, struct buf *out, struct error *err)
 {
