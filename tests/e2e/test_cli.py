@@ -11,6 +11,7 @@ import pytest
 
 from harness.cli import LOCAL, OK, QMP_ERROR, UNREACHABLE, USAGE, client_of
 from harness.cli_fixtures import cli, direct  # noqa: F401
+from harness.pki import SOURCE
 
 # --- the program
 
@@ -24,6 +25,24 @@ def test_help_lists_every_verb_and_exit_code(cli):
         assert help_of_verb.code == OK and help_of_verb.stdout.startswith("Usage: qmpgate")
     for code in range(6):
         assert re.search(rf"^  {code}  ", done.stdout, re.M)
+
+
+def test_manual_page_has_every_option_verb_and_exit_code(cli):
+    with open(os.path.join(SOURCE, "docs", "man", "qmpgate.1.scd")) as f:
+        page = f.read()
+    said = cli("--help").stdout
+    options = re.findall(r"^ +(?:-\w, )?(--[\w-]+)", said, re.M)
+    assert len(options) == 10
+    for option in options:
+        assert f"*{option}*" in page, option
+    for verb in re.findall(r"^  (\w+)  ", said.split("Options")[0], re.M):
+        assert re.search(rf"^\*{verb}[ *]", page, re.M), verb
+        for option in re.findall(r"^  (--[\w-]+)", cli(verb, "--help").stdout, re.M):
+            assert f"*{option}*" in page, option
+    for code in range(6):
+        assert f"\n*{code}*\n\t" in page
+    for variable in re.findall(r"QMPGATE_\w+", said):
+        assert variable in page
 
 
 def test_version_is_told(cli):
