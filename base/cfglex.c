@@ -82,12 +82,14 @@ static void complain(const struct cfglex *lex, unsigned line, const char *senten
 /* libconfuse would put the environment's value there, in double quotes and outside of quotes.
  * In single quotes it would not: refused as well, or the difference of a quote would be one of
  * meaning that nobody sees. */
-static void refuse_expansion(const struct cfglex *lex)
+static void refuse_expansion(struct cfglex *lex)
 {
-    if (peek(lex, 0) == '$' && peek(lex, 1) == '{')
-        complain(lex, lex->line,
-                 "\"${\" is refused: it would be replaced from the environment; "
-                 "write the value itself");
+    if (peek(lex, 0) != '$' || peek(lex, 1) != '{')
+        return;
+    complain(lex, lex->line,
+             "\"${\" is refused: it would be replaced from the environment; "
+             "write the value itself");
+    lex->plain[lex->offset] = '?'; /* who reads on must not have it replaced either */
 }
 
 /* --- white space and comments ---------------------------------------------------------------- */

@@ -37,6 +37,7 @@ struct reader {
     cfgtext_report_fn *report;
     void *opaque;
     bool failed;
+    bool broken; /* the grammar is: there is no outline */
 };
 
 /* --- reports --------------------------------------------------------------------------------- */
@@ -49,6 +50,13 @@ static void report_sentence(void *opaque, unsigned line, const char *sentence)
         return;
     CLEANUP_FREE char *text = mem_printf("%s:%u: %s", r->name, line, sentence);
     r->report(r->opaque, text);
+}
+
+/* Of the grammar: nothing that follows can be read. */
+static bool give_up(struct reader *r)
+{
+    r->broken = true;
+    return false;
 }
 
 static void complain(struct reader *r, unsigned line, const char *fmt, ...) PRINTF(3, 4);
@@ -67,7 +75,7 @@ static bool unexpected(struct reader *r, enum cfglex_token token, const char *ex
 {
     if (token != CFGLEX_BROKEN)
         complain(r, r->lex.token_line, "%s where %s should be", cfglex_token_name(token), expected);
-    return false;
+    return give_up(r);
 }
 
 /* --- the grammar, as libconfuse's parser has it ---------------------------------------------- */
@@ -135,7 +143,7 @@ static bool open_section(struct reader *r, struct cfgtext_item *item)
     item->section = true;
     if (r->depth == CFGTEXT_DEPTH_MAX) {
         complain(r, item->line, "sections are nested too deeply");
-        return false;
+        return give_up(r);
     }
     r->open[r->depth++] = r->out->n - 1;
     return true;
@@ -149,7 +157,7 @@ static bool read_item(struct reader *r)
     if (!is_name(name)) {
         complain(r, r->lex.token_line, "'%s' is not the name of an option or a section",
                  log_escape(name, strlen(name), shown));
-        return false;
+        return give_up(r);
     }
     struct cfgtext_item *item = add_item(r, name);
     enum cfglex_token token = cfglex_next(&r->lex);
@@ -169,7 +177,7 @@ static bool close_section(struct reader *r)
 {
     if (r->depth == 0) {
         complain(r, r->lex.token_line, "this '}' closes nothing: remove it");
-        return false;
+        return give_up(r);
     }
     r->out->items[r->open[--r->depth]].end = r->lex.offset;
     return true;
@@ -180,6 +188,7 @@ static bool finish(struct reader *r)
     while (r->depth > 0) { /* libconfuse would take the end of the file for the '}' */
         const struct cfgtext_item *section = &r->out->items[r->open[--r->depth]];
         complain(r, section->line, "section '%s' is never closed: add '}'", section->name);
+        r->broken = true;
     }
     return false;
 }
@@ -259,8 +268,11 @@ static void refuse_duplicates(struct reader *r)
             first = item;
     }
     for (size_t i = 0; i < t->n; i++) {
-        if (first_line[i])
-            refuse_duplicate(r, &t->items[i], first_line[i]);
+        struct cfgtext_item *item = &t->items[i];
+        bool within = item->parent && item->parent->again; /* told of with its section */
+        item->again = first_line[i] || within;
+        if (item->again && !within)
+            refuse_duplicate(r, item, first_line[i]);
     }
 }
 
@@ -273,6 +285,7 @@ static void refuse_nul(struct reader *r, const char *text, size_t len)
     for (const char *p = text; p < nul; p++)
         line += *p == '\n';
     complain(r, line, "a NUL byte: this is not a text file");
+    r->broken = true;
 }
 
 void cfgtext_free(struct cfgtext *t)
@@ -289,8 +302,24 @@ void cfgtext_free(struct cfgtext *t)
     free(t);
 }
 
-int cfgtext_read(const char *name, const char *text, size_t len, cfgtext_report_fn *report,
-                 void *opaque, struct cfgtext **out)
+void cfgtext_blank(struct cfgtext *t, const struct cfgtext_item *item)
+{
+    for (size_t i = item->begin; i < item->end; i++) {
+        if (t->plain[i] != '\n')
+            t->plain[i] = ' ';
+    }
+}
+
+static void blank_duplicates(struct cfgtext *t)
+{
+    for (size_t i = 0; i < t->n; i++) {
+        if (t->items[i].again)
+            cfgtext_blank(t, &t->items[i]);
+    }
+}
+
+int cfgtext_read_on(const char *name, const char *text, size_t len, cfgtext_report_fn *report,
+                    void *opaque, struct cfgtext **out)
 {
     CLEANUP_CFGTEXT struct cfgtext *t = MEM_NEW(struct cfgtext);
     struct reader r = { .out = t, .name = name, .report = report, .opaque = opaque };
@@ -306,10 +335,22 @@ int cfgtext_read(const char *name, const char *text, size_t len, cfgtext_report_
     t->plain = TAKE_PTR(r.lex.plain);
     cfglex_fini(&r.lex);
     free(r.parents);
-    if (r.failed)
+    if (r.broken)
         return ERROR_INVALID;
+    blank_duplicates(t);
     *out = TAKE_PTR(t);
-    return 0;
+    return r.failed ? ERROR_INVALID : 0;
+}
+
+int cfgtext_read(const char *name, const char *text, size_t len, cfgtext_report_fn *report,
+                 void *opaque, struct cfgtext **out)
+{
+    int rc = cfgtext_read_on(name, text, len, report, opaque, out);
+    if (rc < 0) {
+        cfgtext_free(*out);
+        *out = NULL;
+    }
+    return rc;
 }
 
 int cfgtext_check(const char *name, const char *text, size_t len, cfgtext_report_fn *report,
@@ -319,19 +360,13 @@ int cfgtext_check(const char *name, const char *text, size_t len, cfgtext_report
     return cfgtext_read(name, text, len, report, opaque, &t);
 }
 
-void cfgtext_blank(struct cfgtext *t, const struct cfgtext_item *item)
-{
-    for (size_t i = item->begin; i < item->end; i++) {
-        if (t->plain[i] != '\n')
-            t->plain[i] = ' ';
-    }
-}
-
 const struct cfgtext_item *cfgtext_find(const struct cfgtext *t, const struct cfgtext_item *parent,
                                         const char *name, const char *title)
 {
     struct cfgtext_item key = { .parent = parent, .name = (char *)name, .title = (char *)title };
     const struct cfgtext_item **found =
         bsearch(&key, t->sorted, t->n, sizeof(*t->sorted), compare_for_find);
+    while (found && found > t->sorted && compare(found[-1], &key) == 0)
+        found--;
     return found ? *found : NULL;
 }

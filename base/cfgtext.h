@@ -28,6 +28,7 @@ struct cfgtext_item {
     char *title;                       /* of a section that has one; or NULL */
     unsigned line;
     bool section;
+    bool again;        /* set or opened before; only after a failure */
     bool list;         /* an option that is a list: = {...}, or += */
     size_t begin, end; /* its bytes in `plain`, all of a section's */
 };
@@ -45,6 +46,12 @@ struct cfgtext {
 int cfgtext_read(const char *name, const char *text, size_t len, cfgtext_report_fn *report,
                  void *opaque, struct cfgtext **out) MUST_CHECK;
 void cfgtext_free(struct cfgtext *t);
+
+/* The same for those who go on to tell of more errors: after a failure *out may still be there (it
+ * is, unless the grammar is at fault), with what was set twice or opened twice blanked in `plain`.
+ * That is good for looking at, never for use. */
+int cfgtext_read_on(const char *name, const char *text, size_t len, cfgtext_report_fn *report,
+                    void *opaque, struct cfgtext **out) MUST_CHECK;
 
 /* cfgtext_read for those who need no outline. */
 int cfgtext_check(const char *name, const char *text, size_t len, cfgtext_report_fn *report,

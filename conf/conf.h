@@ -131,6 +131,9 @@ int conf_load(const char *file, conf_report_fn *report, void *opaque, struct con
 /* The same from text; `name` stands in reports, and its directory is where relative paths begin. */
 int conf_parse(const char *name, const char *text, size_t len, conf_report_fn *report, void *opaque,
                struct conf **out) MUST_CHECK;
+/* The policy that a file names, whatever else is wrong with it; NULL if that cannot be told. For
+ * telling the errors of both files at once; the caller frees it. */
+char *conf_policy_of(const char *file);
 struct conf *conf_ref(struct conf *c);
 void conf_unref(struct conf *c);
 

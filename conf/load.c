@@ -71,29 +71,47 @@ static char *directory_of(const char *file)
     return mem_printf("%s%s%s", base, *dir ? "/" : "", dir);
 }
 
+/* cfgtext's reports take their places among the others. */
+static void take_report(void *opaque, const char *report)
+{
+    struct loader *l = opaque;
+    char *rest = NULL;
+    unsigned long line = strtoul(report + strlen(l->name) + 1, &rest, 10);
+    loader_complain(l, (unsigned)line, "%s", rest + strlen(": "));
+}
+
+static void load(struct loader *l, const char *text, size_t len)
+{
+    l->directory = directory_of(l->name);
+    int rc = cfgtext_read_on(l->name, text, len, take_report, l, &l->text);
+    if (rc < 0 && !l->text)
+        return;
+    l->places = MEM_NEW_N(enum conf_section_id, l->text->n + 1);
+    l->conf = MEM_NEW(struct conf);
+    l->conf->refs = 1;
+    l->conf->file = mem_strdup(l->name);
+    loader_check_outline(l);
+    loader_read(l);
+    loader_check_whole(l);
+}
+
+static void free_loader(struct loader *l)
+{
+    conf_unref(l->conf);
+    cfgtext_free(l->text);
+    free(l->places);
+    free(l->directory);
+}
+
 int conf_parse(const char *name, const char *text, size_t len, conf_report_fn *report, void *opaque,
                struct conf **out)
 {
     struct loader l = { .name = name, .report = report, .opaque = opaque };
-    *out = NULL;
-    if (cfgtext_read(name, text, len, report, opaque, &l.text) < 0)
-        return ERROR_INVALID;
-    l.directory = directory_of(name);
-    l.places = MEM_NEW_N(enum conf_section_id, l.text->n + 1);
-    l.conf = MEM_NEW(struct conf);
-    l.conf->refs = 1;
-    l.conf->file = mem_strdup(name);
-    loader_check_outline(&l);
-    loader_read(&l);
-    loader_check_whole(&l);
+    load(&l, text, len);
+    *out = l.n_complaints ? NULL : TAKE_PTR(l.conf);
     tell_complaints(&l);
-    if (l.n_complaints == 0)
-        *out = TAKE_PTR(l.conf);
-    conf_unref(l.conf);
-    cfgtext_free(l.text);
-    free(l.places);
-    free(l.directory);
-    return l.n_complaints ? ERROR_INVALID : 0;
+    free_loader(&l);
+    return *out ? 0 : ERROR_INVALID;
 }
 
 static int read_file(const char *file, struct buf *out, struct error *err)
@@ -132,4 +150,17 @@ int conf_load(const char *file, conf_report_fn *report, void *opaque, struct con
     }
     return conf_parse(file, buf_len(&text) ? buf_data(&text) : "", buf_len(&text), report, opaque,
                       out);
+}
+
+char *conf_policy_of(const char *file)
+{
+    CLEANUP_BUF struct buf text = { 0 };
+    if (read_file(file, &text, NULL) < 0)
+        return NULL;
+    struct loader l = { .name = file };
+    load(&l, buf_len(&text) ? buf_data(&text) : "", buf_len(&text));
+    char *policy = l.conf ? mem_strdup(l.conf->policy) : NULL;
+    tell_complaints(&l);
+    free_loader(&l);
+    return policy;
 }

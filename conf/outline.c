@@ -102,8 +102,8 @@ void loader_check_outline(struct loader *l)
         const struct cfgtext_item *item = &l->text->items[i];
         enum conf_section_id parent = place_of_parent(l, item);
         l->places[i] = CONF_SECTIONS;
-        if (parent == CONF_SECTIONS)
-            continue; /* within something that was blanked as a whole */
+        if (parent == CONF_SECTIONS || item->again)
+            continue; /* it was blanked, or what it stands in was */
         bool good = item->section ? check_section(l, item, parent, &l->places[i])
                                   : check_option(l, item, parent, &l->places[i]);
         if (!good)

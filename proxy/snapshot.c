@@ -37,17 +37,26 @@ static int read_file(const char *path, struct buf *out, struct error *err)
     }
 }
 
-static int load_policy(struct snapshot *s, conf_report_fn *report, void *opaque)
+static int load_policy(const char *file, conf_report_fn *report, void *opaque,
+                       struct acl_policy **out)
 {
     struct error err;
     CLEANUP_BUF struct buf text = { 0 };
-    if (read_file(s->conf->policy, &text, &err) < 0) {
+    if (read_file(file, &text, &err) < 0) {
         if (report)
             report(opaque, err.text);
         return err.code;
     }
-    return acl_policy_parse(s->conf->policy, buf_data(&text), buf_len(&text), report, opaque,
-                            &s->policy);
+    return acl_policy_parse(file, buf_data(&text), buf_len(&text), report, opaque, out);
+}
+
+/* The configuration is wrong: who mends it wants to know what is wrong with the policy as well. */
+static void tell_of_policy(const char *file, conf_report_fn *report, void *opaque)
+{
+    CLEANUP_FREE char *policy_file = conf_policy_of(file);
+    struct acl_policy *policy = NULL;
+    if (policy_file && load_policy(policy_file, report, opaque, &policy) == 0)
+        acl_policy_unref(policy);
 }
 
 static int load_tls(struct snapshot *s, struct error *err)
@@ -116,7 +125,7 @@ int snapshot_load(const char *file, struct snapshot *before, conf_report_fn *rep
     struct error err = { 0 };
     int rc = conf_load(file, report, opaque, &s->conf);
     if (rc == 0) {
-        rc = load_policy(s, report, opaque);
+        rc = load_policy(s->conf->policy, report, opaque, &s->policy);
         int tls = load_tls(s, &err);
         int listeners = tls < 0 ? 0 : load_listeners(s, &err);
         if (tls < 0 || listeners < 0) {
@@ -126,6 +135,8 @@ int snapshot_load(const char *file, struct snapshot *before, conf_report_fn *rep
             if (report)
                 report(opaque, err.text);
         }
+    } else {
+        tell_of_policy(file, report, opaque);
     }
     if (rc < 0) {
         snapshot_unref(s);

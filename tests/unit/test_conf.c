@@ -129,6 +129,18 @@ static void a_directory_is_no_configuration(void **state)
     assert_string_equal(buf_data(&all), "/:1: the file is not a regular file\n");
 }
 
+static void the_policy_of_a_bad_file_is_told(void **state)
+{
+    (void)state;
+    CLEANUP_FREE char *bad = source_path("tests/conf/bad/option-twice.conf");
+    CLEANUP_FREE char *expected = source_path("tests/conf/bad/p");
+    CLEANUP_FREE char *found = conf_policy_of(bad);
+    assert_string_equal(found, expected);
+    CLEANUP_FREE char *broken = source_path("tests/conf/bad/section-not-closed.conf");
+    assert_null(conf_policy_of(broken));
+    assert_null(conf_policy_of("/nonexistent/f.conf"));
+}
+
 /* --- good texts ------------------------------------------------------------------------------ */
 
 static void the_least_that_works_has_the_defaults(void **state)
@@ -337,6 +349,7 @@ int main(void)
         cmocka_unit_test(a_text_with_a_nul_is_refused),
         cmocka_unit_test(a_file_that_is_not_there_is_reported),
         cmocka_unit_test(a_directory_is_no_configuration),
+        cmocka_unit_test(the_policy_of_a_bad_file_is_told),
         cmocka_unit_test(the_least_that_works_has_the_defaults),
         cmocka_unit_test(the_example_of_the_manual_loads),
         cmocka_unit_test(the_shipped_example_loads),
