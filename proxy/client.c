@@ -210,7 +210,7 @@ static void flush_output(struct client *c)
         if (c->state == CLIENT_FLUSHING)
             start_lingering(c);
     }
-    if (c->state == CLIENT_OPEN && buf_len(&c->in) && session_wants_input(&c->session))
+    if ((c->paused || buf_len(&c->in)) && !client_is_slow(c) && session_wants_input(&c->session))
         client_resume(c);
 }
 

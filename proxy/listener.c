@@ -138,7 +138,7 @@ static int inherited_socket(const struct conf_listener *c, char *const *names, i
 {
     for (int i = 0; i < n; i++) {
         int fd = SD_LISTEN_FDS_START + i;
-        bool by_name = names && names[i] && strcmp(names[i], c->name) == 0;
+        bool by_name = strcmp(names[i], c->name) == 0;
         bool by_path = c->path && sd_is_socket_unix(fd, SOCK_STREAM, 1, c->path, 0) > 0;
         if (by_name || by_path)
             return fd;
@@ -192,20 +192,46 @@ static void start_one(struct listeners *ls, struct listening *l)
              l->inherited ? " (socket from the service manager)" : "");
 }
 
-int listeners_open(const struct conf *conf, struct listeners **out, struct error *err)
+/* A socket that was passed and that nothing in the configuration wants is a mistake of whoever set
+ * it up. */
+static int check_all_wanted(const struct listeners *ls, char *const *names, int n,
+                            struct error *err)
 {
-    struct listeners *ls = MEM_NEW(struct listeners);
-    char **names = NULL;
-    int n = sd_listen_fds_with_names(1, &names), rc = 0;
-    for (size_t i = 0; i < conf->n_listeners && rc == 0; i++) {
-        struct listening *l = open_one(&conf->listeners[i], names, n > 0 ? n : 0, err);
-        if (!l) {
-            rc = ERROR_SYSTEM;
-            break;
-        }
+    for (int i = 0; i < n; i++) {
+        bool wanted = false;
+        for (const struct listening *l = ls->all; l && !wanted; l = l->next)
+            wanted = l->fd == SD_LISTEN_FDS_START + i;
+        if (!wanted)
+            return error_set(err, ERROR_INVALID,
+                             "the service manager passed a socket \"%s\" that no listener has the "
+                             "name or the path of",
+                             names[i]);
+    }
+    return 0;
+}
+
+static int open_all(struct listeners *ls, const struct conf *conf, char *const *names, int n,
+                    struct error *err)
+{
+    for (size_t i = 0; i < conf->n_listeners; i++) {
+        struct listening *l = open_one(&conf->listeners[i], names, n, err);
+        if (!l)
+            return ERROR_SYSTEM;
         l->next = ls->all;
         ls->all = l;
     }
+    return check_all_wanted(ls, names, n, err);
+}
+
+int listeners_open(const struct conf *conf, struct listeners **out, struct error *err)
+{
+    char **names = NULL;
+    struct listeners *ls = MEM_NEW(struct listeners);
+    int n = sd_listen_fds_with_names(1, &names);
+    int rc = n < 0
+                 ? error_set(err, ERROR_INVALID,
+                             "the sockets of the service manager cannot be taken: %s", strerror(-n))
+                 : open_all(ls, conf, names, n, err);
     for (int i = 0; names && names[i]; i++)
         free(names[i]);
     free(names);

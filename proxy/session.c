@@ -330,7 +330,7 @@ void session_pump(struct session *s)
     }
     s->pumping = false;
     struct client *c = s->client;
-    if (c->state == CLIENT_OPEN && (c->paused || buf_len(&c->in)) && session_wants_input(s))
+    if ((c->paused || buf_len(&c->in)) && session_wants_input(s) && !client_is_slow(c))
         client_resume(c);
 }
 
