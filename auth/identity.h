@@ -2,7 +2,8 @@
  *     x509:DN            DN by RFC 4514 as GnuTLS writes it, of the only, unnamed CA
  *     x509:CA:DN         of the `ca` section CA, where sections are named
  *     unix:USER          peer credentials, the user's name
- * Equal identities are equal strings, and no two different ones are. Immutable, reference counted. */
+ * Equal identities are equal strings, and no two different ones are. Immutable, reference counted.
+ */
 #ifndef AUTH_IDENTITY_H
 #define AUTH_IDENTITY_H
 
@@ -26,12 +27,12 @@ void identity_unref(struct identity *i);
 
 #define IDENTITY_NAME_MAX 1024 /* bytes; a longer DN is no identity */
 
-/* From a verified certificate. `ca` is the section's name, "" for the unnamed one. No identity: an empty
- * subject, two CNs, an attribute that is empty, holds a NUL or control character, or is
- * neither UTF-8 nor ASCII, a subject longer than IDENTITY_NAME_MAX, and no extended key usage or one without
- * clientAuth. */
-int identity_from_certificate(const unsigned char *der, size_t len, const char *ca, struct identity **out,
-                              struct error *err) MUST_CHECK;
+/* From a verified certificate. `ca` is the section's name, "" for the unnamed one. No identity: an
+ * empty subject, two CNs, an attribute that is empty, holds a NUL or control character, or is
+ * neither UTF-8 nor ASCII, a subject longer than IDENTITY_NAME_MAX, and no extended key usage or
+ * one without clientAuth. */
+int identity_from_certificate(const unsigned char *der, size_t len, const char *ca,
+                              struct identity **out, struct error *err) MUST_CHECK;
 
 /* From peer credentials. Looks the user up (NSS): may block, so never on a loop. The overflow user
  * (65534, "nobody" of a foreign namespace) and a uid without a name are no identity. */

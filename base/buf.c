@@ -112,15 +112,17 @@ static size_t utf8_decode(const unsigned char *s, size_t len, uint32_t *out)
 static void add_u_escape(struct buf *b, uint32_t unit)
 {
     static const char hex[] = "0123456789abcdef";
-    char esc[6] = { '\\', 'u', hex[unit >> 12 & 15], hex[unit >> 8 & 15], hex[unit >> 4 & 15],
-                    hex[unit & 15] };
+    char esc[6] = {
+        '\\', 'u', hex[unit >> 12 & 15], hex[unit >> 8 & 15], hex[unit >> 4 & 15], hex[unit & 15]
+    };
     buf_add(b, esc, sizeof(esc));
 }
 
 static void add_escaped(struct buf *b, uint32_t c)
 {
     static const char short_form[128] = {
-        ['"'] = '"', ['\\'] = '\\', ['\b'] = 'b', ['\f'] = 'f', ['\n'] = 'n', ['\r'] = 'r', ['\t'] = 't',
+        ['"'] = '"',  ['\\'] = '\\', ['\b'] = 'b', ['\f'] = 'f',
+        ['\n'] = 'n', ['\r'] = 'r',  ['\t'] = 't',
     };
     if (c < 128 && short_form[c]) {
         char esc[2] = { '\\', short_form[c] };

@@ -53,9 +53,8 @@ void log_write(enum log_level level, const char *fmt, ...)
         return;
     int saved = errno;
     char line[LOG_LINE_MAX];
-    int n = log_to_journal
-                ? snprintf(line, sizeof(line), "<%d>%s", (int)level, level_word(level))
-                : snprintf(line, sizeof(line), "%s: %s", log_program, level_word(level));
+    int n = log_to_journal ? snprintf(line, sizeof(line), "<%d>%s", (int)level, level_word(level))
+                           : snprintf(line, sizeof(line), "%s: %s", log_program, level_word(level));
     va_list ap;
     va_start(ap, fmt);
     int m = vsnprintf(line + n, sizeof(line) - (size_t)n - 1, fmt, ap);

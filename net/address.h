@@ -25,17 +25,19 @@ int address_range_parse(const char *text, struct address_range *out, struct erro
 bool address_range_contains(const struct address_range *r, const struct sockaddr_storage *a);
 
 /* Numeric IPv4 or IPv6 only: no name look-up. */
-int address_parse(const char *host, unsigned port, struct sockaddr_storage *out, socklen_t *len, struct error *err) MUST_CHECK;
+int address_parse(const char *host, unsigned port, struct sockaddr_storage *out, socklen_t *len,
+                  struct error *err) MUST_CHECK;
 bool address_is_loopback(const struct sockaddr_storage *a);
 
-/* Listening sockets: non-blocking, close-on-exec, the descriptor or a negative code. An IPv6 socket takes IPv6
- * only, so that "0.0.0.0" and "::" can be given side by side. */
+/* Listening sockets: non-blocking, close-on-exec, the descriptor or a negative code. An IPv6 socket
+ * takes IPv6 only, so that "0.0.0.0" and "::" can be given side by side. */
 int listen_tcp(const char *host, unsigned port, struct error *err) MUST_CHECK;
 
 struct listen_unix_settings {
-    const char *path;  /* a stale socket of nobody is replaced, a live one is an error, another file too */
-    mode_t mode;       /* set before anyone can connect */
-    uid_t owner;       /* (uid_t)-1: leave */
+    const char
+        *path; /* a stale socket of nobody is replaced, a live one is an error, another file too */
+    mode_t mode; /* set before anyone can connect */
+    uid_t owner; /* (uid_t)-1: leave */
     gid_t group;
 };
 int listen_unix(const struct listen_unix_settings *settings, struct error *err) MUST_CHECK;

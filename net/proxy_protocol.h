@@ -1,5 +1,5 @@
-/* The PROXY protocol, version 2: who really connects, said by a load balancer that we trust to say it.
- * Source: HAProxy, doc/proxy-protocol.txt, section 2.2. */
+/* The PROXY protocol, version 2: who really connects, said by a load balancer that we trust to say
+ * it. Source: HAProxy, doc/proxy-protocol.txt, section 2.2. */
 #ifndef NET_PROXY_PROTOCOL_H
 #define NET_PROXY_PROTOCOL_H
 
@@ -14,11 +14,12 @@ enum proxy_protocol_status { PROXY_PROTOCOL_MORE, PROXY_PROTOCOL_DONE, PROXY_PRO
 
 /* Looks at data[0..len) without consuming. DONE: *consumed is the header's length, *peer the
  * source address, or family AF_UNSPEC for LOCAL (the balancer's own health check). */
-enum proxy_protocol_status proxy_protocol_parse(const unsigned char *data, size_t len, size_t *consumed,
-                                                struct sockaddr_storage *peer, struct error *err);
+enum proxy_protocol_status proxy_protocol_parse(const unsigned char *data, size_t len,
+                                                size_t *consumed, struct sockaddr_storage *peer,
+                                                struct error *err);
 
-/* Could data[0..len) be the start of a PROXY header, version 1 or 2? (To refuse one where none may come: TLS
- * begins otherwise.) */
+/* Could data[0..len) be the start of a PROXY header, version 1 or 2? (To refuse one where none may
+ * come: TLS begins otherwise.) */
 bool proxy_protocol_detect(const unsigned char *data, size_t len);
 
 #endif

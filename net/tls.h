@@ -1,14 +1,14 @@
 /* TLS by GnuTLS: credentials that are built whole, validated, then swapped; streams over them.
- * TLS 1.2 and 1.3 only, no 0-RTT, no renegotiation. The peer is verified by ourselves in every handshake, resumed
- * or not: in a full one before its signature is looked at, in a resumed one by the certificate in the
- * ticket. Tickets (TLS 1.3 only) open where they were issued: same context, listener, demand for a
- * certificate, and SNI; so none survives a reload.
+ * TLS 1.2 and 1.3 only, no 0-RTT, no renegotiation. The peer is verified by ourselves in every
+ * handshake, resumed or not: in a full one before its signature is looked at, in a resumed one by
+ * the certificate in the ticket. Tickets (TLS 1.3 only) open where they were issued: same context,
+ * listener, demand for a certificate, and SNI; so none survives a reload.
  *
- * A client's certificate must lead to a CA of one of the sections, be valid now, not be on that section's
- * CRL, be no CA's, and have an extended key usage that names TLS clients: without any it is refused
- * too. Where a certificate is optional, a bad one is refused all the same. An old CRL still refuses whom it
- * lists, and tls_context_expiry says that it is old.
- * Source: RFC 5246, 8446, 5280, 6066 (SNI), 5077. */
+ * A client's certificate must lead to a CA of one of the sections, be valid now, not be on that
+ * section's CRL, be no CA's, and have an extended key usage that names TLS clients: without any it
+ * is refused too. Where a certificate is optional, a bad one is refused all the same. An old CRL
+ * still refuses whom it lists, and tls_context_expiry says that it is old. Source: RFC 5246, 8446,
+ * 5280, 6066 (SNI), 5077. */
 #ifndef NET_TLS_H
 #define NET_TLS_H
 
@@ -23,9 +23,10 @@ struct tls_ca_settings {
 };
 
 struct tls_settings {
-    const char *cert;     /* PEM chain; NULL for a client without a certificate */
-    const char *key;      /* PEM file, or a pkcs11: URI */
-    const char *priority; /* GnuTLS priority string; NULL: the default (SECURE256-like, TLS 1.2 and 1.3) */
+    const char *cert; /* PEM chain; NULL for a client without a certificate */
+    const char *key;  /* PEM file, or a pkcs11: URI */
+    const char
+        *priority; /* GnuTLS priority string; NULL: the default (SECURE256-like, TLS 1.2 and 1.3) */
     const struct tls_ca_settings *cas;
     size_t n_cas;
 };
@@ -35,7 +36,8 @@ struct tls_context;
 
 /* Loads and checks all of it (key fits certificate, files readable, CRL signed by its CA and not
  * older than its nextUpdate only warns by tls_context_expiry). */
-int tls_context_new(const struct tls_settings *settings, struct tls_context **out, struct error *err) MUST_CHECK;
+int tls_context_new(const struct tls_settings *settings, struct tls_context **out,
+                    struct error *err) MUST_CHECK;
 struct tls_context *tls_context_ref(struct tls_context *c);
 void tls_context_unref(struct tls_context *c);
 
@@ -51,12 +53,13 @@ enum tls_client_cert { TLS_CLIENT_CERT_REQUIRED, TLS_CLIENT_CERT_OPTIONAL, TLS_C
 
 /* A server's stream. `ticket_scope` (a listener's name) binds tickets: one issued by another
  * listener gives a full handshake. Takes the descriptor. */
-struct stream *stream_new_tls_server(struct tls_context *c, int take_fd, enum tls_client_cert client_cert,
-                                     const char *ticket_scope);
+struct stream *stream_new_tls_server(struct tls_context *c, int take_fd,
+                                     enum tls_client_cert client_cert, const char *ticket_scope);
 
-/* A client's stream: `host` is sent as SNI and verified against the certificate (an address is verified
- * as one and not sent). `verify_host` if not NULL is verified in its place. */
-struct stream *stream_new_tls_client(struct tls_context *c, int take_fd, const char *sni, const char *verify_host);
+/* A client's stream: `host` is sent as SNI and verified against the certificate (an address is
+ * verified as one and not sent). `verify_host` if not NULL is verified in its place. */
+struct stream *stream_new_tls_client(struct tls_context *c, int take_fd, const char *sni,
+                                     const char *verify_host);
 
 /* --- after the handshake ---------------------------------------------------------------------- */
 
@@ -66,7 +69,8 @@ const char *tls_session_version(struct tls_session *t); /* "TLS1.3" */
 const char *tls_session_cipher(struct tls_session *t);
 bool tls_session_resumed(struct tls_session *t);
 
-/* A verified peer certificate: DER of the leaf (borrowed), and the name of the CA section that it leads to. */
+/* A verified peer certificate: DER of the leaf (borrowed), and the name of the CA section that it
+ * leads to. */
 struct tls_peer {
     const unsigned char *der;
     size_t der_len;
@@ -77,7 +81,8 @@ bool tls_session_peer(struct tls_session *t, struct tls_peer *out);
 
 /* Is the peer of this live session still good by another context (after a reload: new CA files,
  * new CRL, time)? 0, or negative with the reason. */
-int tls_session_reverify(struct tls_session *t, struct tls_context *c, struct error *err) MUST_CHECK;
+int tls_session_reverify(struct tls_session *t, struct tls_context *c,
+                         struct error *err) MUST_CHECK;
 
 /* Global start, once before threads. */
 int tls_init(struct error *err) MUST_CHECK;

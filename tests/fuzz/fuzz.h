@@ -9,10 +9,10 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* A harness's own assertion: stays in builds with NDEBUG. */
-#define FUZZ_ASSERT(x)                                                                             \
-    do {                                                                                           \
-        if (!(x))                                                                                  \
-            __builtin_trap();                                                                      \
+#define FUZZ_ASSERT(x)        \
+    do {                      \
+        if (!(x))             \
+            __builtin_trap(); \
     } while (0)
 
 #endif

@@ -1,4 +1,5 @@
-/* Replays every file of tests/fuzz/corpus/NAME through the harness fuzz_NAME, or the files that are named. */
+/* Replays every file of tests/fuzz/corpus/NAME through the harness fuzz_NAME, or the files that are
+ * named. */
 #include "config.h"
 #include "tests/fuzz/fuzz.h"
 

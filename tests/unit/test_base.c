@@ -35,9 +35,9 @@ static void json_string_replaces_what_is_not_utf8(void **state)
 {
     (void)state;
     assert_json("\xff", 1, "\"\\ufffd\"");
-    assert_json("\xc0\xaf", 2, "\"\\ufffd\\ufffd\"");         /* overlong */
+    assert_json("\xc0\xaf", 2, "\"\\ufffd\\ufffd\"");            /* overlong */
     assert_json("\xed\xa0\x80", 3, "\"\\ufffd\\ufffd\\ufffd\""); /* surrogate */
-    assert_json("\xe2\x82", 2, "\"\\ufffd\\ufffd\"");         /* cut short */
+    assert_json("\xe2\x82", 2, "\"\\ufffd\\ufffd\"");            /* cut short */
 }
 
 static void buffer_keeps_order_while_it_grows_and_drains(void **state)
@@ -78,11 +78,20 @@ static void glob_matches_like_a_shell(void **state)
         const char *pattern, *text;
         bool match;
     } cases[] = {
-        { "", "", true },         { "", "a", false },        { "*", "", true },
-        { "*", "abc", true },     { "a*c", "abbbc", true },  { "a*c", "abbbd", false },
-        { "a?c", "abc", true },   { "a?c", "ac", false },    { "*a*b*", "xxaxxbxx", true },
-        { "*a*b*", "xxbxxa", false }, { "query-*", "query-status", true },
-        { "query-*", "xquery-status", false }, { "abc", "ABC", false }, { "**", "x", true },
+        { "", "", true },
+        { "", "a", false },
+        { "*", "", true },
+        { "*", "abc", true },
+        { "a*c", "abbbc", true },
+        { "a*c", "abbbd", false },
+        { "a?c", "abc", true },
+        { "a?c", "ac", false },
+        { "*a*b*", "xxaxxbxx", true },
+        { "*a*b*", "xxbxxa", false },
+        { "query-*", "query-status", true },
+        { "query-*", "xquery-status", false },
+        { "abc", "ABC", false },
+        { "**", "x", true },
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
         assert_int_equal(glob_match(cases[i].pattern, strlen(cases[i].pattern), cases[i].text,
