@@ -116,12 +116,12 @@ def gateway(house, qemu):
     return house.gateway(qemu).start()
 
 
-@pytest.fixture(autouse=True)
-def log_of_a_failed_test(request):
-    """Shows what the daemons of the test said."""
-    yield
-    for fixture in ("house", "module_house"):
-        house = request.node.funcargs.get(fixture) if hasattr(request.node, "funcargs") else None
-        for gateway in house.gateways if house else ():
-            if gateway.process:
-                print(f"--- the daemon said:\n{gateway.process.text}")
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """A failed test shows what its daemons said."""
+    outcome = yield
+    report = outcome.get_result()
+    if report.failed:
+        for house in (item.funcargs.get("house"), item.funcargs.get("module_house")):
+            for gateway in house.gateways if house else ():
+                report.sections.append(("qmpgated said", gateway.said()))

@@ -4,8 +4,8 @@ import pytest
 
 from harness import expect
 
-COMMANDS = {"gateway-sessions": None, "gateway-session-close": {"id": 1}, "gateway-reload": None,
-            "gateway-stats": None}
+COMMANDS = {"gateway-sessions": None, "gateway-session-close": {"connection": 1}, "gateway-reload": None,
+            "gateway-stats": None, "gateway-audit-tail": None}
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -47,14 +47,10 @@ def test_sessions_shows_who_is_there(gateway, pki):
     assert "127.0.0.1" in session["peer"]
 
 
-def session_number(session):
-    return next(v for k, v in session.items() if k in ("id", "connection", "number"))
-
-
 def test_session_close_ends_one_session_and_no_other(gateway):
     victim, other, admin = gateway.client("web1", "viewer"), gateway.client("web1", "operator"), gateway.client("web1")
-    number = session_number(find(admin.result("gateway-sessions"), "viewer")[0])
-    admin.result("gateway-session-close", id=number)
+    number = find(admin.result("gateway-sessions"), "viewer")[0]["connection"]
+    admin.result("gateway-session-close", connection=number)
     victim.drain()
     assert other.result("query-name") == {"name": "web1"}
     assert not find(admin.result("gateway-sessions"), "viewer")
@@ -62,13 +58,13 @@ def test_session_close_ends_one_session_and_no_other(gateway):
 
 @pytest.mark.parametrize("number", [10**9, -1, "1", 1.5, None])
 def test_session_close_of_who_is_not_there(gateway, number):
-    expect.error(gateway.client("web1").call("gateway-session-close", id=number))
+    expect.error(gateway.client("web1").call("gateway-session-close", connection=number))
 
 
 def test_one_may_close_oneself(gateway):
     admin = gateway.client("web1")
-    number = session_number(find(admin.result("gateway-sessions"), "admin")[0])
-    admin.request("gateway-session-close", id=number)
+    number = find(admin.result("gateway-sessions"), "admin")[0]["connection"]
+    admin.request("gateway-session-close", connection=number)
     admin.drain()
 
 
@@ -77,11 +73,11 @@ def test_administration_shows_only_vms_that_one_may_see(house):
     gateway.policy += 'grant "v" { to = {"x509:CN=viewer,O=Example"} admin = {"sessions", "session-close"} }\n'
     gateway.start()
     hidden = gateway.client("db1")
-    number = session_number(find(gateway.client("web1").result("gateway-sessions"), "admin")[0])
+    number = find(gateway.client("web1").result("gateway-sessions"), "admin")[0]["connection"]
     viewer = gateway.client("web1", "viewer")
     sessions = viewer.result("gateway-sessions")
     assert not any(s.get("vm") == "db1" for s in sessions)
-    expect.error(viewer.call("gateway-session-close", id=number))
+    expect.error(viewer.call("gateway-session-close", connection=number))
     hidden.result("query-status")
 
 
@@ -96,3 +92,20 @@ def test_stats_count(gateway):
 
 def test_reload_says_what_came_of_it(gateway):
     assert gateway.client("web1").result("gateway-reload") is not None
+
+
+def test_audit_tail_gives_the_latest_records(gateway):
+    client = gateway.client("web1")
+    client.result("query-name")
+    records = client.result("gateway-audit-tail")
+    assert any("query-name" in str(r) for r in records)
+
+
+def test_audit_tail_shows_only_vms_that_one_may_see(house):
+    gateway = house.gateway(house.qemu("web1"), house.fake(names=("db1",)))
+    gateway.policy += 'grant "v" { to = {"x509:CN=viewer,O=Example"} admin = {"audit-tail"} }\n'
+    gateway.start()
+    gateway.client("db1").result("query-memdev")
+    gateway.client("web1").result("query-name")
+    records = str(gateway.client("web1", "viewer").result("gateway-audit-tail"))
+    assert "query-name" in records and "query-memdev" not in records and "db1" not in records

@@ -12,13 +12,13 @@ from harness import audit, expect, wait
 
 def test_intent_before_and_outcome_after(gateway, pki):
     client = gateway.client("web1", "operator")
-    client.result("qom-list", path="/objects")
+    client.result("qom-list", path="/")
     intent, = gateway.records(type="intent", command="qom-list")
     outcome, = gateway.records(type="outcome", request=intent["request"])
     assert intent["seq"] < outcome["seq"]
     assert intent["identity"] == pki.identity("operator")
     assert intent["vm"] == "web1"
-    assert intent["arguments"] == {"path": "/objects"}
+    assert intent["arguments"] == {"path": "/"}
     assert "operator" in intent["rule"]
     assert intent["peer"].startswith("127.0.0.1")
     assert outcome["result"] == "ok"
@@ -230,13 +230,11 @@ def test_a_full_disk_stops_commands_and_no_more(house, qemu, place):
         gateway.start()
         client = gateway.client("web1")
         filler = disk + "/filler"
-        with open(filler, "wb") as f:
-            try:
-                while True:
-                    f.write(b"x" * 4096)
-                    f.flush()
-            except OSError:
-                pass
+        fd = os.open(filler, os.O_WRONLY | os.O_CREAT)
+        with pytest.raises(OSError):
+            while True:
+                os.write(fd, b"x" * 4096)
+        os.close(fd)
         wait.until(lambda: "error" in client.call("query-name"), "the disk to be full")
         refused_for_the_audit(client)
         assert "stop" not in qemu.commands()
@@ -245,7 +243,7 @@ def test_a_full_disk_stops_commands_and_no_more(house, qemu, place):
         client.close()
         gateway.stop()
     finally:
-        subprocess.run(["umount", disk], check=False)
+        subprocess.run(["umount", "--lazy", disk], check=False)
 
 
 def test_a_removed_file_is_noticed(gateway, qemu):
@@ -268,12 +266,11 @@ def test_taking_rights_away_works_while_the_audit_fails(house, qemu):
     gateway.preexec = lambda: signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     gateway.start()
     admin, victim = gateway.connect().ready(), gateway.client("web1", "viewer")
-    number = next(s for s in admin.result("gateway-sessions") if "viewer" in s["identity"])
+    session = next(s for s in admin.result("gateway-sessions") if "viewer" in s["identity"])
     soft, hard = resource.prlimit(gateway.pid, resource.RLIMIT_FSIZE)
     resource.prlimit(gateway.pid, resource.RLIMIT_FSIZE, (os.path.getsize(gateway.audit_file) + 10, hard))
     refused_for_the_audit(victim, "query-name")
-    admin.result("gateway-session-close", {"connection" if "connection" in number else "id":
-                                           number.get("connection", number.get("id"))})
+    admin.result("gateway-session-close", connection=session["connection"])
     victim.drain()
     resource.prlimit(gateway.pid, resource.RLIMIT_FSIZE, (soft, hard))
 

@@ -75,50 +75,43 @@ def test_a_client_that_never_reads_is_ended_or_waits_but_harms_nobody(house):
     mute.close()
 
 
-def test_replies_are_never_lost_events_are(house):
-    """A slow reader loses events, with a marker that counts them, and no reply."""
-    fake = house.fake("--event-storm", 50000)
+def storm(house):
+    """A VM with many events a second, a client that does not read them, and who sees how many it lost."""
+    fake = house.fake("--event-storm", 30000)
     gateway = house.gateway(fake, limits={"output_soft_bytes": 65536, "output_hard_bytes": 64 << 20}).start()
-    slow = gateway.client("web1")
-    watcher = gateway.client("web1", "viewer")
-    i = slow.request("query-status")
-    stats = gateway.client("web1")
-    wait.until(lambda: (stats.events.clear(), stats.result("gateway-stats"))[1].get("events_lost", 1) > 1000
-               and (watcher.result("query-status")), "events to be lost")
-    lost, last, replied = 0, None, False
-    while not (lost and replied):
-        message = slow.read()
-        if message.get("id") == i:
-            assert "return" in message
-            replied = True
-        elif message["event"] == "GATEWAY_EVENTS_LOST":
-            assert message["data"]["count"] > 0
-            lost += message["data"]["count"]
-        elif message["event"] == "BALLOON_CHANGE":
-            if last is not None:
-                assert message["data"]["actual"] > last
-            last = message["data"]["actual"]
+    slow, admin = gateway.client("web1"), gateway.connect().ready()
+
+    def lost():
+        return admin.result("gateway-stats")["counters"]["events_lost"]
+
+    return gateway, slow, lost
+
+
+def test_replies_are_never_lost_events_are(house):
+    gateway, slow, lost = storm(house)
+    wait.until(lambda: lost() > 1000, "events to be lost")
+    ids = [slow.request("query-status") for _ in range(20)]
+    assert [slow.reply()["id"] for _ in ids] == ids
+    assert any(e["event"] == "GATEWAY_EVENTS_LOST" for e in slow.events)
+    assert gateway.client("web1", "viewer").result("query-status")
 
 
 def test_the_marker_counts_every_event_that_is_missing(house):
-    fake = house.fake("--event-storm", 30000)
-    gateway = house.gateway(fake, limits={"output_soft_bytes": 32768, "output_hard_bytes": 64 << 20}).start()
-    slow = gateway.client("web1")
-    first = slow.event("BALLOON_CHANGE")["data"]["actual"]
-    other = gateway.client("web1")
-    wait.until(lambda: other.event("BALLOON_CHANGE")["data"]["actual"] > first + 60000 or other.events.clear(),
-               "a backlog", timeout=wait.TIMEOUT * 2)
-    expected, lost = first + 1, 0
-    while not lost:
+    _, slow, lost = storm(house)
+    wait.until(lambda: lost() > 1000, "events to be lost")
+    expected, missing = None, 0
+    for _ in range(1 << 20):
         message = slow.read()
         if message["event"] == "GATEWAY_EVENTS_LOST":
-            lost = message["data"]["count"]
-            expected += lost
+            missing += message["data"]["count"]
+            expected += message["data"]["count"]
         else:
-            assert message["data"]["actual"] == expected
-            expected += 1
-    following = slow.event("BALLOON_CHANGE")["data"]["actual"]
-    assert following == expected
+            number = message["data"]["actual"]
+            assert expected in (None, number)
+            expected = number + 1
+            if missing:
+                break
+    assert missing > 1000
 
 
 def test_ten_clients_and_a_flood(house):

@@ -68,8 +68,8 @@ def test_another_user_is_another_identity(local):
     os.chmod(local.directory, 0o755)
     script = ("import socket,sys; s=socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]);"
               "sys.stdout.buffer.write(s.makefile('rb').readline())")
-    for user in ("daemon", "nobody"):
-        line = subprocess.run([sys.executable, "-c", script, local.control], user=user, group=user, extra_groups=[],
+    for user, group in (("daemon", "daemon"), ("nobody", "nogroup")):
+        line = subprocess.run([sys.executable, "-c", script, local.control], user=user, group=group, extra_groups=[],
                               stdout=subprocess.PIPE, check=True).stdout
         assert b"permission denied" in line and b"QMP" not in line, user
     records = local.records(type="auth", result="denied")

@@ -79,7 +79,7 @@ def test_a_socket_renamed_into_place_is_found(house, watched):
     os.unlink(watched.run + "/web1.qmp")
 
 
-@pytest.mark.parametrize("name", ["bad name.qmp", "web\n1.qmp", ".hidden.qmp", ".qmp", "w\u00e9b.qmp", "x" * 80 + ".qmp",
+@pytest.mark.parametrize("name", ["bad name.qmp", "web\n1.qmp", ".hidden.qmp", ".qmp", "w\u00e9b.qmp", "x" * 65 + ".qmp",
                                   "web1.sock", "web1.qmp.old", "web1"])
 def test_names_that_are_none_are_passed_over(watched, name):
     stray = stray_socket(os.path.join(watched.run, name))

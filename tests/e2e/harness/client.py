@@ -3,6 +3,7 @@
 import json
 import socket
 import ssl
+import time
 
 from . import wait
 from .pki import VM_DOMAIN
@@ -10,6 +11,10 @@ from .pki import VM_DOMAIN
 
 class Closed(Exception):
     """The other side ended the connection."""
+
+
+class Silent(Exception):
+    """The other side says nothing and stays. No OSError: to be turned away is something else."""
 
 
 class Client:
@@ -36,6 +41,8 @@ class Client:
         while b"\n" not in self.received:
             try:
                 data = self.sock.recv(1 << 16)
+            except TimeoutError as e:
+                raise Silent(f"nothing in {self.sock.gettimeout()} s, with {self.received!r} left over") from e
             except (ConnectionResetError, BrokenPipeError, ssl.SSLEOFError, ssl.SSLZeroReturnError) as e:
                 raise Closed(str(e)) from e
             except ssl.SSLError as e:
@@ -54,18 +61,22 @@ class Client:
 
     def reply(self, want=None):
         """The next reply; if `want` is given it must carry that id."""
+        deadline = time.monotonic() + wait.TIMEOUT  # events may come for ever
         while True:
             message = self.read()
             if "event" in message:
                 self.events.append(message)
+                assert time.monotonic() < deadline, f"only events in {wait.TIMEOUT} s"
                 continue
             if want is not None:
                 assert message.get("id") == want, message
             return message
 
-    def event(self, name, timeout=None):
+    def event(self, name):
         """The next event of that name."""
+        deadline = time.monotonic() + wait.TIMEOUT
         while True:
+            assert time.monotonic() < deadline, f"no {name} in {wait.TIMEOUT} s"
             for i, e in enumerate(self.events):
                 if e["event"] == name:
                     return self.events.pop(i)
@@ -150,13 +161,19 @@ def tls_context(pki, cert="admin", ca="ca", versions=None):
     return context
 
 
-def tls_connect(port, context, vm=None, server_name=None, session=None, host="127.0.0.1", source=None):
-    """A TLS connection; the VM is picked by the server name. Without one none is sent."""
+def tls_connect(port, context, vm=None, server_name=None, session=None, host="127.0.0.1", source=None, first=()):
+    """A TLS connection; the VM is picked by the server name. Without one none is sent. `first` goes before TLS begins,
+    in these pieces."""
     name = server_name or (f"{vm}.{VM_DOMAIN}" if vm else host)
     plain = socket.create_connection((host, port), timeout=wait.TIMEOUT, source_address=source)
     try:
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for piece in [first] if isinstance(first, bytes) else first:
+            plain.sendall(piece)
         return context.wrap_socket(plain, server_hostname=name, session=session)
+    except TimeoutError as e:
+        plain.close()
+        raise Silent("the TLS handshake does not go on") from e
     except BaseException:
         plain.close()
         raise

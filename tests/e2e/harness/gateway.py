@@ -2,10 +2,10 @@
 
 import os
 import pwd
-import select
 import signal
 import socket
 import subprocess
+import threading
 import time
 
 from . import audit, wait
@@ -81,45 +81,51 @@ def section_text(kind, title, options):
 
 
 class Notify:
-    """The service manager's side of sd_notify(3)."""
+    """The service manager's side of sd_notify(3). Read all the time, by a thread: the daemon would wait for room."""
 
     def __init__(self, directory):
         self.path = os.path.join(directory, "notify")
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.sock.bind(self.path)
+        os.chmod(self.path, 0o666)  # the daemon may run as another user
         self.messages = []
+        self._changed = threading.Condition()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self):
+        while message := self.sock.recv(4096):
+            with self._changed:
+                self.messages.append(message.decode())
+                self._changed.notify_all()
+
+    def _found(self, text):
+        return [line for m in self.messages for line in m.splitlines() if line.startswith(text)]
 
     def wait(self, text, process, timeout=None, count=1):
-        """Waits for the count-th message with a line that begins with the text."""
+        """Waits for the count-th line that begins with the text."""
         deadline = time.monotonic() + (timeout or wait.TIMEOUT)
-        pidfd = os.pidfd_open(process.pid) if process.running() else None
-        try:
-            while True:
-                found = [line for m in self.messages for line in m.splitlines() if line.startswith(text)]
-                if len(found) >= count:
-                    return found[count - 1]
-                left = deadline - time.monotonic()
-                assert left > 0, f"no {text} in time; heard {self.messages}; log:\n{process.text}"
-                ready = select.select([self.sock] + ([pidfd] if pidfd is not None else []), [], [], left)[0]
-                if self.sock in ready:
-                    self.messages.append(self.sock.recv(4096).decode())
-                elif ready:
+        with self._changed:
+            while len(self._found(text)) < count:
+                self._changed.wait(0.1)  # the process may end without a word
+                if not process.running() and len(self._found(text)) < count:
                     process.wait()
                     raise AssertionError(f"the daemon ended before {text}:\n{process.text}")
-        finally:
-            if pidfd is not None:
-                os.close(pidfd)
+                assert time.monotonic() < deadline, f"no {text} in time; heard {self.messages}; log:\n{process.text}"
+            return self._found(text)[count - 1]
 
     def forget(self):
-        """Takes what is there already, so that wait() means what comes from now on."""
-        while select.select([self.sock], [], [], 0)[0]:
-            self.sock.recv(4096)
-        self.messages.clear()
+        """What wait() means comes from now on."""
+        with self._changed:
+            self.messages.clear()
 
     def close(self):
+        end = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        end.sendto(b"", self.path)  # an empty message ends the reader
+        end.close()
+        self._reader.join()
         self.sock.close()
-        if os.path.exists(self.path):
-            os.unlink(self.path)
+        os.unlink(self.path)
 
 
 class Gateway:
@@ -152,6 +158,7 @@ class Gateway:
         self.pass_fds = ()
         self.preexec = None
         self.process = None
+        self.ended = None  # the process, when it is over
         self.notify = None
         self.check_audit = True
         self.status = 0  # that it has to end with
@@ -210,12 +217,16 @@ class Gateway:
         self.write()
         done = subprocess.run(self.argv() + list(more), env=self.environment(), stdin=subprocess.DEVNULL,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=wait.TIMEOUT,
-                              errors="backslashreplace", preexec_fn=self.preexec)
+                              errors="backslashreplace", preexec_fn=self.preexec, pass_fds=self.pass_fds)
         return done.returncode, done.stdout
 
     @property
     def pid(self):
         return self.process.pid
+
+    def said(self):
+        process = self.process or self.ended
+        return process.text if process else ""
 
     def wait_log(self, text, timeout=None):
         return self.process.wait_line(text, timeout)
@@ -236,6 +247,7 @@ class Gateway:
         if not self.process:
             return
         process, self.process = self.process, None
+        self.ended = process
         status = process.terminate(wait.TIMEOUT * 2)
         self.notify.close()
         report = process.sanitizer_report()
