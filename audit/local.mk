@@ -23,7 +23,7 @@ audit_unit_tests = tests/unit/test_audit_faults tests/unit/test_audit_rate \
     tests/unit/test_audit_read tests/unit/test_audit_record tests/unit/test_audit_writer
 check_PROGRAMS += $(audit_unit_tests)
 TESTS += $(audit_unit_tests)
-EXTRA_DIST += docs/man/qmpgate-audit.5.scd tests/unit/audit_fixture.h
+EXTRA_DIST += tests/unit/audit_fixture.h
 tests_unit_test_audit_faults_SOURCES = tests/unit/test_audit_faults.c
 tests_unit_test_audit_faults_LDADD = $(audit_ldadd) $(CMOCKA_LIBS)
 tests_unit_test_audit_faults_LDFLAGS = $(AM_LDFLAGS) \

@@ -2,10 +2,12 @@
 # needs no scdoc.
 man_pages = \
     docs/man/policy.conf.5 \
+    docs/man/qmpgate-audit.5 \
     docs/man/qmpgate.1 \
     docs/man/qmpgate.conf.5
 man_sources = \
     docs/man/policy.conf.5.scd \
+    docs/man/qmpgate-audit.5.scd \
     docs/man/qmpgate.1.scd \
     docs/man/qmpgate.conf.5.scd.in
 EXTRA_DIST += $(man_sources)
