@@ -1,5 +1,6 @@
 /* A stream over GnuTLS, which drives the non-blocking descriptor itself and keeps no more than a
- * record. */
+ * record. It asks for a record's five bytes of header and then for the rest; we read ahead of it,
+ * so that a record, or several small ones, cost one system call. */
 #include "config.h"
 #include "net/tls_internal.h"
 
@@ -8,6 +9,7 @@
 #include <gnutls/crypto.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include "base/mem.h"
 #include "base/secret.h"
 #include "net/stream_ops.h"
@@ -17,6 +19,8 @@
     (32u << 10)             /* of one handshake message: a chain of 8 certificates, generously */
 #define TICKET_SECONDS 3600 /* how long a ticket spares the full handshake */
 #define WARNINGS_MAX   8u   /* harmless interruptions in one call; more is a peer at play */
+#define AHEAD_BYTES    (16u << 10) /* of one read ahead */
+#define RECORD_HEADER  5u          /* bytes: type, version, length */
 #define SESSION_FLAGS  (GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL)
 
 /* TLS 1.2 tickets would give away the session's own master secret with the ticket key; those of
@@ -27,11 +31,15 @@
 struct tls_session {
     struct stream base;
     gnutls_session_t session;
-    struct tls_context *context;      /* a reference: GnuTLS has none on its credentials */
-    const char *ca;                   /* section of the verified peer, borrowed from the context */
-    char *name;                       /* server: the SNI; client: whom to verify. Owned */
-    char *ticket_scope;               /* server, until the handshake is over. Owned */
-    size_t interrupted;               /* bytes of the send that GnuTLS still holds */
+    struct tls_context *context; /* a reference: GnuTLS has none on its credentials */
+    const char *ca;              /* section of the verified peer, borrowed from the context */
+    char *name;                  /* server: the SNI; client: whom to verify. Owned */
+    char *ticket_scope;          /* server, until the handshake is over. Owned */
+    size_t interrupted;          /* bytes of the send that GnuTLS still holds */
+    const unsigned char *ahead;  /* read, not yet asked for: in the thread's scratch during a
+                                  * read, between reads in ahead_kept */
+    size_t ahead_len;
+    unsigned char *ahead_kept;        /* owned, NULL if nothing is left over */
     struct error *err;                /* of the handshake call that is running, for the hook */
     gnutls_alert_description_t alert; /* what a refused peer is told; 0: nothing of ours */
     enum tls_client_cert client_cert;
@@ -234,6 +242,59 @@ static enum stream_status check_usable(struct tls_session *t, struct error *err)
     return fail(t);
 }
 
+/* --- reading ahead -----------------------------------------------------------------------------
+ */
+
+static _Thread_local unsigned char scratch[AHEAD_BYTES];
+
+static ssize_t pull(gnutls_transport_ptr_t ptr, void *data, size_t len)
+{
+    struct tls_session *t = ptr;
+    if (!t->established) /* the handshake ends at an exact byte */
+        return recv(t->base.fd, data, len, 0);
+    if (t->ahead_len == 0) {
+        ssize_t got = recv(t->base.fd, scratch, sizeof(scratch), 0);
+        if (got <= 0)
+            return got;
+        t->ahead = scratch;
+        t->ahead_len = (size_t)got;
+    }
+    size_t n = len < t->ahead_len ? len : t->ahead_len;
+    memcpy(data, t->ahead, n);
+    t->ahead += n;
+    t->ahead_len -= n;
+    return (ssize_t)n;
+}
+
+/* Nothing waits here: the descriptor is non-blocking, and deadlines are the caller's. */
+static int pull_timeout(gnutls_transport_ptr_t ptr, unsigned ms)
+{
+    (void)ptr, (void)ms;
+    return 1;
+}
+
+/* The scratch is the thread's: what is left over moves out of it before anybody else reads. */
+static void keep_ahead(struct tls_session *t)
+{
+    if (t->ahead_len == 0) {
+        free(TAKE_PTR(t->ahead_kept));
+    } else if (t->ahead >= scratch && t->ahead < scratch + sizeof(scratch)) {
+        unsigned char *kept = mem_dup(t->ahead, t->ahead_len);
+        free(t->ahead_kept);
+        t->ahead_kept = kept;
+        t->ahead = kept;
+    }
+}
+
+/* Bytes of a whole record that lies here, which poll does not tell of; 0 if there is none. */
+static size_t record_ahead(const struct tls_session *t)
+{
+    if (t->ahead_len < RECORD_HEADER)
+        return 0;
+    size_t len = RECORD_HEADER + ((size_t)t->ahead[3] << 8 | t->ahead[4]);
+    return t->ahead_len >= len ? len : 0;
+}
+
 /* --- the operations of a stream --------------------------------------------------------------- */
 
 static enum stream_status tls_handshake(struct stream *s, struct error *err)
@@ -274,6 +335,8 @@ static enum stream_status tls_read(struct stream *s, void *data, size_t len, siz
     ssize_t rc = GNUTLS_E_INTERRUPTED;
     for (unsigned i = 0; i < WARNINGS_MAX && is_harmless((int)rc); i++)
         rc = gnutls_record_recv(t->session, data, len);
+    int saved_errno = errno;
+    keep_ahead(t);
     if (rc > 0) {
         *n = (size_t)rc;
         return STREAM_OK;
@@ -282,7 +345,7 @@ static enum stream_status tls_read(struct stream *s, void *data, size_t len, siz
         return wanted(t);
     if (rc == 0)
         return STREAM_EOF;
-    explain(t, (int)rc, errno, err);
+    explain(t, (int)rc, saved_errno, err);
     return fail(t);
 }
 
@@ -318,7 +381,7 @@ static enum stream_status tls_write(struct stream *s, const void *data, size_t l
 static size_t tls_pending(const struct stream *s)
 {
     const struct tls_session *t = container_of(s, const struct tls_session, base);
-    return t->established ? gnutls_record_check_pending(t->session) : 0;
+    return t->established ? gnutls_record_check_pending(t->session) + record_ahead(t) : 0;
 }
 
 static void tls_shutdown(struct stream *s)
@@ -339,6 +402,7 @@ static void tls_free(struct stream *s)
     if (t->session)
         gnutls_deinit(t->session);
     tls_context_unref(t->context);
+    free(t->ahead_kept);
     free(t->name);
     free(t->ticket_scope);
     free(t);
@@ -369,6 +433,9 @@ static struct tls_session *session_new(struct tls_context *c, int take_fd, unsig
     }
     gnutls_session_set_ptr(t->session, t);
     gnutls_transport_set_int(t->session, take_fd);
+    gnutls_transport_set_ptr2(t->session, t, (gnutls_transport_ptr_t)(intptr_t)take_fd);
+    gnutls_transport_set_pull_function(t->session, pull);
+    gnutls_transport_set_pull_timeout_function(t->session, pull_timeout);
     gnutls_handshake_set_max_packet_length(t->session, HANDSHAKE_BYTES);
     if (gnutls_priority_set(t->session, c->priority) < 0 ||
         gnutls_credentials_set(t->session, GNUTLS_CRD_CERTIFICATE, c->credentials) < 0)
