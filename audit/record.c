@@ -25,41 +25,57 @@ static const char *const result_names[] = {
     [AUDIT_CANCELLED] = "cancelled", [AUDIT_DENIED] = "denied",
 };
 
-static void write_name(struct buf *out, const char *name)
+/* Inlined, so that a literal's length is known where it is written. */
+static inline void write_name(struct buf *out, const char *name)
 {
-    BUF_ADD_LIT(out, ",\"");
-    buf_add_str(out, name);
-    BUF_ADD_LIT(out, "\":");
+    size_t len = strlen(name);
+    char *p = buf_reserve(out, len + 4);
+    p[0] = ',';
+    p[1] = '"';
+    memcpy(p + 2, name, len);
+    p[len + 2] = '"';
+    p[len + 3] = ':';
+    buf_commit(out, len + 4);
 }
 
-void record_write_member(struct buf *out, const char *name, struct span value)
+static inline void write_member(struct buf *out, const char *name, struct span value)
 {
     write_name(out, name);
     buf_add_json_string(out, value.data, value.len > AUDIT_FIELD_MAX ? AUDIT_FIELD_MAX : value.len);
 }
 
-void record_write_count(struct buf *out, const char *name, uint64_t value)
+void record_write_member(struct buf *out, const char *name, struct span value)
+{
+    write_member(out, name, value);
+}
+
+static inline void write_count(struct buf *out, const char *name, uint64_t value)
 {
     write_name(out, name);
     buf_add_uint(out, value);
 }
 
-static void write_optional(struct buf *out, const char *name, const char *value)
+void record_write_count(struct buf *out, const char *name, uint64_t value)
 {
-    if (value)
-        record_write_member(out, name, (struct span){ value, strlen(value) });
+    write_count(out, name, value);
 }
 
-static void write_optional_count(struct buf *out, const char *name, uint64_t value)
+static inline void write_optional(struct buf *out, const char *name, const char *value)
 {
     if (value)
-        record_write_count(out, name, value);
+        write_member(out, name, (struct span){ value, strlen(value) });
 }
 
-static void write_optional_span(struct buf *out, const char *name, struct span value)
+static inline void write_optional_count(struct buf *out, const char *name, uint64_t value)
+{
+    if (value)
+        write_count(out, name, value);
+}
+
+static inline void write_optional_span(struct buf *out, const char *name, struct span value)
 {
     if (value.len)
-        record_write_member(out, name, value);
+        write_member(out, name, value);
 }
 
 void record_write_head(struct buf *out, const char *type, int64_t utc_us)
@@ -103,7 +119,7 @@ void record_write(struct arguments_writer *w, const struct audit_record *r)
         arguments_write_text(w, r->command, r->text);
     }
     if (r->type == AUDIT_OUTCOME && r->latency_us >= 0)
-        record_write_count(out, "latency-us", (uint64_t)r->latency_us);
+        write_count(out, "latency-us", (uint64_t)r->latency_us);
     write_optional_count(out, "redacted", w->redacted);
     write_optional_count(out, "cut", w->cut);
 }

@@ -7,10 +7,8 @@
 
 #define BUF_MIN_CAP 256 /* bytes: the first allocation */
 
-char *buf_reserve(struct buf *b, size_t n)
+char *buf_grow(struct buf *b, size_t n)
 {
-    if (LIKELY(b->mem && b->cap - b->tail >= n))
-        return b->mem + b->tail;
     size_t len = buf_len(b);
     if (b->head && b->cap - len >= n && b->head >= len) {
         memmove(b->mem, b->mem + b->head, len);
@@ -141,6 +139,27 @@ static inline int is_plain(unsigned char c)
     return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
 }
 
+/* Nothing to escape in these eight bytes? Each test leaves the top bit of a byte that fails it; a
+ * false alarm (a byte above a borrow) only costs the slow way. */
+static inline int are_plain(const unsigned char *p)
+{
+    const uint64_t ones = 0x0101010101010101u, tops = 0x8080808080808080u;
+    uint64_t w;
+    memcpy(&w, p, sizeof(w));
+    uint64_t quote = w ^ ones * '"', backslash = w ^ ones * '\\', del = w ^ ones * 0x7f;
+    uint64_t bad = w | (w - ones * 0x20) | (quote - ones) | (backslash - ones) | (del - ones);
+    return (bad & tops) == 0;
+}
+
+static const unsigned char *skip_plain(const unsigned char *p, const unsigned char *end)
+{
+    while (end - p >= 8 && are_plain(p))
+        p += 8;
+    while (p < end && is_plain(*p))
+        p++;
+    return p;
+}
+
 void buf_add_json_string(struct buf *b, const char *s, size_t len)
 {
     const unsigned char *p = (const unsigned char *)s;
@@ -149,8 +168,7 @@ void buf_add_json_string(struct buf *b, const char *s, size_t len)
     buf_add_char(b, '"');
     while (p < end) {
         const unsigned char *run = p;
-        while (p < end && is_plain(*p))
-            p++;
+        p = skip_plain(p, end);
         buf_add(b, run, (size_t)(p - run));
         if (p == end)
             break;

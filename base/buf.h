@@ -25,7 +25,13 @@ static inline size_t buf_len(const struct buf *b)
 }
 
 /* Makes room for n more bytes and returns where they go; buf_commit says how many came. */
-char *buf_reserve(struct buf *b, size_t n) __attribute__((returns_nonnull));
+static inline char *buf_reserve(struct buf *b, size_t n) __attribute__((returns_nonnull));
+char *buf_grow(struct buf *b, size_t n) __attribute__((returns_nonnull)); /* its slow half */
+
+static inline char *buf_reserve(struct buf *b, size_t n)
+{
+    return LIKELY(b->mem && b->cap - b->tail >= n) ? b->mem + b->tail : buf_grow(b, n);
+}
 
 static inline void buf_commit(struct buf *b, size_t n)
 {
