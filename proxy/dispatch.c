@@ -35,11 +35,12 @@ static const char *vm_uuid(const struct vm *vm, const struct monitor *m)
     return m && m->uuid[0] ? m->uuid : NULL;
 }
 
-static struct audit_record caller_record(const struct caller *caller, enum audit_type type)
+static struct audit_record caller_record(struct loop *loop, const struct caller *caller,
+                                         enum audit_type type)
 {
     return (struct audit_record){
         .type = type,
-        .utc_us = clock_utc_us(),
+        .utc_us = loop_utc_us(loop),
         .connection = caller->connection,
         .peer = caller->peer,
         .identity = caller_name(caller),
@@ -50,16 +51,17 @@ static struct audit_record caller_record(const struct caller *caller, enum audit
 
 struct audit_record dispatch_session_record(struct session *s, enum audit_type type)
 {
-    struct audit_record record = caller_record(s->caller, type);
+    struct audit_record record = caller_record(s->client->loop, s->caller, type);
     record.vm = s->vm ? s->vm->name : NULL;
     record.uuid = vm_uuid(s->vm, s->monitor);
     return record;
 }
 
-static struct audit_record request_record(const struct request *r, const struct vm *vm,
-                                          const struct monitor *m, enum audit_type type)
+static struct audit_record request_record(struct loop *loop, const struct request *r,
+                                          const struct vm *vm, const struct monitor *m,
+                                          enum audit_type type)
 {
-    struct audit_record record = caller_record(r->caller, type);
+    struct audit_record record = caller_record(loop, r->caller, type);
     record.vm = vm ? vm->name : NULL;
     record.uuid = vm_uuid(vm, m);
     record.request = r->number;
@@ -95,7 +97,7 @@ static void record_intent(struct loop *loop, struct request *r, const struct vm 
 {
     r->number = next_number(loop);
     r->recorded = true;
-    struct audit_record record = request_record(r, vm, m, AUDIT_INTENT);
+    struct audit_record record = request_record(loop, r, vm, m, AUDIT_INTENT);
     add_arguments(&record, r);
     record.rule = rule;
     dispatch_record(loop, &record);
@@ -104,7 +106,7 @@ static void record_intent(struct loop *loop, struct request *r, const struct vm 
 void dispatch_refused(struct session *s, struct request *r, const char *rule, const char *why)
 {
     struct loop *loop = s->client->loop;
-    struct audit_record record = request_record(r, s->vm, s->monitor, AUDIT_REFUSED);
+    struct audit_record record = request_record(loop, r, s->vm, s->monitor, AUDIT_REFUSED);
     add_arguments(&record, r);
     record.result = AUDIT_DENIED;
     record.rule = rule;
@@ -351,13 +353,14 @@ static void scan_error(struct error_words *w, struct span object)
     }
 }
 
-static struct audit_record outcome_record(const struct request *r, enum audit_result result)
+static struct audit_record outcome_record(struct loop *loop, const struct request *r,
+                                          enum audit_result result)
 {
     struct monitor *m = r->monitor;
-    struct audit_record record = request_record(r, m ? m->vm : NULL, m, AUDIT_OUTCOME);
+    struct audit_record record = request_record(loop, r, m ? m->vm : NULL, m, AUDIT_OUTCOME);
     record.result = result;
     if (r->sent_us)
-        record.latency_us = clock_monotonic_us() - r->sent_us;
+        record.latency_us = loop_monotonic_us(loop) - r->sent_us;
     return record;
 }
 
@@ -365,7 +368,7 @@ void dispatch_outcome(struct loop *loop, const struct request *r, const struct q
                       const struct qmp_answer *answer)
 {
     bool ok = answer->kind == QMP_ANSWER_RETURN;
-    struct audit_record record = outcome_record(r, ok ? AUDIT_OK : AUDIT_ERROR);
+    struct audit_record record = outcome_record(loop, r, ok ? AUDIT_OK : AUDIT_ERROR);
     if (ok) {
         dispatch_record(loop, &record);
         return;
@@ -380,7 +383,7 @@ void dispatch_outcome(struct loop *loop, const struct request *r, const struct q
 
 void dispatch_unknown(struct loop *loop, const struct request *r, const char *why)
 {
-    struct audit_record record = outcome_record(r, AUDIT_UNKNOWN);
+    struct audit_record record = outcome_record(loop, r, AUDIT_UNKNOWN);
     record.text = text_span(why);
     dispatch_record(loop, &record);
     STATS_INC(loop, unknown_outcomes);
@@ -388,7 +391,7 @@ void dispatch_unknown(struct loop *loop, const struct request *r, const char *wh
 
 void dispatch_cancelled(struct loop *loop, const struct request *r, const char *why)
 {
-    struct audit_record record = outcome_record(r, AUDIT_CANCELLED);
+    struct audit_record record = outcome_record(loop, r, AUDIT_CANCELLED);
     record.text = text_span(why);
     dispatch_record(loop, &record);
     STATS_INC(loop, cancelled);
@@ -398,8 +401,9 @@ void dispatch_local_outcome(struct session *s, struct request *r, const char *er
 {
     if (!r->recorded)
         return;
-    struct audit_record record = request_record(r, s->vm, s->monitor, AUDIT_OUTCOME);
+    struct loop *loop = s->client->loop;
+    struct audit_record record = request_record(loop, r, s->vm, s->monitor, AUDIT_OUTCOME);
     record.result = error ? AUDIT_ERROR : AUDIT_OK;
     record.text = text_span(error);
-    dispatch_record(s->client->loop, &record);
+    dispatch_record(loop, &record);
 }

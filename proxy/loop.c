@@ -19,6 +19,20 @@
 /* --- a turn ------------------------------------------------------------------------------------
  */
 
+int64_t loop_utc_us(struct loop *loop)
+{
+    if (!loop->turn_utc_us)
+        loop->turn_utc_us = clock_utc_us();
+    return loop->turn_utc_us;
+}
+
+int64_t loop_monotonic_us(struct loop *loop)
+{
+    if (!loop->turn_monotonic_us)
+        loop->turn_monotonic_us = clock_monotonic_us();
+    return loop->turn_monotonic_us;
+}
+
 static void finish_turn(struct loop *loop)
 {
     do {
@@ -29,6 +43,7 @@ static void finish_turn(struct loop *loop)
     } while (loop->dirty_monitors || loop->dirty_clients || loop->audit_dirty);
     client_bury(loop);
     monitor_bury(loop);
+    loop->turn_utc_us = loop->turn_monotonic_us = 0;
 }
 
 static void on_tick(evutil_socket_t fd, short what, void *opaque)

@@ -51,6 +51,7 @@ struct loop {
     struct qmp_scanner *scanner; /* lent to clients, a message at a time */
     char *read_bytes;            /* LOOP_READ_BYTES, lent to whoever reads */
     struct loop_stats stats;
+    int64_t turn_utc_us, turn_monotonic_us; /* this turn's time, 0 while nobody asked */
 
     struct client *clients;       /* uthash by number */
     struct client *dirty_clients; /* have output, or wait for it to drain */
@@ -75,6 +76,10 @@ void loop_stop(struct loop *loop);
  * connection. Then loop_free, after this was done for every loop. */
 void loop_settle(struct loop *loop);
 void loop_free(struct loop *loop);
+
+/* The time, looked at once a turn: for records and latencies. */
+int64_t loop_utc_us(struct loop *loop);
+int64_t loop_monotonic_us(struct loop *loop);
 
 /* From any thread. Takes the message. */
 static inline void loop_post(struct loop *loop, struct loop_message *take_message)

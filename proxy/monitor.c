@@ -17,7 +17,8 @@
 #include "proxy/vm_board.h"
 #include "qmp/write.h"
 
-#define QUANTUM_BYTES 256u /* of a client's turn: two or three common commands */
+#define QUANTUM_BYTES \
+    512u /* of a client's turn: a window of common commands, whose replies go out together */
 
 struct rights_entry {
     UT_hash_handle hh;
@@ -79,7 +80,7 @@ void monitor_unstage(struct monitor *m, struct request *r)
 void monitor_send(struct monitor *m, struct request *r)
 {
     r->state = REQUEST_SENT;
-    r->sent_us = clock_monotonic_us();
+    r->sent_us = loop_monotonic_us(m->loop);
     m->backend_ops->submit(m->backend, r->tape, &r->view, r->slot);
     monitor_mark_dirty(m);
 }
