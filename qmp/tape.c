@@ -53,7 +53,8 @@ struct qmp_tape *qmp_tape_copy_into(const struct qmp_tape *t, void *memory)
     char *decoded = (char *)(tokens + t->n_tokens);
     char *text = decoded + t->decoded_len;
 
-    memcpy(tokens, t->tokens, t->n_tokens * sizeof(*tokens));
+    if (t->n_tokens)
+        memcpy(tokens, t->tokens, t->n_tokens * sizeof(*tokens));
     if (t->decoded_len)
         memcpy(decoded, t->decoded, t->decoded_len);
     memcpy(text, t->text, t->text_len);
