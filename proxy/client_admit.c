@@ -248,12 +248,27 @@ static void proxy_header_done(struct client *c, const struct sockaddr_storage *p
         client_close(c, "the listener is gone");
 }
 
+/* Parsed as it comes: what cannot become a header is turned away at once, not when its time is up. */
 static void continue_proxy_header(struct client *c)
 {
     struct error err;
     struct sockaddr_storage peer;
     size_t want, used;
-    while ((want = header_bytes_wanted(c)) > 0) {
+    for (;;) {
+        enum proxy_protocol_status st = proxy_protocol_parse(
+            (const unsigned char *)buf_data(&c->in), buf_len(&c->in), &used, &peer, &err);
+        if (st == PROXY_PROTOCOL_DONE) {
+            proxy_header_done(c, &peer);
+            return;
+        }
+        want = header_bytes_wanted(c);
+        if (st == PROXY_PROTOCOL_BAD || want == 0) {
+            log_info(
+                "connection %llu from %s: no PROXY version 2 header, which this listener requires",
+                (unsigned long long)c->number, c->session.caller->peer);
+            client_close(c, "bad PROXY header");
+            return;
+        }
         ssize_t n = recv(c->fd, buf_reserve(&c->in, want), want, 0);
         if (n < 0 && (errno == EAGAIN || errno == EINTR))
             return;
@@ -262,18 +277,6 @@ static void continue_proxy_header(struct client *c)
             return;
         }
         buf_commit(&c->in, (size_t)n);
-    }
-    switch (proxy_protocol_parse((const unsigned char *)buf_data(&c->in), buf_len(&c->in), &used,
-                                 &peer, &err)) {
-    case PROXY_PROTOCOL_DONE:
-        proxy_header_done(c, &peer);
-        return;
-    case PROXY_PROTOCOL_MORE:
-    case PROXY_PROTOCOL_BAD:
-        log_info("connection %llu from %s: no PROXY version 2 header, which this listener requires",
-                 (unsigned long long)c->number, c->session.caller->peer);
-        client_close(c, "bad PROXY header");
-        return;
     }
 }
 
