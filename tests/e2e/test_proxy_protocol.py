@@ -84,10 +84,10 @@ def test_a_header_where_no_listener_asks_for_one(gateway):
 def test_bad_headers_are_turned_away(balanced, bad):
     plain = socket.create_connection(("127.0.0.1", balanced.port), timeout=wait.TIMEOUT)
     plain.sendall(bad)
-    plain.shutdown(socket.SHUT_WR)
     try:
+        plain.shutdown(socket.SHUT_WR)
         assert b"QMP" not in plain.recv(100)
-    except ConnectionResetError:
+    except OSError:  # it was reset already
         pass
     plain.close()
     connect(balanced, header()).ready().result("query-name")
