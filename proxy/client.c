@@ -99,6 +99,7 @@ void client_finish(struct client *c, const char *reason)
     }
     c->close_reason = reason;
     c->state = CLIENT_FLUSHING;
+    session_stop(&c->session);
     event_del(&c->read_event);
     client_set_deadline(c, FLUSH_SECONDS, "flush");
     client_touch(c);
@@ -225,7 +226,7 @@ void client_flush_dirty(struct loop *loop)
         c->dirty = false;
         if (c->stream && c->state != CLIENT_CLOSED)
             flush_output(c);
-        if (c->move_to && c->state != CLIENT_CLOSED && !c->dirty)
+        if (c->move_to && c->state == CLIENT_OPEN && !c->dirty)
             do_move(c);
         c = next;
     }

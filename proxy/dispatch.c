@@ -207,11 +207,24 @@ static void cancel_orphan(struct loop *loop, struct request *r)
     request_free(r);
 }
 
+/* Its session is about to end: by policy, or because its VM is gone. */
+static void cancel_late(struct loop *loop, struct request *r)
+{
+    static const char why[] = "the session is over: the command was not run";
+    if (r->monitor) {
+        dispatch_cancelled(loop, r, why);
+        monitor_unstage(r->monitor, r);
+    }
+    session_error(r, QMP_ERROR_GENERIC, "%s", why);
+}
+
 /* Its intent is written. */
 static void release(struct loop *loop, struct request *r)
 {
     if (!r->session) {
         cancel_orphan(loop, r);
+    } else if (r->session->client->state != CLIENT_OPEN) {
+        cancel_late(loop, r);
     } else if (r->kind == REQUEST_LOCAL) {
         gateway_run(r->session, r);
     } else {

@@ -93,14 +93,30 @@ static void orphan_all(struct request **list)
     }
 }
 
-void session_end(struct session *s, const char *reason)
+static void count_queued(struct session *s, int change)
+{
+    s->n_queued = (unsigned)((int)s->n_queued + change);
+    atomic_store_explicit(&registry_counters(s->client->registry)->queued, s->n_queued,
+                          memory_order_relaxed);
+}
+
+void session_stop(struct session *s)
 {
     struct request *r, *next;
     DL_FOREACH_SAFE (s->queue, r, next) {
         DL_DELETE(s->queue, r);
         STATS_INC(s->client->loop, cancelled);
         request_free(r);
+        count_queued(s, -1);
     }
+    if (s->monitor)
+        monitor_detach(s->monitor, s);
+    s->monitor = NULL;
+}
+
+void session_end(struct session *s, const char *reason)
+{
+    session_stop(s);
     orphan_all(&s->flight);
     orphan_all(&s->oob_flight);
     s->attach_request = NULL;
@@ -122,13 +138,6 @@ void session_give_up(struct session *s, const char *reason)
 {
     s->giving_up = reason;
     maybe_finished(s);
-}
-
-static void count_queued(struct session *s, int change)
-{
-    s->n_queued = (unsigned)((int)s->n_queued + change);
-    atomic_store_explicit(&registry_counters(s->client->registry)->queued, s->n_queued,
-                          memory_order_relaxed);
 }
 
 /* What is answered at the head of the flight goes out. */
@@ -483,8 +492,8 @@ void session_vm_down(struct session *s, const char *why)
 {
     struct request *r;
     while ((r = s->queue)) {
+        r->oob = false; /* its answer takes its place among the others */
         session_depart(s, r);
-        r->oob = false;
         STATS_INC(s->client->loop, cancelled);
         session_error(r, QMP_ERROR_GENERIC, "the VM went away; this command was not run (%s)", why);
     }

@@ -57,8 +57,9 @@ struct session {
 };
 
 void session_init(struct session *s, struct client *client);
-/* Cancels what is queued, lets go of the VM, forgets what is in flight (its outcome is still
- * audited). */
+/* The connection is about to end: what is queued is cancelled, and the monitor knows it no more. */
+void session_stop(struct session *s);
+/* The same, and lets go of the VM, and forgets what is in flight (its outcome is still audited). */
 void session_end(struct session *s, const char *reason);
 
 /* Somebody is known now: to ATTACH, with our own greeting, unless `vm_wanted` says what to attach

@@ -10,6 +10,7 @@ from harness.fake import Fake
 from harness.gateway import Gateway
 from harness.pki import Pki
 from harness.qemu import Qemu
+from harness.scripted_vm import ScriptedVm
 
 
 def pytest_report_header(config):
@@ -63,6 +64,13 @@ class House:
 
     def fake(self, *options, names=("web1",), **how):
         vm = Fake(self.build, self.place, names, *options, **how)
+        self.vms.append(vm)
+        return vm.start()
+
+    def scripted(self, name="web1", **how):
+        vm = ScriptedVm(self.place, name)
+        for attribute, value in how.items():
+            getattr(vm, attribute).update(value)
         self.vms.append(vm)
         return vm.start()
 

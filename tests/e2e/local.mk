@@ -18,6 +18,7 @@ EXTRA_DIST += \
     tests/e2e/harness/pki.py \
     tests/e2e/harness/process.py \
     tests/e2e/harness/qemu.py \
+    tests/e2e/harness/scripted_vm.py \
     tests/e2e/harness/wait.py \
     tests/e2e/test_admin.py \
     tests/e2e/test_audit.py \
@@ -37,4 +38,5 @@ EXTRA_DIST += \
     tests/e2e/test_shutdown.py \
     tests/e2e/test_unix_listener.py \
     tests/e2e/test_vm_directory.py \
-    tests/e2e/test_vm_faults.py
+    tests/e2e/test_vm_faults.py \
+    tests/e2e/test_vm_lost.py

@@ -223,3 +223,22 @@ def test_many_reloads_leak_nothing(gateway):
         client.result("gateway-reload")
         counts.append(len(os.listdir(f"/proc/{gateway.pid}/fd")))
     assert counts[-1] <= counts[2], counts
+
+
+def test_a_certificate_revoked_stops_what_is_queued(house, pki, place):
+    """Policy would still allow it: the connection that asked is not welcome any more."""
+    own = pki.copy(place + "/pki")
+    vm = house.scripted()
+    gateway = house.gateway(vm, pki=own).start()
+    client, other = gateway.client("web1", "operator"), gateway.client("web1")
+    client.send(*[{"execute": "stop", "id": i} for i in range(9)])
+    vm.wait(7)
+    own.revoke("operator")
+    gateway.hang_up()
+    gateway.wait_log("closed after reload")
+    for request in list(vm.requests):
+        vm.answer(request)
+    vm_next = other.request("query-name")
+    assert vm.wait(8)[7]["execute"] == "query-name"
+    vm.answer(vm.requests[7])
+    assert "return" in other.reply(vm_next)

@@ -1,0 +1,90 @@
+"""A monitor that a test speaks for: it starts up by itself, and answers what comes then only when it is told to."""
+
+import json
+import os
+import socket
+import threading
+
+from . import wait
+
+GREETING = {"QMP": {"version": {"qemu": {"major": 7, "minor": 2, "micro": 0}, "package": ""}, "capabilities": ["oob"]}}
+COMMANDS = ("query-status", "query-name", "query-block", "stop", "cont", "quit", "query-commands", "query-qmp-schema",
+            "migrate-pause")
+SCHEMA = [{"name": "0", "meta-type": "object", "members": []}] + [
+    {"name": name, "meta-type": "command", "arg-type": "0", "ret-type": "0"} for name in COMMANDS] + [
+    {"name": "STOP", "meta-type": "event", "arg-type": "0"}]
+
+
+class ScriptedVm:
+    """One client at a time, as QEMU's. A connection that the test drops may be followed by another."""
+
+    def __init__(self, directory, name="web1"):
+        self.name = name
+        self.socket = os.path.join(directory, name + ".qmp")
+        self.greeting = GREETING
+        self.start_up = {"qmp_capabilities": {}, "query-uuid": {"UUID": "00000000-0000-0000-0000-000000000000"},
+                         "query-qmp-schema": SCHEMA}
+        self.requests = []  # after the start, of all connections
+        self.sock = None    # of the present connection
+        self.connections = 0
+
+    def start(self):
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(self.socket)
+        self.listener.listen()
+        self.thread = threading.Thread(target=self._accept, daemon=True)
+        self.thread.start()
+        return self
+
+    def _accept(self):
+        while True:
+            try:
+                sock, _ = self.listener.accept()
+            except OSError:
+                return
+            self.connections += 1
+            self.sock = sock
+            try:
+                self._serve(sock)
+            except OSError:
+                pass
+            sock.close()
+
+    def _serve(self, sock):
+        self.say(self.greeting)
+        left = set(self.start_up)
+        for line in sock.makefile("rb"):
+            request = json.loads(line)
+            name = request.get("execute")
+            if name in left:
+                left.remove(name)
+                if self.start_up[name] is not None:
+                    self.say({"return": self.start_up[name], "id": request["id"]})
+            else:
+                self.requests.append(request)
+
+    def say(self, *messages):
+        self.sock.sendall(b"".join(json.dumps(m).encode() + b"\r\n" for m in messages))
+
+    def answer(self, request, value={}):
+        self.say({"return": value, "id": request["id"]})
+
+    def wait(self, count):
+        """Waits until so many requests have come."""
+        wait.until(lambda: len(self.requests) >= count, f"{count} requests, of which came {self.requests}")
+        return self.requests
+
+    def drop(self):
+        """Ends the connection, as a QEMU that dies; the next one is served."""
+        self.sock.shutdown(socket.SHUT_RDWR)
+
+    def stop(self):
+        self.listener.shutdown(socket.SHUT_RDWR)
+        if self.sock:
+            try:
+                self.drop()
+            except OSError:
+                pass
+        self.thread.join(wait.TIMEOUT)
+        self.listener.close()
+        os.unlink(self.socket)

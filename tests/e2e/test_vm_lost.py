@@ -1,0 +1,47 @@
+"""A monitor that goes away under clients that have more to say."""
+
+from harness import expect, wait
+
+
+def start(house, **how):
+    """A VM that a test speaks for, behind a gateway."""
+    vm = house.scripted(**how.pop("vm", {}))
+    return vm, house.gateway(vm, **how).start()
+
+
+def test_introspection_behind_a_command_in_flight_is_not_run(house):
+    vm, gateway = start(house)
+    client = gateway.client("web1")
+    client.send({"execute": "query-status", "id": 1}, {"execute": "query-qmp-schema", "id": 2})
+    vm.wait(1)
+    vm.drop()
+    answers = {m["id"]: m for m in client.drain() if "id" in m}
+    expect.unknown_outcome(answers[1])
+    expect.error(answers[2], "GenericError", "not run")
+    assert gateway.process.running()
+
+
+def test_a_session_that_lingers_does_not_disturb_the_next(house):
+    """Its peer has not read to the end when the VM is there again."""
+    vm, gateway = start(house)
+    client = gateway.client("web1")
+    client.send(*[{"execute": "query-status", "id": i} for i in range(12)])
+    vm.wait(7)
+    vm.drop()
+    wait.until(lambda: "lost" in gateway.said(), "the loss")
+    other = gateway.client("web1", "viewer")
+    request = other.request("query-name")
+    vm.answer(vm.wait(8)[-1])
+    assert "return" in other.reply(request)
+    assert [m["id"] for m in client.drain() if "id" in m] == list(range(12))
+
+
+def test_an_out_of_band_command_that_waits_is_answered_too(house):
+    """It was asked for without the capability, so it waits in the queue for its refusal."""
+    vm, gateway = start(house)
+    client = gateway.client("web1")
+    client.send(*[{"execute": "query-status", "id": i} for i in range(9)])
+    client.send({"exec-oob": "migrate-pause", "id": 9})
+    vm.wait(7)
+    vm.drop()
+    assert [m["id"] for m in client.drain() if "id" in m] == list(range(10))
