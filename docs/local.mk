@@ -10,7 +10,7 @@ man_sources = \
     docs/man/qmpgate-audit.5.scd \
     docs/man/qmpgate.1.scd \
     docs/man/qmpgate.conf.5.scd.in
-EXTRA_DIST += $(man_sources)
+EXTRA_DIST += $(man_sources) README.md COPYING
 MAINTAINERCLEANFILES += $(man_pages)
 if BUILD_MAN
 dist_man_MANS += $(man_pages)
