@@ -248,7 +248,8 @@ static void proxy_header_done(struct client *c, const struct sockaddr_storage *p
         client_close(c, "the listener is gone");
 }
 
-/* Parsed as it comes: what cannot become a header is turned away at once, not when its time is up. */
+/* Parsed as it comes: what cannot become a header is turned away at once, not when its time is up.
+ */
 static void continue_proxy_header(struct client *c)
 {
     struct error err;
