@@ -469,5 +469,6 @@ void gateway_submit(struct session *s, struct request *r, const struct gateway_c
 void gateway_run(struct session *s, struct request *r)
 {
     STATS_INC(s->client->loop, local_commands);
+    r->state = REQUEST_SENT;
     r->command->run(s, r);
 }

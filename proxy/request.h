@@ -22,7 +22,7 @@ enum request_kind {
 enum request_state {
     REQUEST_QUEUED,
     REQUEST_STAGED, /* judged, intent in the batch, not sent */
-    REQUEST_SENT,   /* the VM has it */
+    REQUEST_SENT,   /* the VM has it; one of our own: it runs */
     REQUEST_DONE,   /* answered; waits for earlier answers of its client to go first */
 };
 

@@ -81,13 +81,23 @@ static void release_vm(struct session *s)
     s->oob = false;
 }
 
-static void orphan_all(struct request **list)
+/* A command of our own that runs has nobody but its session to end it. */
+static void forget_local(struct session *s, struct request *r)
+{
+    if (r->recorded)
+        dispatch_unknown(s->client->loop, r, "the session ended before the answer");
+    request_free(r);
+}
+
+static void orphan_all(struct session *s, struct request **list)
 {
     struct request *r, *next;
     DL_FOREACH_SAFE (*list, r, next) {
         DL_DELETE(*list, r);
         if (r->state == REQUEST_DONE)
             request_free(r);
+        else if (r->kind == REQUEST_LOCAL && r->state == REQUEST_SENT)
+            forget_local(s, r);
         else
             request_orphan(r);
     }
@@ -117,8 +127,8 @@ void session_stop(struct session *s)
 void session_end(struct session *s, const char *reason)
 {
     session_stop(s);
-    orphan_all(&s->flight);
-    orphan_all(&s->oob_flight);
+    orphan_all(s, &s->flight);
+    orphan_all(s, &s->oob_flight);
     s->attach_request = NULL;
     s->attaching = false;
     s->n_queued = 0;

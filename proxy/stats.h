@@ -20,7 +20,7 @@
     X(malformed, "messages that were no proper request")                        \
     X(audit_refused, "commands refused because the audit could not be written") \
     X(cancelled, "commands that never left: session closed, VM gone, shutdown") \
-    X(unknown_outcomes, "commands in flight when their VM was lost")            \
+    X(unknown_outcomes, "commands in flight when their VM or client was lost")  \
     X(replies, "replies from VMs")                                              \
     X(events, "events from VMs")                                                \
     X(events_sent, "events sent to clients")                                    \

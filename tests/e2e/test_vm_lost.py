@@ -45,3 +45,13 @@ def test_an_out_of_band_command_that_waits_is_answered_too(house):
     vm.wait(7)
     vm.drop()
     assert [m["id"] for m in client.drain() if "id" in m] == list(range(10))
+
+
+def test_a_client_whose_time_is_up_while_it_attaches_leaves_nothing_behind(house):
+    """Its request waits for a monitor that does not start. What is left of it at the end a sanitizer tells."""
+    vm, gateway = start(house, vm={"start_up": {"query-qmp-schema": None}}, limits={"negotiate_seconds": 1})
+    client = gateway.connect().greet()
+    client.request("gateway-attach", vm="web1")
+    assert client.drain() == []
+    record = gateway.wait_record(type="outcome", command="gateway-attach")
+    assert record["result"] == "unknown"
