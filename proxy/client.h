@@ -53,8 +53,7 @@ struct client {
     int64_t deadline_us; /* monotonic; 0: none */
     const char *deadline_what;
     bool deadline_idle; /* moves on while the client is active */
-    struct snapshot
-        *checked; /* the snapshot whose word it is that this client is welcome; compared only */
+    uint64_t checked;   /* number of the snapshot whose word it is that this client is welcome */
     int64_t resync_since_us; /* when skipping began; 0: not skipping */
     const char *close_reason;
     struct loop *move_to; /* at the end of this turn */

@@ -45,6 +45,48 @@ static void record_refused_login(struct client *c, const char *why)
              c->session.caller->peer, why);
 }
 
+/* --- still welcome?
+ * ------------------------------------------------------------------------------------ */
+
+/* Why the present snapshot does not want it; NULL if it does. */
+static const char *objection(struct client *c)
+{
+    struct error err;
+    struct snapshot *now = c->loop->snapshot;
+    if (c->checked == now->number)
+        return NULL;
+    c->checked = now->number;
+    if (!snapshot_listener(now, c->listener))
+        return "its listener was removed";
+    if (c->tls && now->tls && tls_session_reverify(stream_tls(c->stream), now->tls, &err) < 0) {
+        log_info("connection %llu: closed after reload: %s", (unsigned long long)c->number,
+                 err.text);
+        return "certificate no longer accepted";
+    }
+    const char *name = caller_name(c->session.caller);
+    if (name && !acl_policy_admits(now->policy, name))
+        return "policy no longer admits it";
+    return NULL;
+}
+
+void client_admit_recheck(struct client *c)
+{
+    const char *why = c->state == CLIENT_OPEN ? objection(c) : NULL;
+    if (why)
+        client_finish(c, why);
+}
+
+/* The same for who is not let in yet: TLS, or the look-up of a user, began before a reload. */
+static bool is_turned_away_by_reload(struct client *c)
+{
+    const char *why = objection(c);
+    if (why) {
+        record_refused_login(c, why);
+        client_close(c, why);
+    }
+    return why != NULL;
+}
+
 static const char no_grant[] = "permission denied: no grant names this identity";
 
 static void admit_identity(struct client *c, struct identity *take_identity)
@@ -67,7 +109,6 @@ static void admit_identity(struct client *c, struct identity *take_identity)
     struct audit_record record = dispatch_session_record(&c->session, AUDIT_SESSION_OPEN);
     record.result = AUDIT_OK;
     dispatch_record(c->loop, &record);
-    c->checked = c->loop->snapshot;
     c->state = CLIENT_OPEN;
     client_set_deadline(c, c->loop->snapshot->conf->limits.negotiate_seconds,
                         "negotiation took too long");
@@ -77,7 +118,6 @@ static void admit_identity(struct client *c, struct identity *take_identity)
 
 static void admit_nobody(struct client *c)
 {
-    c->checked = c->loop->snapshot;
     c->state = CLIENT_OPEN;
     client_set_deadline(c, c->loop->snapshot->conf->limits.negotiate_seconds,
                         "login took too long");
@@ -103,6 +143,8 @@ static void run_identified(struct loop *loop, struct loop_message *message)
     struct identify_job *j = container_of(message, struct identify_job, message);
     struct client *c = client_find(loop, j->number);
     if (!c || c->state != CLIENT_IDENTIFY) {
+        identity_unref(j->identity);
+    } else if (is_turned_away_by_reload(c)) {
         identity_unref(j->identity);
     } else if (j->identity) {
         event_add(&c->read_event, NULL);
@@ -153,6 +195,8 @@ static void identify_tls(struct client *c)
     STATS_INC(c->loop, handshakes);
     if (tls_session_resumed(tls))
         STATS_INC(c->loop, resumed);
+    if (is_turned_away_by_reload(c))
+        return;
     if (!tls_session_peer(tls, &peer)) {
         admit_nobody(c);
     } else if (identity_from_certificate(peer.der, peer.der_len, peer.ca, &identity, &err) < 0) {
@@ -202,6 +246,7 @@ static void start_handshake(struct client *c, const struct conf_listener *conf)
                                                wanted[conf->client_cert], c->listener)
                        : stream_new_plain(fd);
     c->state = CLIENT_HANDSHAKE;
+    c->checked = c->loop->snapshot->number;
     continue_handshake(c);
 }
 
@@ -353,29 +398,4 @@ void client_admit(struct loop *loop, const char *listener, int take_fd,
     } else {
         start_handshake(c, l->conf);
     }
-}
-
-/* --- still welcome?
- * ------------------------------------------------------------------------------------ */
-
-void client_admit_recheck(struct client *c)
-{
-    struct error err;
-    struct snapshot *now = c->loop->snapshot;
-    if (c->state != CLIENT_OPEN || c->checked == now)
-        return;
-    c->checked = now;
-    if (!snapshot_listener(now, c->listener)) {
-        client_finish(c, "its listener was removed");
-        return;
-    }
-    if (c->tls && now->tls && tls_session_reverify(stream_tls(c->stream), now->tls, &err) < 0) {
-        log_info("connection %llu: closed after reload: %s", (unsigned long long)c->number,
-                 err.text);
-        client_finish(c, "certificate no longer accepted");
-        return;
-    }
-    const char *name = c->session.caller ? caller_name(c->session.caller) : NULL;
-    if (name && !acl_policy_admits(now->policy, name))
-        client_finish(c, "policy no longer admits it");
 }

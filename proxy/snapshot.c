@@ -118,6 +118,7 @@ int snapshot_load(const char *file, struct snapshot *before, conf_report_fn *rep
                   struct snapshot **out)
 {
     struct snapshot *s = MEM_NEW(struct snapshot);
+    s->number = before ? before->number + 1 : 1;
     atomic_store(&s->refs, 1);
     pthread_mutex_init(&s->lock, NULL);
     s->programs = MEM_NEW_N(struct acl_program *, PROGRAMS_MAX);

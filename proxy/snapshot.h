@@ -18,6 +18,7 @@ struct snapshot_listener {
 };
 
 struct snapshot {
+    uint64_t number; /* one more than that of the snapshot before */
     struct conf *conf;
     struct acl_policy *policy;
     struct tls_context *tls;             /* NULL without TLS listeners */

@@ -2,12 +2,14 @@
 
 import os
 import re
+import socket
+import ssl
 import threading
 
 import pytest
 
-from harness import expect
-from harness.client import Closed
+from harness import expect, wait
+from harness.client import Closed, tls_context
 
 
 def without(policy, name):
@@ -223,6 +225,29 @@ def test_many_reloads_leak_nothing(gateway):
         client.result("gateway-reload")
         counts.append(len(os.listdir(f"/proc/{gateway.pid}/fd")))
     assert counts[-1] <= counts[2], counts
+
+
+def test_a_certificate_revoked_during_the_handshake_is_not_let_in(house, qemu, pki, place):
+    """TLS began under the old list of revoked certificates and ends under the new one."""
+    own = pki.copy(place + "/pki")
+    gateway = house.gateway(qemu, pki=own).start()
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    tls = tls_context(own, "operator").wrap_bio(incoming, outgoing, server_hostname="web1.vm.example.com")
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=wait.TIMEOUT) as sock:
+        for _ in range(100):  # the server's part may come in pieces
+            try:
+                tls.do_handshake()
+                break
+            except ssl.SSLWantReadError:
+                sock.sendall(outgoing.read())
+                incoming.write(sock.recv(1 << 16))
+        own.revoke("operator")
+        gateway.hang_up()
+        sock.sendall(outgoing.read())  # the certificate, and the end of the handshake
+        while sock.recv(1 << 16):
+            pass
+    assert gateway.wait_record(type="auth", result="denied")
+    assert not gateway.records(type="attach", result="ok")
 
 
 def test_a_certificate_revoked_stops_what_is_queued(house, pki, place):
