@@ -325,6 +325,21 @@ static enum stream_status tls_handshake(struct stream *s, struct error *err)
     return fail(t);
 }
 
+/* After a record without data (a ticket, a key update) GnuTLS says AGAIN, as if poll knew of the
+ * next one. Each round takes at least one record of what lies here. */
+static ssize_t receive(struct tls_session *t, void *data, size_t len)
+{
+    ssize_t rc = GNUTLS_E_INTERRUPTED;
+    size_t before;
+    for (unsigned i = 0; i < WARNINGS_MAX && is_harmless((int)rc); i++) {
+        do {
+            before = t->ahead_len;
+            rc = gnutls_record_recv(t->session, data, len);
+        } while (rc == GNUTLS_E_AGAIN && record_ahead(t) > 0 && t->ahead_len != before);
+    }
+    return rc;
+}
+
 static enum stream_status tls_read(struct stream *s, void *data, size_t len, size_t *n,
                                    struct error *err)
 {
@@ -332,9 +347,7 @@ static enum stream_status tls_read(struct stream *s, void *data, size_t len, siz
     if (UNLIKELY(!t->established || t->failed))
         return check_usable(t, err);
 
-    ssize_t rc = GNUTLS_E_INTERRUPTED;
-    for (unsigned i = 0; i < WARNINGS_MAX && is_harmless((int)rc); i++)
-        rc = gnutls_record_recv(t->session, data, len);
+    ssize_t rc = receive(t, data, len);
     int saved_errno = errno;
     keep_ahead(t);
     if (rc > 0) {

@@ -79,6 +79,33 @@ static void what_a_short_read_leaves_is_pending(void **state)
     pair_free(&p);
 }
 
+static void records_that_came_together_are_pending(void **state)
+{
+    struct pair p = open_pair();
+    char data[16];
+    size_t n;
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(stream_write(p.client, "record", 6, &n, NULL), STREAM_OK);
+    for (int i = 0; i < 3; i++) { /* the socket is empty after the first: poll would not tell */
+        assert_int_equal(stream_read(p.server, data, sizeof(data), &n, NULL), STREAM_OK);
+        assert_int_equal(n, 6);
+        assert_int_equal(stream_pending(p.server) > 0, i < 2);
+    }
+    assert_int_equal(stream_read(p.server, data, sizeof(data), &n, NULL), STREAM_WANT_READ);
+    pair_free(&p);
+}
+
+static void data_behind_a_ticket_is_read_with_it(void **state)
+{
+    struct pair p = open_pair(); /* the server's tickets lie in the client's socket */
+    char data[16];
+    size_t n;
+    assert_int_equal(stream_write(p.server, "greeting", 8, &n, NULL), STREAM_OK);
+    assert_int_equal(stream_read(p.client, data, sizeof(data), &n, NULL), STREAM_OK);
+    assert_int_equal(n, 8);
+    pair_free(&p);
+}
+
 /* Reads all there is, checks that it goes on at *at of the pattern. */
 static void drain(struct stream *s, size_t *at)
 {
@@ -437,6 +464,8 @@ int main(void)
         cmocka_unit_test(the_descriptor_is_non_blocking_and_closes_on_exec),
         cmocka_unit_test(nothing_to_read_wants_to_read),
         cmocka_unit_test(what_a_short_read_leaves_is_pending),
+        cmocka_unit_test(records_that_came_together_are_pending),
+        cmocka_unit_test(data_behind_a_ticket_is_read_with_it),
         cmocka_unit_test(an_interrupted_write_sends_each_byte_once),
         cmocka_unit_test(reading_goes_on_while_a_write_is_interrupted),
         cmocka_unit_test(a_goodbye_is_the_end_of_one_direction),
