@@ -295,34 +295,44 @@ static void proxy_header_done(struct client *c, const struct sockaddr_storage *p
 
 /* Parsed as it comes: what cannot become a header is turned away at once, not when its time is up.
  */
+/* One step: reads what the header still lacks, and looks at it. What cannot be a header is refused
+ * at its first bytes, not when the length that it seems to have is there. */
+static enum proxy_protocol_status read_proxy_header(struct client *c, struct sockaddr_storage *peer,
+                                                    struct error *err)
+{
+    size_t used;
+    enum proxy_protocol_status st = PROXY_PROTOCOL_MORE;
+    while (st == PROXY_PROTOCOL_MORE) {
+        size_t want = header_bytes_wanted(c);
+        if (want == 0)
+            return PROXY_PROTOCOL_BAD;
+        ssize_t n = recv(c->fd, buf_reserve(&c->in, want), want, 0);
+        if (n < 0 && (errno == EAGAIN || errno == EINTR))
+            return PROXY_PROTOCOL_MORE;
+        if (n <= 0)
+            return PROXY_PROTOCOL_BAD;
+        buf_commit(&c->in, (size_t)n);
+        st = proxy_protocol_parse((const unsigned char *)buf_data(&c->in), buf_len(&c->in), &used,
+                                  peer, err);
+    }
+    return st;
+}
+
 static void continue_proxy_header(struct client *c)
 {
     struct error err;
     struct sockaddr_storage peer;
-    size_t want, used;
-    for (;;) {
-        enum proxy_protocol_status st = proxy_protocol_parse(
-            (const unsigned char *)buf_data(&c->in), buf_len(&c->in), &used, &peer, &err);
-        if (st == PROXY_PROTOCOL_DONE) {
-            proxy_header_done(c, &peer);
-            return;
-        }
-        want = header_bytes_wanted(c);
-        if (st == PROXY_PROTOCOL_BAD || want == 0) {
-            log_info(
-                "connection %llu from %s: no PROXY version 2 header, which this listener requires",
-                (unsigned long long)c->number, c->session.caller->peer);
-            client_close(c, "bad PROXY header");
-            return;
-        }
-        ssize_t n = recv(c->fd, buf_reserve(&c->in, want), want, 0);
-        if (n < 0 && (errno == EAGAIN || errno == EINTR))
-            return;
-        if (n <= 0) {
-            client_close(c, "closed before its PROXY header");
-            return;
-        }
-        buf_commit(&c->in, (size_t)n);
+    switch (read_proxy_header(c, &peer, &err)) {
+    case PROXY_PROTOCOL_MORE:
+        return;
+    case PROXY_PROTOCOL_DONE:
+        proxy_header_done(c, &peer);
+        return;
+    case PROXY_PROTOCOL_BAD:
+        log_info("connection %llu from %s: no PROXY version 2 header, which this listener requires",
+                 (unsigned long long)c->number, c->session.caller->peer);
+        client_close(c, "bad PROXY header");
+        return;
     }
 }
 
