@@ -16,7 +16,7 @@
 
 #define VM_NAME_ASKED_MAX 255u /* bytes of a name that somebody asks for */
 
-static const char no_such_vm[] = "no such VM, or no permission to see it";
+const char attach_no_such_vm[] = "no such VM, or no permission to see it";
 
 struct loop *attach_loop_of(struct daemon *daemon, const struct vm *vm)
 {
@@ -25,9 +25,18 @@ struct loop *attach_loop_of(struct daemon *daemon, const struct vm *vm)
     return daemon->vm_loops[hash % daemon->n_vm_loops];
 }
 
+/* On the way here the VM may have gone, or another may have taken its name. */
 static void arrived(struct client *c)
 {
     struct session *s = &c->session;
+    struct vm *now = vms_find_name(c->loop->daemon->vms, s->vm->name);
+    if (!now || !vm_same_target(now, s->vm)) {
+        vm_unref(now);
+        session_attach_failed(s, attach_no_such_vm);
+        return;
+    }
+    vm_unref(s->vm);
+    s->vm = now;
     monitor_attach(monitor_get(c->loop, s->vm), s);
 }
 
@@ -42,7 +51,7 @@ static void start(struct session *s, struct vm *take_vm, const char *asked)
                                 take_vm ? &take_vm->acl : &unknown);
     if (!take_vm || !sees) {
         vm_unref(take_vm);
-        session_attach_failed(s, no_such_vm);
+        session_attach_failed(s, attach_no_such_vm);
         return;
     }
     s->vm = take_vm;

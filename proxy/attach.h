@@ -14,6 +14,9 @@ bool attach_by_listener(struct session *s);
 /* By name or UUID, for gateway-attach; the request is answered when it is done. */
 void attach_by_name(struct session *s, struct request *take_request, struct span name);
 
+/* What somebody is told who may not attach, whether the VM is there or not. */
+extern const char attach_no_such_vm[];
+
 /* Which VM loop has this VM. */
 struct loop *attach_loop_of(struct daemon *daemon, const struct vm *vm);
 

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "proxy/attach.h"
 #include "proxy/client.h"
 #include "proxy/daemon.h"
 #include "proxy/dispatch.h"
@@ -183,8 +184,13 @@ static void forget_rights(struct monitor *m)
     }
 }
 
+/* Policy may have changed since the attach was asked for. */
 void monitor_join(struct monitor *m, struct session *s)
 {
+    if (!acl_policy_sees(m->loop->snapshot->policy, caller_name(s->caller), &m->vm->acl)) {
+        session_attach_failed(s, attach_no_such_vm);
+        return;
+    }
     DL_APPEND2(m->sessions, s, monitor_prev, monitor_next);
     m->n_sessions++;
     event_del(&m->linger_timer);

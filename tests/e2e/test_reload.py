@@ -10,6 +10,7 @@ import pytest
 
 from harness import expect, wait
 from harness.client import Closed, tls_context
+from harness.scripted_vm import SCHEMA
 
 
 def without(policy, name):
@@ -225,6 +226,21 @@ def test_many_reloads_leak_nothing(gateway):
         client.result("gateway-reload")
         counts.append(len(os.listdir(f"/proc/{gateway.pid}/fd")))
     assert counts[-1] <= counts[2], counts
+
+
+def test_a_vm_hidden_while_it_is_waited_for_is_not_attached(house):
+    """The attach was allowed when it came; it is judged again when the VM is there."""
+    vm = house.scripted(start_up={"query-qmp-schema": None})
+    gateway = house.gateway(vm).start()
+    client, waiting = gateway.connect("web1", "viewer"), gateway.connect(None, "viewer").ready()
+    request = waiting.request("gateway-attach", vm="web1")
+    gateway.wait_record(type="intent", command="gateway-attach")
+    gateway.policy = re.sub(r'(grant "viewer-on-web".*?vms  = )\{"web\*"\}', r'\1{"other"}', gateway.policy, flags=re.S)
+    gateway.reload()
+    vm.answer(vm.wait(1)[0], SCHEMA)
+    expect.error(waiting.reply(request), "GenericError", "no such VM")
+    expect.error(client.read(), "GenericError", "no such VM")
+    assert waiting.result("gateway-info")["phase"] == "attach"
 
 
 def test_a_certificate_revoked_during_the_handshake_is_not_let_in(house, qemu, pki, place):

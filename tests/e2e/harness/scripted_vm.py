@@ -1,4 +1,5 @@
-"""A monitor that a test speaks for: it starts up by itself, and answers what comes then only when it is told to."""
+"""A monitor that a test speaks for: it starts up by itself (but for what has None in start_up), and answers what comes
+then only when it is told to."""
 
 import json
 import os
@@ -59,9 +60,9 @@ class ScriptedVm:
             if name in left:
                 left.remove(name)
                 if self.start_up[name] is not None:
-                    self.say({"return": self.start_up[name], "id": request["id"]})
-            else:
-                self.requests.append(request)
+                    self.answer(request, self.start_up[name])
+                    continue
+            self.requests.append(request)
 
     def say(self, *messages):
         self.sock.sendall(b"".join(json.dumps(m).encode() + b"\r\n" for m in messages))
