@@ -110,7 +110,7 @@ const struct conf_option conf_options[] = {
     { TOP(policy), .name = "policy", .type = CONF_TYPE_PATH, .value_doc = "PATH", .required = true,
       .reload = true, .doc = "The policy: who may do what. See *policy.conf*(5)." },
     { TOP(state_dir), .name = "state_dir", .type = CONF_TYPE_PATH, .value_doc = "PATH",
-      .default_text = "/var/lib/qmpgate", .doc = "Where the gateway keeps what must outlive it." },
+      .default_text = "/var/lib/qmpgate", .doc = "Where the gateway keeps what must outlive it. This release keeps nothing there." },
     { TOP(threads), .name = "threads", .type = CONF_TYPE_NUMBER, .default_text = "0", .max = 256,
       .doc = "Threads that serve virtual machines; 0 stands for one a processor." },
     { TOP(front_threads), .name = "front_threads", .type = CONF_TYPE_NUMBER, .default_text = "0",
@@ -127,7 +127,7 @@ const struct conf_option conf_options[] = {
       .choices = { { "brief", CONF_REFUSAL_BRIEF }, { "full", CONF_REFUSAL_FULL } },
       .doc = "What a refused client is told: the command and the name of the rule (brief), or also "
              "the rule's values, which tell of paths and hosts (full; for those who trust their "
-             "clients)." },
+             "clients). Rules of this release have no such values: there is no difference yet." },
 
     /* --- tls ------------------------------------------------------------------------------ */
     { TLS(cert), .name = "cert", .type = CONF_TYPE_PATH, .value_doc = "PATH", .required = true,

@@ -3,14 +3,18 @@
 man_pages = \
     docs/man/policy.conf.5 \
     docs/man/qmpgate-audit.5 \
+    docs/man/qmpgate-protocol.7 \
+    docs/man/qmpgated.8 \
     docs/man/qmpgate.1 \
     docs/man/qmpgate.conf.5
 man_sources = \
     docs/man/policy.conf.5.scd \
     docs/man/qmpgate-audit.5.scd \
+    docs/man/qmpgate-protocol.7.scd \
+    docs/man/qmpgated.8.scd \
     docs/man/qmpgate.1.scd \
     docs/man/qmpgate.conf.5.scd.in
-EXTRA_DIST += $(man_sources) README.md COPYING
+EXTRA_DIST += $(man_sources) README.md COPYING docs/HACKING.md docs/threat-model.md
 MAINTAINERCLEANFILES += $(man_pages)
 if BUILD_MAN
 dist_man_MANS += $(man_pages)

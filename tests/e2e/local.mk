@@ -25,6 +25,7 @@ EXTRA_DIST += \
     tests/e2e/test_certs.py \
     tests/e2e/test_clients.py \
     tests/e2e/test_command_line.py \
+    tests/e2e/test_docs.py \
     tests/e2e/test_drive.py \
     tests/e2e/test_fake_monitor.py \
     tests/e2e/test_framing.py \
