@@ -254,6 +254,8 @@ static void refuse_unrecorded(struct loop *loop, struct request *r, const char *
                   "the audit log cannot be written, so the command was not run: %s", why);
 }
 
+/* What is durable by now waits all the same behind what is parked: a VM gets its commands in the
+ * order of its window. */
 static void settle_one(struct loop *loop, struct request *r, uint64_t ticket,
                        const struct error *failed)
 {
@@ -261,7 +263,7 @@ static void settle_one(struct loop *loop, struct request *r, uint64_t ticket,
     r->ticket = ticket;
     if (failed) {
         refuse_unrecorded(loop, r, failed->text);
-    } else if (audit_durable(audit) >= ticket) {
+    } else if (!loop->parked && audit_durable(audit) >= ticket) {
         release(loop, r);
     } else {
         r->stage_next = NULL;

@@ -2,8 +2,10 @@
 
 import os
 import resource
+import shutil
 import signal
 import subprocess
+import tempfile
 
 import pytest
 
@@ -284,3 +286,26 @@ def test_refusals_are_limited_in_rate_and_counted(gateway):
         for _ in range(100):
             expect.denied(client.reply())
     assert len(gateway.records(type="refused", command="quit")) < count / 2
+
+
+@pytest.fixture
+def fast_disk():
+    """Memory: a sync there is over before one can look."""
+    if not os.path.isdir("/dev/shm"):
+        pytest.skip("no /dev/shm")
+    path = tempfile.mkdtemp(prefix="qmpgate-e2e-", dir="/dev/shm")
+    yield path
+    shutil.rmtree(path)
+
+
+def test_commands_keep_their_order_while_records_are_brought_to_disk(fast_disk, house):
+    """Many at once, so that some are found durable while earlier ones still wait to be told."""
+    names = [f"web{i}" for i in range(4)]
+    gateway = house.gateway(house.fake(names=names), audit_file=fast_disk + "/audit.jsonl",
+                            audit={"path": fast_disk + "/audit.jsonl", "sync": "data"}).start()
+    clients = [gateway.client(name) for name in names for _ in range(2)]
+    for _ in range(300):
+        ids = [[client.request("query-status") for _ in range(5)] for client in clients]
+        for client, expected in zip(clients, ids):
+            for i in expected:
+                assert "return" in client.reply(i)
