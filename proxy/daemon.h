@@ -56,7 +56,7 @@ struct daemon {
     struct service *service;
     struct expiry_watch *expiry;
     const char *config_file;
-    bool reloading;
+    bool reloading, reload_again;         /* asked for while one was under way */
     struct reload_waiter *reload_waiters; /* for the next reload */
 };
 

@@ -161,7 +161,7 @@ static void finish(struct daemon *d, struct reload_job *j, bool ok)
     free_job(j);
     d->reloading = false;
     service_ready(d->service);
-    if (d->reload_waiters) /* asked for meanwhile: what they changed may have come too late */
+    if (d->reload_again) /* what was changed meanwhile may have come too late */
         reload_start(d, NULL);
 }
 
@@ -189,6 +189,7 @@ void reload_start(struct daemon *d, struct reload_waiter *take_waiter)
         take_waiter->next = d->reload_waiters;
         d->reload_waiters = take_waiter;
     }
+    d->reload_again = d->reloading;
     if (d->reloading)
         return;
     struct reload_job *j = MEM_NEW(struct reload_job);

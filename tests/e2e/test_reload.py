@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import socket
 import ssl
 import threading
@@ -283,3 +284,29 @@ def test_a_certificate_revoked_stops_what_is_queued(house, pki, place):
     assert vm.wait(8)[7]["execute"] == "query-name"
     vm.answer(vm.requests[7])
     assert "return" in other.reply(vm_next)
+
+
+def pending_signal(pid, number):
+    with open(f"/proc/{pid}/status") as f:
+        masks = [int(line.split()[1], 16) for line in f if line.startswith(("SigPnd", "ShdPnd"))]
+    return any(mask >> (number - 1) & 1 for mask in masks)
+
+
+def test_a_hang_up_during_a_reload_is_not_lost(house, qemu, pki, place):
+    """The first reload has read the policy and waits for the list of revoked certificates: a pipe."""
+    own = pki.copy(place + "/pki")
+    gateway = house.gateway(qemu, pki=own).start()
+    client = gateway.client("web1", "viewer")
+    os.rename(own.path("ca.crl"), own.path("ca.crl.file"))
+    os.mkfifo(own.path("ca.crl"))
+    gateway.notify.forget()
+    gateway.process.signal(signal.SIGHUP)
+    gateway.notify.wait("RELOADING=1", gateway.process)
+    with open(own.path("ca.crl"), "w") as pipe, open(own.path("ca.crl.file")) as file:
+        gateway.policy = gateway.policy.replace('allow  = {"@query"}', 'allow  = {"@query", "stop"}')
+        gateway.write()
+        gateway.process.signal(signal.SIGHUP)
+        wait.until(lambda: not pending_signal(gateway.pid, signal.SIGHUP), "the signal to be taken")
+        os.rename(own.path("ca.crl.file"), own.path("ca.crl"))
+        pipe.write(file.read())
+    wait.until(lambda: "return" in client.call("stop"), "the second reload")
