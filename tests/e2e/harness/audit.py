@@ -32,7 +32,7 @@ def verify(*paths):
             record = json.loads(line)
             cut = line.rindex(HASH_MARK)
             if previous is None:
-                previous = bytes.fromhex(record["prev"]) if "prev" in record else bytes(32)
+                previous = bytes.fromhex(record["previous"]) if "previous" in record else bytes(32)
                 sequence = record["seq"]
             if record["seq"] != sequence:
                 raise Broken(f"{path}: record {record['seq']} where {sequence} was due")
