@@ -1,6 +1,7 @@
 #include "config.h"
 #include "base/clock.h"
 
+#include <string.h>
 #include <time.h>
 
 static int64_t now_us(clockid_t clock)
@@ -31,12 +32,8 @@ static char *put_digits(char *p, unsigned value, int digits)
 
 /* Days to civil date after Howard Hinnant's "chrono-Compatible Low-Level Date Algorithms":
  * gmtime_r takes a lock on the time zone, which the audit path can do without. */
-void clock_format_utc(int64_t utc_us, char text[CLOCK_UTC_TEXT])
+static void format_seconds(int64_t seconds, char text[CLOCK_UTC_TEXT])
 {
-    if (utc_us < 0)
-        utc_us = 0;
-    int64_t seconds = utc_us / USEC_PER_SEC;
-    unsigned micros = (unsigned)(utc_us % USEC_PER_SEC);
     int64_t days = seconds / 86400;
     unsigned rest = (unsigned)(seconds % 86400);
 
@@ -61,8 +58,23 @@ void clock_format_utc(int64_t utc_us, char text[CLOCK_UTC_TEXT])
     p = put_digits(p, rest / 60 % 60, 2);
     *p++ = ':';
     p = put_digits(p, rest % 60, 2);
-    *p++ = '.';
-    p = put_digits(p, micros, 6);
-    *p++ = 'Z';
-    *p = '\0';
+    memcpy(p, ".000000Z", 9);
+}
+
+void clock_format_utc(int64_t utc_us, char text[CLOCK_UTC_TEXT])
+{
+    /* what the thread formatted last: records come by the thousand in one second */
+    static _Thread_local struct {
+        int64_t seconds;
+        char text[CLOCK_UTC_TEXT];
+    } last = { .seconds = -1 };
+
+    if (utc_us < 0)
+        utc_us = 0;
+    if (last.seconds != utc_us / USEC_PER_SEC) {
+        last.seconds = utc_us / USEC_PER_SEC;
+        format_seconds(last.seconds, last.text);
+    }
+    memcpy(text, last.text, CLOCK_UTC_TEXT);
+    put_digits(text + CLOCK_UTC_TEXT - 8, (unsigned)(utc_us % USEC_PER_SEC), 6);
 }

@@ -374,6 +374,7 @@ static struct audit_record outcome_record(struct loop *loop, const struct reques
     struct monitor *m = r->monitor;
     struct audit_record record = request_record(loop, r, m ? m->vm : NULL, m, AUDIT_OUTCOME);
     record.result = result;
+    record.peer = record.uuid = NULL; /* its intent has them */
     if (r->sent_us)
         record.latency_us = loop_monotonic_us(loop) - r->sent_us;
     return record;
@@ -419,6 +420,7 @@ void dispatch_local_outcome(struct session *s, struct request *r, const char *er
     struct loop *loop = s->client->loop;
     struct audit_record record = request_record(loop, r, s->vm, s->monitor, AUDIT_OUTCOME);
     record.result = error ? AUDIT_ERROR : AUDIT_OK;
+    record.peer = record.uuid = NULL;
     record.text = text_span(error);
     dispatch_record(loop, &record);
 }
