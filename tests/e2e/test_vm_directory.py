@@ -135,7 +135,7 @@ def test_other_labels_do_not(house, watched):
 
 
 def test_sockets_of_other_owners_are_not_served(house, watched):
-    watched.directories[watched.run]["owners"] = ["daemon"]
+    watched.directories[watched.run]["owners"] = ["bin"]
     qemu_in(house, watched.run, "web1")
     watched.start()
     expect.error(watched.connect("web1").read())
