@@ -155,6 +155,11 @@ bool client_is_slow(const struct client *c)
     return buf_len(&c->out) > limits_of(c)->output_soft_bytes;
 }
 
+bool client_has_room(const struct client *c, size_t bytes)
+{
+    return buf_len(&c->out) + bytes <= limits_of(c)->output_soft_bytes;
+}
+
 static void tell_lost_events(struct client *c)
 {
     if (c->events_lost == 0 || buf_len(&c->out) > limits_of(c)->output_soft_bytes / 2)

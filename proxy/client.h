@@ -74,6 +74,9 @@ void client_touch(struct client *c);
 
 /* Is the client reading slowly (events are dropped, no further commands are taken)? */
 bool client_is_slow(const struct client *c);
+/* Would it still be no slow reader with so many bytes more? An event that is too long in itself
+ * never is: a copy of it for everybody is what a hostile VM would want. */
+bool client_has_room(const struct client *c, size_t bytes);
 
 /* Ends the connection at once. The only way that ends one; reason goes to the log and the audit. */
 void client_close(struct client *c, const char *reason);

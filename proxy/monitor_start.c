@@ -223,6 +223,10 @@ void monitor_greeted(struct monitor *m, const struct qmp_tape *tape,
                      const struct qmp_answer *greeting)
 {
     struct span body = qmp_tape_raw(tape, greeting->body);
+    if (body.len > LIMIT_GREETING_BYTES) {
+        monitor_lost(m, "its greeting is too long");
+        return;
+    }
     m->greeting = mem_dup(body.data, body.len);
     m->greeting_len = body.len;
     m->oob = offers_oob(body);

@@ -414,9 +414,10 @@ void session_event(struct session *s, struct span name, struct span line)
     if (s->phase != SESSION_READY || c->state != CLIENT_OPEN || !s->rights ||
         !acl_check_event(s->rights, name))
         return;
-    if (c->events_lost || client_is_slow(c)) {
+    if (c->events_lost || !client_has_room(c, line.len)) {
         c->events_lost++;
         STATS_INC(c->loop, events_lost);
+        client_touch(c); /* the marker goes when there is room for it */
         return;
     }
     STATS_INC(c->loop, events_sent);

@@ -9,6 +9,7 @@ from harness import expect, wait
 from harness.client import Silent
 from harness.process import resident_bytes
 from harness.qemu import UUID
+from harness.scripted_vm import GREETING
 
 
 def start(house, *options, **limits):
@@ -316,3 +317,22 @@ def test_no_descriptor_is_lost_over_many_reconnects(house):
         client.close()
         counts.append(len(os.listdir(f"/proc/{gateway.pid}/fd")))
     assert counts[-1] <= counts[2] + 2, counts
+
+
+def test_a_greeting_that_is_too_long_is_none(house):
+    """It would be kept, and told to every client."""
+    vm = house.scripted(greeting={"QMP": {**GREETING["QMP"], "package": "x" * (1 << 17)}})
+    gateway = house.gateway(vm).start()
+    expect.error(gateway.connect("web1").read(), "GenericError", "greeting")
+
+
+def test_an_event_that_is_too_long_is_lost_and_said_to_be(house):
+    """A copy for each client is what a hostile VM could fill the gateway's memory with."""
+    vm = house.scripted()
+    gateway = house.gateway(vm, limits={"output_soft_bytes": 1 << 16}).start()
+    client = gateway.client("web1")
+    event = {"event": "STOP", "timestamp": {"seconds": 1, "microseconds": 0}}
+    vm.say({**event, "data": {"x": "y" * (1 << 16)}}, event)
+    assert client.event("GATEWAY_EVENTS_LOST")["data"]["count"] in (1, 2)
+    vm.say(event)
+    assert client.event("STOP").get("data", {}) == {}

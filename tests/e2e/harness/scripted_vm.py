@@ -22,7 +22,7 @@ class ScriptedVm:
     def __init__(self, directory, name="web1"):
         self.name = name
         self.socket = os.path.join(directory, name + ".qmp")
-        self.greeting = GREETING
+        self.greeting = dict(GREETING)
         self.start_up = {"qmp_capabilities": {}, "query-uuid": {"UUID": "00000000-0000-0000-0000-000000000000"},
                          "query-qmp-schema": SCHEMA}
         self.requests = []  # after the start, of all connections
