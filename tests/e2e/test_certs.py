@@ -66,6 +66,7 @@ def test_a_name_is_matched_attribute_by_attribute(house, qemu, pki, place):
         assert turned_away(gateway, cert), cert
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # Python would rather not offer them at all
 def test_old_versions_of_tls_are_refused(gateway, pki):
     for version in (ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1):
         context = tls_context(pki)
