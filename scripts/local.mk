@@ -7,7 +7,7 @@ maintainer_scripts = \
     scripts/install-deps \
     scripts/lint \
     scripts/variant
-EXTRA_DIST += $(maintainer_scripts) quickstart runtests .ci/run
+EXTRA_DIST += $(maintainer_scripts) quickstart runtests .ci/run tests/e2e/soak.py
 
 TESTS += scripts/check-includes scripts/check-options
 
