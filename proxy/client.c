@@ -85,6 +85,7 @@ void client_bury(struct loop *loop)
         buf_free(&c->out);
         caller_unref(c->session.caller);
         free(c->listener);
+        free(c->close_reason);
         free(c);
     }
 }
@@ -97,7 +98,7 @@ void client_finish(struct client *c, const char *reason)
         client_close(c, reason);
         return;
     }
-    c->close_reason = reason;
+    c->close_reason = mem_strdup(reason); /* its end comes later than this call's */
     c->state = CLIENT_FLUSHING;
     session_stop(&c->session);
     event_del(&c->read_event);

@@ -55,8 +55,8 @@ struct client {
     bool deadline_idle; /* moves on while the client is active */
     uint64_t checked;   /* number of the snapshot whose word it is that this client is welcome */
     int64_t resync_since_us; /* when skipping began; 0: not skipping */
-    const char *close_reason;
-    struct loop *move_to; /* at the end of this turn */
+    char *close_reason;      /* while the last words go out; owned */
+    struct loop *move_to;    /* at the end of this turn */
     void (*move_arrived)(struct client *c);
 
     struct session session;
