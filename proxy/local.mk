@@ -28,9 +28,23 @@ proxy_libproxy_a_SOURCES = \
     proxy/vms.c proxy/vms.h \
     proxy/worker.c proxy/worker.h
 
-sbin_PROGRAMS += proxy/qmpgated
-proxy_qmpgated_SOURCES = proxy/main.c
-proxy_qmpgated_LDADD = \
+# what whatever is linked with libproxy.a takes
+proxy_ldadd = \
     proxy/libproxy.a conf/libconf.a audit/libaudit.a acl/libacl.a auth/libauth.a net/libnet.a \
     qmp/libqmpcore.a base/libbase.a \
     $(EVENT_LIBS) $(GNUTLS_LIBS) $(CONFUSE_LIBS) $(JSON_C_LIBS) $(SYSTEMD_LIBS)
+
+sbin_PROGRAMS += proxy/qmpgated
+proxy_qmpgated_SOURCES = proxy/main.c
+proxy_qmpgated_LDADD = $(proxy_ldadd)
+
+proxy_unit_tests = \
+    tests/unit/test_fairqueue tests/unit/test_registry tests/unit/test_vms
+check_PROGRAMS += $(proxy_unit_tests)
+TESTS += $(proxy_unit_tests)
+tests_unit_test_fairqueue_SOURCES = tests/unit/test_fairqueue.c
+tests_unit_test_fairqueue_LDADD = $(proxy_ldadd) $(CMOCKA_LIBS)
+tests_unit_test_registry_SOURCES = tests/unit/test_registry.c
+tests_unit_test_registry_LDADD = $(proxy_ldadd) $(CMOCKA_LIBS)
+tests_unit_test_vms_SOURCES = tests/unit/test_vms.c
+tests_unit_test_vms_LDADD = $(proxy_ldadd) $(CMOCKA_LIBS)

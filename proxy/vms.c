@@ -81,7 +81,7 @@ bool vm_name_valid(const char *name, size_t len)
     if (len == 0 || len > VM_NAME_MAX || name[0] == '.')
         return false;
     for (size_t i = 0; i < len; i++) {
-        if (!isalnum((unsigned char)name[i]) && !strchr("._-", name[i]))
+        if (!isalnum((unsigned char)name[i]) && !memchr("._-", name[i], 3))
             return false;
     }
     return true;
