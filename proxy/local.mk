@@ -39,12 +39,14 @@ proxy_qmpgated_SOURCES = proxy/main.c
 proxy_qmpgated_LDADD = $(proxy_ldadd)
 
 proxy_unit_tests = \
-    tests/unit/test_fairqueue tests/unit/test_registry tests/unit/test_vms
+    tests/unit/test_fairqueue tests/unit/test_registry tests/unit/test_reload tests/unit/test_vms
 check_PROGRAMS += $(proxy_unit_tests)
 TESTS += $(proxy_unit_tests)
 tests_unit_test_fairqueue_SOURCES = tests/unit/test_fairqueue.c
 tests_unit_test_fairqueue_LDADD = $(proxy_ldadd) $(CMOCKA_LIBS)
 tests_unit_test_registry_SOURCES = tests/unit/test_registry.c
 tests_unit_test_registry_LDADD = $(proxy_ldadd) $(CMOCKA_LIBS)
+tests_unit_test_reload_SOURCES = tests/unit/test_reload.c
+tests_unit_test_reload_LDADD = $(proxy_ldadd) $(CMOCKA_LIBS)
 tests_unit_test_vms_SOURCES = tests/unit/test_vms.c
 tests_unit_test_vms_LDADD = $(proxy_ldadd) $(CMOCKA_LIBS)

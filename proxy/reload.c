@@ -138,6 +138,8 @@ static void tell_waiters(struct reload_waiter *w, const struct reload_result *re
     }
 }
 
+static const struct reload_result shutting_down = { false, "the gateway is shutting down", "" };
+
 static void free_job(struct reload_job *j)
 {
     snapshot_unref(j->before);
@@ -171,8 +173,7 @@ static void run_done(struct loop *none, struct loop_message *message)
     struct daemon *d = j->daemon;
     bool ok = j->after != NULL;
     if (d->draining) { /* nothing is left to apply it to */
-        struct reload_result result = { false, "the gateway is shutting down", "" };
-        tell_waiters(j->waiters, &result);
+        tell_waiters(j->waiters, &shutting_down);
         free_job(j);
         return;
     }
@@ -217,7 +218,10 @@ static void run_request(struct loop *none, struct loop_message *message)
 {
     struct request_message *m = container_of(message, struct request_message, message);
     (void)none;
-    reload_start(m->daemon, m->waiter);
+    if (m->daemon->draining) /* the workers may be gone */
+        m->waiter->done(m->waiter, &shutting_down);
+    else
+        reload_start(m->daemon, m->waiter);
     free(m);
 }
 
