@@ -317,6 +317,16 @@ void dispatch_durable(struct loop *loop)
     }
 }
 
+void dispatch_drop_parked(struct loop *loop)
+{
+    while (loop->parked) {
+        struct request *r = loop->parked;
+        loop->parked = r->stage_next;
+        cancel_orphan(loop, r);
+    }
+    loop->parked_tail = &loop->parked;
+}
+
 static bool remove_from(struct request **list, struct request ***tail, struct request *r)
 {
     for (struct request **p = list; *p; p = &(*p)->stage_next) {

@@ -29,6 +29,9 @@ void dispatch_settle(struct loop *loop);
 /* sync = "data": more of the log is on disk, or a sync failed. */
 void dispatch_durable(struct loop *loop);
 
+/* The end, when all sessions are over: what waits for the disk is cancelled. */
+void dispatch_drop_parked(struct loop *loop);
+
 /* Takes a staged request out again: its VM is gone. */
 void dispatch_unstage(struct loop *loop, struct request *r);
 

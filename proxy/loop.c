@@ -139,6 +139,7 @@ void loop_settle(struct loop *loop)
     client_close_all(loop, "shutdown");
     monitor_close_all(loop);
     finish_turn(loop);
+    dispatch_drop_parked(loop);
 }
 
 void loop_free(struct loop *loop)

@@ -2,6 +2,7 @@
 
 import signal
 import socket
+import threading
 import time
 
 import pytest
@@ -135,3 +136,31 @@ def test_during_a_reload(gateway):
     gateway.process.signal(signal.SIGHUP)
     terminate(gateway)
     assert gateway.process.wait() == 0
+
+
+def ask_until_the_end(client):
+    try:
+        while True:
+            client.send(*[{"execute": "gateway-info", "id": i} for i in range(20)])
+            for _ in range(20):
+                client.reply()
+    except (OSError, Closed):
+        pass
+
+
+def test_told_twice_it_leaves_no_intent_without_an_outcome(house):
+    """What waits for the disk just then is cancelled, and said to be."""
+    audit_options = {"path": house.place + "/audit.jsonl", "sync": "data"}
+    gateway = house.gateway(house.fake(), audit=audit_options).start()
+    clients = [gateway.client("web1") for _ in range(6)]
+    threads = [threading.Thread(target=ask_until_the_end, args=(c,)) for c in clients]
+    for t in threads:
+        t.start()
+    gateway.wait_record(100, type="outcome", command="gateway-info")
+    terminate(gateway)
+    gateway.process.signal(signal.SIGINT)
+    assert gateway.process.wait() == 0
+    for t in threads:
+        t.join()
+    intents = {r["request"] for r in gateway.records(type="intent")}
+    assert intents == {r["request"] for r in gateway.records(type="outcome")}
