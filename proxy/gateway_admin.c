@@ -146,11 +146,9 @@ void gateway_sessions(struct session *s, struct request *r)
 struct close_message {
     struct loop_message message;
     uint64_t connection;
-    unsigned hops;
 };
 
-#define CLOSE_HOPS_MAX 8u /* a connection that keeps moving is found sooner */
-
+/* A connection that is between two loops is not there yet: the message comes back until it is. */
 static void run_close(struct loop *loop, struct loop_message *message)
 {
     struct close_message *m = container_of(message, struct close_message, message);
@@ -158,7 +156,7 @@ static void run_close(struct loop *loop, struct loop_message *message)
     struct loop *elsewhere = c ? NULL : registry_find_loop(loop->daemon->registry, m->connection);
     if (c)
         client_close(c, "closed by an administrator");
-    if (elsewhere && m->hops++ < CLOSE_HOPS_MAX)
+    if (elsewhere)
         loop_post(elsewhere, &m->message);
     else
         free(m);
