@@ -440,6 +440,17 @@ struct move_message {
     void (*arrived)(struct client *c);
 };
 
+static void drain(struct client *c)
+{
+    struct span none = { 0 };
+    if (c->state == CLIENT_OPEN) {
+        session_gateway_event(&c->session, "GATEWAY_SHUTDOWN", none);
+        session_give_up(&c->session, "the gateway is shutting down");
+    } else if (c->state < CLIENT_OPEN) {
+        client_close(c, "the gateway is shutting down");
+    }
+}
+
 static void run_move(struct loop *loop, struct loop_message *message)
 {
     struct move_message *m = (struct move_message *)message;
@@ -454,6 +465,8 @@ static void run_move(struct loop *loop, struct loop_message *message)
     m->arrived(c);
     client_resume(c); /* what is buffered in us or in TLS is not seen by poll */
     client_admit_recheck(c);
+    if (loop->draining && !c->session.giving_up) /* everybody here was told before it came */
+        drain(c);
     free(m);
 }
 
@@ -544,15 +557,8 @@ void client_close_all(struct loop *loop, const char *reason)
 void client_drain_all(struct loop *loop)
 {
     struct client *c, *next;
-    struct span none = { 0 };
-    HASH_ITER (hh, loop->clients, c, next) {
-        if (c->state == CLIENT_OPEN) {
-            session_gateway_event(&c->session, "GATEWAY_SHUTDOWN", none);
-            session_give_up(&c->session, "the gateway is shutting down");
-        } else if (c->state < CLIENT_OPEN) {
-            client_close(c, "the gateway is shutting down");
-        }
-    }
+    HASH_ITER (hh, loop->clients, c, next)
+        drain(c);
 }
 
 static void on_reverify(evutil_socket_t fd, short what, void *opaque)
