@@ -174,6 +174,7 @@ static void identify_unix(struct client *c)
     j->loop = c->loop;
     j->number = c->number;
     c->state = CLIENT_IDENTIFY;
+    event_del(&c->read_event); /* what it says meanwhile waits, and wakes nobody */
     if (peer_credentials_get(stream_fd(c->stream), &j->who, &err) < 0 ||
         worker_submit(c->loop->daemon->workers, &j->job) < 0) {
         free(j);
