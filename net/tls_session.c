@@ -315,12 +315,17 @@ static enum stream_status tls_handshake(struct stream *s, struct error *err)
         return wanted(t);
     if (rc == GNUTLS_E_SUCCESS)
         return finish_handshake(t, err);
+    if (rc == GNUTLS_E_PREMATURE_TERMINATION) { /* it went away: no fault of its credentials */
+        explain(t, rc, saved_errno, err);
+        t->failed = true;
+        return STREAM_EOF;
+    }
     if (t->alert) {
         gnutls_alert_send(t->session, GNUTLS_AL_FATAL, t->alert);
         return fail(t);
     }
     explain(t, rc, saved_errno, err);
-    if (rc != GNUTLS_E_PREMATURE_TERMINATION && rc != GNUTLS_E_FATAL_ALERT_RECEIVED)
+    if (rc != GNUTLS_E_FATAL_ALERT_RECEIVED)
         gnutls_alert_send_appropriate(t->session, rc);
     return fail(t);
 }

@@ -211,6 +211,7 @@ static int open_audit(struct daemon *d, struct error *err)
         .durable = on_durable,
         .opaque = d,
     };
+    d->audit_path = mem_strdup(conf->audit.path);
     int rc = audit_open(&settings, &d->audit, err);
     if (rc == 0)
         d->batch = audit_batch_new(d->audit);
@@ -308,6 +309,7 @@ static void tear_down(struct daemon *d)
         record_life(d, AUDIT_STOP, PACKAGE_VERSION);
     audit_batch_free(d->batch);
     audit_close(d->audit);
+    free(d->audit_path);
     vm_directories_free(d->directories);
     expiry_free(d->expiry);
     service_free(d->service);

@@ -27,6 +27,7 @@ struct daemon {
 
     /* any thread: each has locks of its own */
     struct audit *audit;
+    char *audit_path; /* where it writes: a reload does not change it */
     struct registry *registry;
     struct vms *vms;
     struct vm_board *board;

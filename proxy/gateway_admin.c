@@ -343,7 +343,7 @@ static void run_tail(struct worker_job *job)
     struct tail_job *j = container_of(job, struct tail_job, job);
     struct error err;
     struct buf b = { 0 };
-    bool ok = audit_tail(j->snapshot->conf->audit.path, j->count, AUDIT_TAIL_BYTES_MAX, wanted, j,
+    bool ok = audit_tail(j->ticket.daemon->audit_path, j->count, AUDIT_TAIL_BYTES_MAX, wanted, j,
                          &err) == 0;
     BUF_ADD_LIT(&b, "[");
     for (size_t i = j->n_lines; i-- > 0;) {

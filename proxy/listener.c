@@ -31,7 +31,8 @@ struct listening {
 
 struct listeners {
     struct listening *all;
-    struct daemon *daemon; /* NULL until started */
+    struct listening *prepared; /* opened by a reload that is not in force yet */
+    struct daemon *daemon;      /* NULL until started */
     unsigned next_loop;
 };
 
@@ -274,42 +275,59 @@ static void close_removed(struct listeners *ls, const struct conf *conf)
     }
 }
 
-static bool is_open(const struct listeners *ls, const char *name)
+static bool is_open(const struct listeners *ls, const struct conf_listener *c)
 {
+    CLEANUP_FREE char *place = place_of(c);
     for (const struct listening *l = ls->all; l; l = l->next) {
-        if (strcmp(l->name, name) == 0)
+        if (strcmp(l->name, c->name) == 0 && strcmp(l->place, place) == 0)
             return true;
     }
     return false;
 }
 
-int listeners_apply(struct listeners *ls, const struct conf *conf, struct error *err)
+static void free_list(struct listening **list)
 {
-    int rc = 0;
-    close_removed(ls, conf);
+    while (*list) {
+        struct listening *l = *list;
+        *list = l->next;
+        free_one(l);
+    }
+}
+
+int listeners_prepare(struct listeners *ls, const struct conf *conf, struct error *err)
+{
+    free_list(&ls->prepared);
     for (size_t i = 0; i < conf->n_listeners; i++) {
-        if (is_open(ls, conf->listeners[i].name))
+        if (is_open(ls, &conf->listeners[i]))
             continue;
         struct listening *l = open_one(&conf->listeners[i], NULL, 0, err);
         if (!l) {
-            rc = ERROR_SYSTEM;
-            continue;
+            free_list(&ls->prepared);
+            return ERROR_SYSTEM;
         }
+        l->next = ls->prepared;
+        ls->prepared = l;
+    }
+    return 0;
+}
+
+void listeners_commit(struct listeners *ls, const struct conf *conf)
+{
+    close_removed(ls, conf);
+    while (ls->prepared) {
+        struct listening *l = ls->prepared;
+        ls->prepared = l->next;
         l->next = ls->all;
         ls->all = l;
         start_one(ls, l);
     }
-    return rc;
 }
 
 void listeners_close(struct listeners *ls)
 {
     if (!ls)
         return;
-    while (ls->all) {
-        struct listening *l = ls->all;
-        ls->all = l->next;
-        free_one(l);
-    }
+    free_list(&ls->all);
+    free_list(&ls->prepared);
     free(ls);
 }

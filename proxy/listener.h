@@ -15,9 +15,10 @@ struct listeners;
 int listeners_open(const struct conf *conf, struct listeners **out, struct error *err) MUST_CHECK;
 /* From now on connections are accepted. */
 void listeners_start(struct listeners *l, struct daemon *daemon);
-/* After a reload: new ones open, removed ones close, the others stay. Negative if a new one cannot
- * be opened; the others are in place then all the same. */
-int listeners_apply(struct listeners *l, const struct conf *conf, struct error *err) MUST_CHECK;
+/* A reload, in two steps. The first opens what is new and changes nothing if one of them cannot be
+ * opened; the second puts them in place, and closes what was removed. */
+int listeners_prepare(struct listeners *l, const struct conf *conf, struct error *err) MUST_CHECK;
+void listeners_commit(struct listeners *l, const struct conf *conf);
 void listeners_close(struct listeners *l);
 
 #endif

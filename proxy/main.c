@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "net/tls.h"
 #include "proxy/daemon.h"
+#include "proxy/privileges.h"
 #include "proxy/snapshot.h"
 #include "proxy/vms.h"
 
@@ -61,6 +62,8 @@ static int check(const char *file)
     if (snapshot_load(file, NULL, print_line, NULL, &s) < 0)
         return EX_CONFIG;
     tell_unreachable_by_name(s);
+    if (privileges_check(s->conf, &err) < 0)
+        printf("note: %s\n", err.text);
     printf(
         "%s: good (%zu listeners, %zu VMs, %zu VM directories; policy %s: %u grants, %u rules)\n",
         file, s->conf->n_listeners, s->conf->n_vms, s->conf->n_directories, s->conf->policy,

@@ -113,7 +113,6 @@ static void record_load(struct daemon *d, enum audit_type type, bool ok, const c
 
 static void apply(struct daemon *d, struct reload_job *j)
 {
-    struct error err;
     struct snapshot *old = d->snapshot;
     struct conf *conf = j->after->conf;
     conf_not_reloadable(old->conf, conf, add_line, &j->text);
@@ -123,8 +122,7 @@ static void apply(struct daemon *d, struct reload_job *j)
     snapshot_unref(old);
     vms_set_configured(d->vms, conf);
     vm_directories_apply(d->directories, conf);
-    if (listeners_apply(d->listeners, conf, &err) < 0)
-        add_line(&j->text, err.text);
+    listeners_commit(d->listeners, conf);
     expiry_check(d->expiry, d->snapshot);
     daemon_post_all(d, run_apply);
 }
@@ -178,6 +176,11 @@ static void run_done(struct loop *none, struct loop_message *message)
         return;
     }
     (void)none;
+    struct error err;
+    if (ok && listeners_prepare(d->listeners, j->after->conf, &err) < 0) {
+        add_line(&j->text, err.text);
+        ok = false;
+    }
     atomic_fetch_add(ok ? &d->reloads : &d->failed_reloads, 1);
     if (ok)
         apply(d, j);

@@ -83,6 +83,11 @@ def test_vms_and_whoami_tell_what_the_caller_may_see(as_, at_home):
     assert at_home.json("whoami")["identity"] == f"unix:{user_name()}"
 
 
+def test_greeting_that_comes_together_with_the_tickets_is_seen(as_):
+    for _ in range(20):
+        assert as_("viewer").json("whoami")["identity"]
+
+
 def test_explain_agrees_with_what_happens(as_, qemu):
     operator = as_("operator")
     done = operator("explain", "stop")

@@ -57,6 +57,28 @@ def test_a_broken_file_leaves_the_old_one_serving_and_says_where(gateway, which)
     client.result("gateway-reload")
 
 
+def test_a_listener_that_cannot_be_opened_leaves_the_old_one_serving(gateway):
+    client = gateway.client("web1")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        gateway.extra = f'listener "second" {{ address = "127.0.0.1" port = {taken.getsockname()[1]} }}\n'
+        gateway.policy += 'role "unused" { allow = {"stop"} }\n'
+        gateway.write()
+        assert "second" in expect.error(client.call("gateway-reload"))
+        loads = gateway.records(type="policy-load")
+    gateway.client("web1").result("query-name")
+    assert client.result("gateway-reload")["ok"]  # the port is free now
+    assert len(loads) == 1 and len(gateway.records(type="policy-load")) == 2
+
+
+def test_another_audit_path_waits_for_a_restart_and_the_tail_knows(gateway, place):
+    client = gateway.client("web1")
+    gateway.audit["path"] = place + "/elsewhere.jsonl"
+    gateway.write()
+    assert "audit" in str(client.result("gateway-reload")["notes"])
+    assert client.result("gateway-audit-tail", count=1)
+    assert not os.path.exists(place + "/elsewhere.jsonl")
+
+
 def test_a_missing_certificate_leaves_the_old_one_serving(house, qemu, pki, place):
     own = pki.copy(place + "/pki")
     gateway = house.gateway(qemu, pki=own).start()
