@@ -244,11 +244,17 @@ def test_a_limit_counts_after_a_reload(gateway):
 
 def test_many_reloads_leak_nothing(gateway):
     client = gateway.client("web1")
-    counts = []
-    for _ in range(15):
+
+    def descriptors():
+        return len(os.listdir(f"/proc/{gateway.pid}/fd"))
+
+    for _ in range(3):
         client.result("gateway-reload")
-        counts.append(len(os.listdir(f"/proc/{gateway.pid}/fd")))
-    assert counts[-1] <= counts[2], counts
+    before = descriptors()
+    for _ in range(12):
+        client.result("gateway-reload")
+    # a worker may have a file open at the moment
+    wait.until(lambda: descriptors() <= before, f"no more than {before} descriptors")
 
 
 def test_a_vm_hidden_while_it_is_waited_for_is_not_attached(house):
