@@ -59,6 +59,9 @@ enum acl_admin {
 };
 /* The administration that some grant gives by name: a set of enum acl_admin. */
 unsigned acl_policy_admin(const struct acl_policy *p, const char *identity);
+/* The first grant that gives one of them: its name, borrowed; NULL if none does. */
+const char *acl_policy_admin_grant(const struct acl_policy *p, const char *identity,
+                                   enum acl_admin admin);
 
 /* --- program -------------------------------------------------------------------------------------
  */

@@ -131,6 +131,20 @@ bool acl_policy_sees(const struct acl_policy *p, const char *identity, const str
     return grants && bits_next(grants, p->n_grants, 0) < p->n_grants;
 }
 
+const char *acl_policy_admin_grant(const struct acl_policy *p, const char *identity,
+                                   enum acl_admin admin)
+{
+    CLEANUP_FREE uint64_t *grants = grants_of_caller(p, identity);
+    if (grants) {
+        BITS_EACH(grants, p->n_grants, i)
+        {
+            if (p->grants[i].admin & admin)
+                return p->grants[i].name;
+        }
+    }
+    return NULL;
+}
+
 unsigned acl_policy_admin(const struct acl_policy *p, const char *identity)
 {
     CLEANUP_FREE uint64_t *grants = grants_of_caller(p, identity);

@@ -14,7 +14,7 @@ enum stream_status {
     STREAM_WANT_READ,  /* nothing done: call again when the socket is readable; it may be so already
                         * (after a  session ticket), so watch its level, not its edge */
     STREAM_WANT_WRITE, /* likewise, writable */
-    STREAM_EOF,        /* the peer ended the stream properly */
+    STREAM_EOF,        /* the peer ended the stream properly, or left during the handshake */
     STREAM_FAILED,     /* broken: see err; only stream_free is left */
 };
 

@@ -428,13 +428,26 @@ const struct gateway_command *gateway_find(struct span name, enum session_phase 
     return is_ours(name) ? &unknown_command : NULL;
 }
 
-static bool permitted(struct session *s, const struct gateway_command *command, const char **rule)
+#define CITATION_MAX 128u /* bytes: a grant's name has at most 64 */
+
+static bool permitted_admin(struct session *s, const struct gateway_command *command,
+                            char citation[CITATION_MAX])
+{
+    const char *grant = acl_policy_admin_grant(s->client->loop->snapshot->policy,
+                                               caller_name(s->caller), command->admin);
+    if (grant)
+        snprintf(citation, CITATION_MAX, "grant \"%s\" admin", grant);
+    return grant != NULL;
+}
+
+/* *rule is `citation`, or outlives the request's judgement otherwise. */
+static bool permitted(struct session *s, const struct gateway_command *command,
+                      char citation[CITATION_MAX], const char **rule)
 {
     if (command->admin) {
-        unsigned admin =
-            acl_policy_admin(s->client->loop->snapshot->policy, caller_name(s->caller));
-        *rule = "admin";
-        return (admin & command->admin) == command->admin;
+        bool yes = permitted_admin(s, command, citation);
+        *rule = yes ? citation : "default";
+        return yes;
     }
     *rule = "gateway";
     if (command->run == gateway_query_commands || command->run == gateway_query_schema) {
@@ -450,12 +463,13 @@ static bool permitted(struct session *s, const struct gateway_command *command, 
 void gateway_submit(struct session *s, struct request *r, const struct gateway_command *command)
 {
     struct error err;
+    char citation[CITATION_MAX];
     const char *rule;
     r->command = command;
     if (!(command->phases & SESSION_PHASE_BIT(s->phase))) {
         session_error(r, QMP_ERROR_GENERIC, "%s is not possible now (phase %s)", command->name,
                       session_phase_name(s->phase));
-    } else if (!permitted(s, command, &rule)) {
+    } else if (!permitted(s, command, citation, &rule)) {
         dispatch_refused(s, r, rule, "permission denied");
         session_error(r, QMP_ERROR_GENERIC, "permission denied: command '%s': %s", command->name,
                       command->admin ? "no grant gives this administration" : rule);

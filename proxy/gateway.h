@@ -9,9 +9,9 @@
 
 struct gateway_command {
     const char *name;
-    unsigned phases; /* SESSION_PHASE_BITs in which it may come */
-    unsigned admin;  /* enum acl_admin that it takes, or 0 */
-    bool always;     /* runs even if the audit cannot be written: it takes rights away */
+    unsigned phases;      /* SESSION_PHASE_BITs in which it may come */
+    enum acl_admin admin; /* that it takes, or 0 */
+    bool always;          /* runs even if the audit cannot be written: it takes rights away */
     const char *const *arguments; /* names, NULL-ended; "name:kind", "?" behind it: optional */
     void (*run)(struct session *s, struct request *r);
 };

@@ -1,5 +1,6 @@
 """Administration: by grants that name it, never by a class or a glob, and only of what one may see."""
 
+import re
 import pytest
 
 from harness import expect
@@ -92,6 +93,16 @@ def test_stats_count(gateway):
 
 def test_reload_says_what_came_of_it(gateway):
     assert gateway.client("web1").result("gateway-reload") is not None
+
+
+def test_the_record_of_administration_cites_the_grant(gateway):
+    client = gateway.client("web1")
+    client.result("gateway-stats")
+    intent, = gateway.records(type="intent", command="gateway-stats")
+    assert re.fullmatch(r'grant "[a-z-]+" admin', intent["rule"])
+    expect.error(gateway.client("web1", "viewer").call("gateway-stats"), "GenericError", "permission denied")
+    refused, = gateway.records(type="refused", command="gateway-stats")
+    assert refused["rule"] == "default"
 
 
 def test_audit_tail_gives_the_latest_records(gateway):

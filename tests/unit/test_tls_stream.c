@@ -258,7 +258,7 @@ static void no_byte_goes_through_before_the_peer_is_verified(void **state)
     close(peer);
 }
 
-static void a_silent_peer_leaves_the_handshake_waiting(void **state)
+static void a_silent_peer_leaves_the_handshake_waiting_and_may_go(void **state)
 {
     int peer;
     struct error err;
@@ -268,6 +268,7 @@ static void a_silent_peer_leaves_the_handshake_waiting(void **state)
     assert_int_equal(stream_handshake(s, &err), STREAM_WANT_READ);
     close(peer);
     assert_int_equal(stream_handshake(s, &err), STREAM_EOF);
+    assert_int_equal(stream_handshake(s, &err), STREAM_FAILED);
     stream_free(s);
 }
 
@@ -473,7 +474,7 @@ int main(void)
         cmocka_unit_test(a_peer_that_is_gone_raises_no_signal),
         cmocka_unit_test(a_record_that_was_tampered_with_breaks_the_stream),
         cmocka_unit_test(no_byte_goes_through_before_the_peer_is_verified),
-        cmocka_unit_test(a_silent_peer_leaves_the_handshake_waiting),
+        cmocka_unit_test(a_silent_peer_leaves_the_handshake_waiting_and_may_go),
         cmocka_unit_test(what_is_not_tls_is_refused),
         cmocka_unit_test(old_versions_are_refused),
         cmocka_unit_test(a_second_hello_keeps_the_server_name),
