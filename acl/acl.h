@@ -17,8 +17,7 @@
 #include "qmp/message.h"
 #include "qmp/schema.h"
 
-/* --- policy -------------------------------------------------------------------------------------
- */
+/* --- policy ----------------------------------------------------------------------------------- */
 
 struct acl_policy;
 
@@ -63,16 +62,14 @@ unsigned acl_policy_admin(const struct acl_policy *p, const char *identity);
 const char *acl_policy_admin_grant(const struct acl_policy *p, const char *identity,
                                    enum acl_admin admin);
 
-/* --- program -------------------------------------------------------------------------------------
- */
+/* --- program ---------------------------------------------------------------------------------- */
 
 struct acl_program;
 struct acl_program *acl_program_new(struct acl_policy *p, struct qmp_schema *s);
 struct acl_program *acl_program_ref(struct acl_program *p);
 void acl_program_unref(struct acl_program *p);
 
-/* --- rights --------------------------------------------------------------------------------------
- */
+/* --- rights ----------------------------------------------------------------------------------- */
 
 struct acl_rights;
 struct acl_rights *acl_rights_new(struct acl_program *program, const char *identity,
@@ -104,8 +101,7 @@ bool acl_check_event(const struct acl_rights *r, struct span name);
 bool acl_allows_command(const struct acl_rights *r, unsigned command);
 bool acl_allows_event(const struct acl_rights *r, unsigned event);
 
-/* --- classes -------------------------------------------------------------------------------------
- */
+/* --- classes ---------------------------------------------------------------------------------- */
 
 /* One of the pinned facts: the classes of a command, as names, NULL ended; NULL if the table does
  * not know it. */

@@ -19,7 +19,7 @@ static int refuse(struct dn_reader *r, const char *sentence)
     return error_set(r->err, ERROR_INVALID, "%s", sentence);
 }
 
-/* --- types ----------------------------------------------------------------------------------- */
+/* --- types ------------------------------------------------------------------------------------ */
 
 static bool is_oid(const char *s, size_t len)
 {
@@ -54,7 +54,7 @@ static int read_type(struct dn_reader *r, struct dn_attribute *a)
     return 0;
 }
 
-/* --- values ---------------------------------------------------------------------------------- */
+/* --- values ----------------------------------------------------------------------------------- */
 
 static int hex_digit(char c)
 {
@@ -149,7 +149,7 @@ static int read_value(struct dn_reader *r, struct dn_attribute *a)
     return 0;
 }
 
-/* --- names ----------------------------------------------------------------------------------- */
+/* --- names ------------------------------------------------------------------------------------ */
 
 static int compare_types(const void *a, const void *b)
 {
@@ -238,7 +238,7 @@ void acl_dn_free(struct acl_dn *dn)
     *dn = (struct acl_dn){ 0 };
 }
 
-/* --- matching -------------------------------------------------------------------------------- */
+/* --- matching --------------------------------------------------------------------------------- */
 
 /* base/glob with the wildcards marked, for a value may hold a literal `*`. */
 static bool match_value(const struct dn_attribute *p, const struct dn_attribute *a)

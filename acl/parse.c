@@ -44,7 +44,7 @@ struct parser {
     struct title *groups;
 };
 
-/* --- reports --------------------------------------------------------------------------------- */
+/* --- reports ---------------------------------------------------------------------------------- */
 
 static unsigned line_of(const struct parser *p, cfg_t *section)
 {
@@ -69,7 +69,7 @@ static void refuse_word(struct parser *p, const struct acl_word *w, const char *
                     sentence);
 }
 
-/* --- titles ---------------------------------------------------------------------------------- */
+/* --- titles ----------------------------------------------------------------------------------- */
 
 static struct title *find_title(struct title *titles, const char *name)
 {
@@ -114,7 +114,7 @@ static void free_titles(struct title **titles)
     }
 }
 
-/* --- who ------------------------------------------------------------------------------------- */
+/* --- who -------------------------------------------------------------------------------------- */
 
 static void add_caller(struct parser *p, const struct acl_word *w, uint32_t target)
 {
@@ -170,7 +170,7 @@ static void add_group_to_grant(struct parser *p, const struct acl_word *w, uint3
     g->grants[g->n_grants++] = grant;
 }
 
-/* --- roles ----------------------------------------------------------------------------------- */
+/* --- roles ------------------------------------------------------------------------------------ */
 
 /* The roles that a list names, as numbers. */
 static uint32_t *read_role_names(struct parser *p, cfg_t *section, const char *option,
@@ -263,7 +263,7 @@ static void order_roles(struct parser *p)
     acl_order_roles(policy->roles, policy->n_roles, policy->order, refuse_cycle, p);
 }
 
-/* --- grants ---------------------------------------------------------------------------------- */
+/* --- grants ----------------------------------------------------------------------------------- */
 
 static void read_to(struct parser *p, cfg_t *section, uint32_t grant)
 {
@@ -355,7 +355,7 @@ static void read_grants(struct parser *p)
     }
 }
 
-/* --- the whole ------------------------------------------------------------------------------- */
+/* --- the whole -------------------------------------------------------------------------------- */
 
 static bool match_caller(const void *pattern, const void *identity)
 {

@@ -65,7 +65,7 @@ unsigned acl_policy_n_rules(const struct acl_policy *p)
     return (unsigned)p->n_rules;
 }
 
-/* --- who, and where -------------------------------------------------------------------------- */
+/* --- who, and where --------------------------------------------------------------------------- */
 
 static void expand_groups(const struct acl_policy *p, uint64_t *targets)
 {

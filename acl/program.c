@@ -22,7 +22,7 @@ struct compiler {
     bool *known_events;  /* owned */
 };
 
-/* --- what there is --------------------------------------------------------------------------- */
+/* --- what there is ---------------------------------------------------------------------------- */
 
 int64_t acl_program_find(const struct acl_program *p, struct span name)
 {
@@ -96,7 +96,7 @@ static void add_events(struct compiler *c)
     }
 }
 
-/* --- what a rule covers ---------------------------------------------------------------------- */
+/* --- what a rule covers ----------------------------------------------------------------------- */
 
 static bool glob_covers(const struct acl_rule *r, struct span name)
 {
@@ -192,7 +192,7 @@ static void apply_rule(const struct compiler *c, struct acl_compiled_role *role,
     }
 }
 
-/* --- roles ----------------------------------------------------------------------------------- */
+/* --- roles ------------------------------------------------------------------------------------ */
 
 static void include_said(const struct acl_program *p, struct acl_said *s,
                          const struct acl_said *other)

@@ -80,7 +80,7 @@ static uint32_t cite(struct acl_rights *r, uint32_t grant, uint32_t number)
     return add_citation(r, c);
 }
 
-/* --- the union ------------------------------------------------------------------------------- */
+/* --- the union -------------------------------------------------------------------------------- */
 
 static void add_said(const struct acl_program *p, struct found *f, const struct acl_said *more,
                      uint32_t grant)
@@ -209,7 +209,7 @@ void acl_rights_unref(struct acl_rights *r)
     free(r);
 }
 
-/* --- judging --------------------------------------------------------------------------------- */
+/* --- judging ---------------------------------------------------------------------------------- */
 
 static const char *reason_of(const struct entry *e, const struct citation *c)
 {

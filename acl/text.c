@@ -25,7 +25,7 @@ static const struct section_form {
 
 static const char later_section[] = "delegate"; /* likewise, at the top */
 
-/* --- reports --------------------------------------------------------------------------------- */
+/* --- reports ---------------------------------------------------------------------------------- */
 
 struct acl_report_line {
     unsigned line;
@@ -71,7 +71,7 @@ void acl_reports_flush(struct acl_reports *r, acl_report_fn *report, void *opaqu
     r->n = r->cap = 0;
 }
 
-/* --- form ------------------------------------------------------------------------------------ */
+/* --- form ------------------------------------------------------------------------------------- */
 
 static const struct section_form *find_form(const char *name)
 {
@@ -136,7 +136,7 @@ static void check_form(struct acl_reports *reports, const struct cfgtext *outlin
     }
 }
 
-/* --- libconfuse ------------------------------------------------------------------------------ */
+/* --- libconfuse ------------------------------------------------------------------------------- */
 
 static int make_word(cfg_t *cfg, cfg_opt_t *opt, const char *value, void *result)
 {

@@ -56,8 +56,7 @@ static void end_entry(struct audit_batch *b, struct batch_entry *e)
     e->len = buf_len(&b->bodies) - e->offset;
 }
 
-/* --- what was over the rate ---------------------------------------------------------------------
- */
+/* --- what was over the rate ------------------------------------------------------------------- */
 
 static void write_surplus(void *opaque, const struct rate_surplus *s)
 {
@@ -91,8 +90,7 @@ void audit_batch_tick(struct audit_batch *b, int64_t utc_us)
     rate_tell_due(b->limiter, utc_us, false, &sink);
 }
 
-/* --- records ------------------------------------------------------------------------------------
- */
+/* --- records ---------------------------------------------------------------------------------- */
 
 void audit_batch_add(struct audit_batch *b, const struct audit_record *r)
 {

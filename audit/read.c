@@ -11,8 +11,7 @@
 
 #define WINDOW (2 * AUDIT_LINE_MAX) /* bytes read at once: a whole line is always in it */
 
-/* --- one line
- * ------------------------------------------------------------------------------------- */
+/* --- one line --------------------------------------------------------------------------------- */
 
 struct cursor {
     const char *p, *end;
@@ -129,8 +128,7 @@ bool audit_line_parse(struct span line, struct audit_line *out)
     return out->seq > 0 && parse_members(&c, out) && out->type.len > 0;
 }
 
-/* --- opening
- * -------------------------------------------------------------------------------------- */
+/* --- opening ---------------------------------------------------------------------------------- */
 
 static int open_log(const char *path, uint64_t *size, struct error *err)
 {
@@ -144,8 +142,7 @@ static int open_log(const char *path, uint64_t *size, struct error *err)
     return TAKE_FD(fd);
 }
 
-/* --- backwards
- * ------------------------------------------------------------------------------------ */
+/* --- backwards -------------------------------------------------------------------------------- */
 
 struct tail {
     int fd;
@@ -210,8 +207,7 @@ int audit_tail(const char *path, uint64_t max_records, uint64_t max_bytes, audit
     return rc < 0 ? rc : read_backwards(&t, fn, opaque, err);
 }
 
-/* --- the chain
- * ------------------------------------------------------------------------------------ */
+/* --- the chain -------------------------------------------------------------------------------- */
 
 struct verifier {
     const char *path;

@@ -16,8 +16,7 @@ static bool is_space(char c)
     return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
-/* --- what is to be taken out -------------------------------------------------------------------
- */
+/* --- what is to be taken out ------------------------------------------------------------------ */
 
 /* "json:" opens a document as a file name; members of any sort follow. Returns where it begins, or
  * text.len. */
@@ -173,8 +172,7 @@ bool secret_scrub(struct span text, struct buf *out)
     return scrub(text, false, out);
 }
 
-/* --- lines of the human monitor -----------------------------------------------------------------
- */
+/* --- lines of the human monitor --------------------------------------------------------------- */
 
 /* Words of QEMU's human monitor whose arguments hold no secret outside of key=value lists. What is
  * not here keeps its first word only. Absent on purpose: set_password, sendkey, ringbuf_write,

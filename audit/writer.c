@@ -18,8 +18,7 @@ void audit_note_failure(struct audit *a, const struct error *what)
     memcpy(a->stats.last_error, what->text, sizeof(a->stats.last_error));
 }
 
-/* --- the file, and what may happen to it -------------------------------------------------------
- */
+/* --- the file, and what may happen to it ------------------------------------------------------ */
 
 /* The chain goes on in `f`. If the file's end is not the chain's, the next commit says why. */
 static void adopt_file(struct audit *a, struct audit_file *f, struct file_tail *tail,
@@ -260,8 +259,7 @@ int audit_commit(struct audit *a, const struct commit_view *v, uint64_t *ticket,
     return rc;
 }
 
-/* --- opening and closing -----------------------------------------------------------------------
- */
+/* --- opening and closing ---------------------------------------------------------------------- */
 
 /* Where the chain goes on: at the log's end, unless the lock remembers that there was more. */
 static int find_chain(struct audit *a, const struct lock_state *state, struct error *err)

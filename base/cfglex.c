@@ -92,7 +92,7 @@ static void refuse_expansion(struct cfglex *lex)
     lex->plain[lex->offset] = '?'; /* who reads on must not have it replaced either */
 }
 
-/* --- white space and comments ---------------------------------------------------------------- */
+/* --- white space and comments ----------------------------------------------------------------- */
 
 static void skip_line_comment(struct cfglex *lex)
 {
@@ -129,7 +129,7 @@ static bool skip_blanks(struct cfglex *lex)
     }
 }
 
-/* --- words ----------------------------------------------------------------------------------- */
+/* --- words ------------------------------------------------------------------------------------ */
 
 static bool is_bare(int c)
 {
@@ -241,7 +241,7 @@ static enum cfglex_token lex_quoted(struct cfglex *lex, char quote)
     }
 }
 
-/* --- tokens ---------------------------------------------------------------------------------- */
+/* --- tokens ----------------------------------------------------------------------------------- */
 
 static enum cfglex_token lex_symbol(struct cfglex *lex, int c)
 {

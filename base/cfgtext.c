@@ -40,7 +40,7 @@ struct reader {
     bool broken; /* the grammar is: there is no outline */
 };
 
-/* --- reports --------------------------------------------------------------------------------- */
+/* --- reports ---------------------------------------------------------------------------------- */
 
 static void report_sentence(void *opaque, unsigned line, const char *sentence)
 {
@@ -78,7 +78,7 @@ static bool unexpected(struct reader *r, enum cfglex_token token, const char *ex
     return give_up(r);
 }
 
-/* --- the grammar, as libconfuse's parser has it ---------------------------------------------- */
+/* --- the grammar, as libconfuse's parser has it ----------------------------------------------- */
 
 static bool is_name(const char *s)
 {
@@ -206,7 +206,7 @@ static void read_items(struct reader *r)
     }
 }
 
-/* --- the outline ----------------------------------------------------------------------------- */
+/* --- the outline ------------------------------------------------------------------------------ */
 
 /* By parent, name and title: what compares equal is a duplicate. */
 static int compare(const struct cfgtext_item *a, const struct cfgtext_item *b)

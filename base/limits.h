@@ -3,7 +3,7 @@
 #ifndef BASE_LIMITS_H
 #define BASE_LIMITS_H
 
-/* --- a client's messages ------------------------------------------------------------------- */
+/* --- a client's messages ---------------------------------------------------------------------- */
 #define LIMIT_REQUEST_BYTES_DEFAULT (64u << 10) /* bytes; QEMU takes 3 us a byte: 0.2 s */
 #define LIMIT_REQUEST_BYTES_MAX     (16u << 20) /* bytes; the most that can be configured */
 #define LIMIT_REQUEST_DEPTH         64u         /* levels; the deepest blockdev-add has a dozen */
@@ -12,7 +12,7 @@
 #define LIMIT_RESYNC_SECONDS        5u          /* seconds for the newline to come */
 #define LIMIT_LEXICAL_ERRORS        3u          /* in a row, then the connection ends */
 
-/* --- a VM's messages (a QEMU may be hostile too) --------------------------------------------- */
+/* --- a VM's messages (a QEMU may be hostile too) ---------------------------------------------- */
 #define LIMIT_REPLY_BYTES_DEFAULT (64u << 20) /* bytes; QEMU's own token limit */
 #define LIMIT_REPLY_DEPTH         1024u       /* levels; QEMU's own limit */
 #define LIMIT_REPLY_TOKENS        64u         /* of the top level only; QMP has at most 4 members */

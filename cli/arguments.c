@@ -9,7 +9,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 
-/* --- values ---------------------------------------------------------------------------------- */
+/* --- values ----------------------------------------------------------------------------------- */
 
 /* -?(0|[1-9][0-9]*): so that 007 and +1 stay the strings they look like. */
 static bool is_whole_number(const char *s)
@@ -60,7 +60,7 @@ static int guess_value(const char *key, const char *text, struct json_object **o
     return 0;
 }
 
-/* --- places ---------------------------------------------------------------------------------- */
+/* --- places ----------------------------------------------------------------------------------- */
 
 /* A part of a dotted key (up to a dot) that counts a list's elements. */
 static bool is_index(const char *part)
@@ -155,7 +155,7 @@ static int put_dotted(struct json_object *root, const char *key, struct json_obj
     return 0;
 }
 
-/* --- words ----------------------------------------------------------------------------------- */
+/* --- words ------------------------------------------------------------------------------------ */
 
 /* Bytes of the UTF-8 character at p, 0 if it is none (RFC 3629, section 4). */
 static size_t utf8_length(const unsigned char *p)

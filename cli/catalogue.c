@@ -58,7 +58,7 @@ static const struct json_object *find_type(const struct catalogue *c, const char
     return name ? member(c->types, name) : NULL;
 }
 
-/* --- building -------------------------------------------------------------------------------- */
+/* --- building --------------------------------------------------------------------------------- */
 
 static void add_commands(struct catalogue *c, const struct json_object *list, bool only_commands)
 {
@@ -103,7 +103,7 @@ const char *catalogue_command(const struct catalogue *c, size_t i)
     return i < c->n_commands ? c->commands[i] : NULL;
 }
 
-/* --- members --------------------------------------------------------------------------------- */
+/* --- members ---------------------------------------------------------------------------------- */
 
 struct walk {
     const struct catalogue *c;
@@ -220,7 +220,7 @@ const char *catalogue_discriminator(const struct catalogue *c, const char *comma
     return text_member(find_type(c, text_member(entity, "arg-type")), "tag");
 }
 
-/* --- types ----------------------------------------------------------------------------------- */
+/* --- types ------------------------------------------------------------------------------------ */
 
 bool catalogue_type_has_parts(const struct catalogue *c, const struct json_object *type)
 {

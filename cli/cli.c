@@ -8,7 +8,7 @@
 #include <string.h>
 #include "base/mem.h"
 
-/* --- errors ---------------------------------------------------------------------------------- */
+/* --- errors ----------------------------------------------------------------------------------- */
 
 enum cli_exit cli_exit_of_error(const struct error *err)
 {
@@ -88,7 +88,7 @@ enum cli_exit cli_flush(void)
     return CLI_EXIT_LOCAL;
 }
 
-/* --- command lines --------------------------------------------------------------------------- */
+/* --- command lines ---------------------------------------------------------------------------- */
 
 int cli_options(const struct verb *verb, int argc, char **argv, const struct option *long_options,
                 cli_option_fn *handle, void *opaque)
@@ -127,7 +127,7 @@ bool cli_parse_number(const char *text, uint64_t max, uint64_t *out)
     return errno == 0 && *out <= max;
 }
 
-/* --- sessions -------------------------------------------------------------------------------- */
+/* --- sessions --------------------------------------------------------------------------------- */
 
 enum cli_exit cli_read_uri(struct cli *cli)
 {

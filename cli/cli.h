@@ -44,7 +44,7 @@ extern const struct verb verb_shell;
 extern const struct verb verb_vms;
 extern const struct verb verb_whoami;
 
-/* --- errors, told on stderr ------------------------------------------------------------------ */
+/* --- errors, told on stderr ------------------------------------------------------------------- */
 
 /* The exit code that says what sort of failure this is. */
 enum cli_exit cli_exit_of_error(const struct error *err);
@@ -59,7 +59,7 @@ enum cli_exit cli_usage(const struct verb *verb, const char *fmt, ...) PRINTF(2,
 /* What was printed so far really went out: CLI_EXIT_OK or CLI_EXIT_LOCAL. */
 enum cli_exit cli_flush(void);
 
-/* --- a verb's command line ------------------------------------------------------------------- */
+/* --- a verb's command line -------------------------------------------------------------------- */
 
 /* Options up to the first operand; `long_options` ends with a zeroed entry. `handle` gets each one;
  * false is an error that it has told. The result is the first operand's index, or -1 after an
@@ -74,7 +74,7 @@ int cli_no_options(const struct verb *verb, int argc, char **argv);
 /* Decimal, whole text, at most `max`. */
 bool cli_parse_number(const char *text, uint64_t max, uint64_t *out);
 
-/* --- sessions -------------------------------------------------------------------------------- */
+/* --- sessions --------------------------------------------------------------------------------- */
 
 /* Reads the URI that was given, or says that none was. */
 enum cli_exit cli_read_uri(struct cli *cli);

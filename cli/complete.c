@@ -13,7 +13,7 @@ void completion_clear(struct completion *c)
     *c = (struct completion){ 0 };
 }
 
-/* --- what the line says already -------------------------------------------------------------- */
+/* --- what the line says already --------------------------------------------------------------- */
 
 void given_collect(const char *text, struct given *out)
 {
@@ -40,7 +40,7 @@ const char *given_find(const struct given *g, const char *name)
     return NULL;
 }
 
-/* --- candidates ------------------------------------------------------------------------------ */
+/* --- candidates ------------------------------------------------------------------------------- */
 
 /* Where candidates are collected for one word. */
 struct collector {

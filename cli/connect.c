@@ -25,7 +25,7 @@ int64_t deadline_after(int64_t timeout_us)
     return timeout_us <= 0 ? DEADLINE_NEVER : clock_monotonic_us() + timeout_us;
 }
 
-/* --- waiting --------------------------------------------------------------------------------- */
+/* --- waiting ---------------------------------------------------------------------------------- */
 
 /* 1: ready; 0: the deadline passed; negative: interrupted or failed. */
 static int wait_for(int fd, short events, int64_t deadline, const sigset_t *wait_mask,
@@ -68,7 +68,7 @@ static short wanted_events(enum stream_status status)
     return 0;
 }
 
-/* --- sending and receiving ------------------------------------------------------------------- */
+/* --- sending and receiving -------------------------------------------------------------------- */
 
 static int ended(enum stream_status status, struct error *err)
 {
@@ -144,7 +144,7 @@ struct stream *transport_stream(struct transport *t)
     return t->stream;
 }
 
-/* --- connecting ------------------------------------------------------------------------------ */
+/* --- connecting ------------------------------------------------------------------------------- */
 
 /* Waits until a descriptor that connects is connected. */
 static int finish_connect(int fd, int64_t deadline, struct error *err)
@@ -219,7 +219,7 @@ static int connect_host(const struct uri *uri, int64_t deadline, int *out, struc
     return rc;
 }
 
-/* --- TLS ------------------------------------------------------------------------------------- */
+/* --- TLS -------------------------------------------------------------------------------------- */
 
 static int make_context(const struct transport_settings *s, struct tls_context **out,
                         struct error *err)

@@ -90,7 +90,7 @@ const sigset_t *line_editor_call_mask(const struct line_editor *e)
     return &e->call_mask;
 }
 
-/* --- the terminal ---------------------------------------------------------------------------- */
+/* --- the terminal ----------------------------------------------------------------------------- */
 
 static struct line_editor *editor_of(EditLine *el)
 {
@@ -144,7 +144,7 @@ void line_editor_print(struct line_editor *e, const char *text, size_t len)
         el_set(e->el, EL_REFRESH);
 }
 
-/* --- input ----------------------------------------------------------------------------------- */
+/* --- input ------------------------------------------------------------------------------------ */
 
 /* Ctrl-Z: the terminal is given back as it was, and taken again when we go on. */
 static void suspend(struct line_editor *e)
@@ -216,7 +216,7 @@ static int read_character(EditLine *el, wchar_t *out)
     }
 }
 
-/* --- completion ------------------------------------------------------------------------------ */
+/* --- completion ------------------------------------------------------------------------------- */
 
 static void list_candidates(struct line_editor *e, const struct completion *c)
 {
@@ -262,7 +262,7 @@ static unsigned char complete(EditLine *el, int key)
     return CC_NORM;
 }
 
-/* --- life ------------------------------------------------------------------------------------ */
+/* --- life ------------------------------------------------------------------------------------- */
 
 /* Ctrl-C throws away what was typed, also between poll and read: a read that blocks would then wait
  * with the signal blocked. O_NONBLOCK on standard input itself would hit all who share it, so it is

@@ -14,7 +14,7 @@ static const char *const paint_codes[] = {
 };
 #define PAINT_END "\033[0m"
 
-/* --- characters ------------------------------------------------------------------------------ */
+/* --- characters ------------------------------------------------------------------------------- */
 
 /* Bytes of the character at p that could act on a terminal, and its code; 0 if it is harmless. C1
  * controls and the bidirectional overrides are two and three bytes of UTF-8. */
@@ -76,7 +76,7 @@ void output_add_painted(const struct output *o, struct buf *out, enum output_pai
         buf_add_str(out, PAINT_END);
 }
 
-/* --- documents ------------------------------------------------------------------------------- */
+/* --- documents -------------------------------------------------------------------------------- */
 
 /* The length of the string, number or word that begins here. */
 static size_t token_length(const char *p)
@@ -144,7 +144,7 @@ void output_document(const struct output *o, FILE *to, struct json_object *doc)
     fwrite(buf_data(&out), 1, buf_len(&out), to);
 }
 
-/* --- tables ---------------------------------------------------------------------------------- */
+/* --- tables ----------------------------------------------------------------------------------- */
 
 /* A member's value as a person reads it: a string bare, a list joined, nothing for what is absent.
  */

@@ -61,7 +61,7 @@ bool session_reply_is_denied(const struct session_reply *r)
            desc_is_denied(r->error_desc);
 }
 
-/* --- messages in ----------------------------------------------------------------------------- */
+/* --- messages in ------------------------------------------------------------------------------ */
 
 static int read_message(const struct qmp_tape *t, struct message *m, struct error *err)
 {
@@ -168,7 +168,7 @@ int session_pump(struct session *s, int64_t deadline, struct error *err)
     return rc < 0 ? rc : 1;
 }
 
-/* --- calls ----------------------------------------------------------------------------------- */
+/* --- calls ------------------------------------------------------------------------------------ */
 
 static int send_request(struct session *s, const struct session_request *r, int64_t deadline,
                         struct error *err)
@@ -275,7 +275,7 @@ bool session_is_unattached(const struct session *s)
     return s->gateway_greeting;
 }
 
-/* --- opening --------------------------------------------------------------------------------- */
+/* --- opening ---------------------------------------------------------------------------------- */
 
 /* A call while the session is opened: an error reply is a failure. */
 static int setup_call(struct session *s, const char *command, struct json_object *take_arguments,

@@ -40,7 +40,7 @@ static bool take_option(void *opaque, int option, const char *value)
     return true;
 }
 
-/* --- a client, in a process of its own ------------------------------------------------------- */
+/* --- a client, in a process of its own -------------------------------------------------------- */
 
 /* What a gateway would have said: the client sees why there is no greeting. */
 static void refuse(struct stream *client, const struct error *why)
@@ -87,7 +87,7 @@ static void run_child(struct bridge *b, int take_fd)
     _exit((int)code);
 }
 
-/* --- the listener ---------------------------------------------------------------------------- */
+/* --- the listener ----------------------------------------------------------------------------- */
 
 static void accept_client(struct bridge *b)
 {

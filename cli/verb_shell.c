@@ -15,7 +15,7 @@
 #include "cli/line_editor.h"
 #include "cli/shell.h"
 
-/* --- events ---------------------------------------------------------------------------------- */
+/* --- events ----------------------------------------------------------------------------------- */
 
 static void print_text(struct shell *sh, const struct buf *text)
 {
@@ -46,7 +46,7 @@ static bool serve_connection(void *opaque)
     return rc == 0 || (int)sh->lost.code == ERROR_STATE;
 }
 
-/* --- what the server offers ------------------------------------------------------------------ */
+/* --- what the server offers ------------------------------------------------------------------- */
 
 static struct json_object *ask_quietly(struct shell *sh, const char *command)
 {
@@ -72,7 +72,7 @@ static void complete(void *opaque, const char *line, struct completion *out)
     complete_line(sh->catalogue, shell_builtin_names(), line, out);
 }
 
-/* --- commands -------------------------------------------------------------------------------- */
+/* --- commands --------------------------------------------------------------------------------- */
 
 /* For the prompt: a VM's name may come from afar. */
 static char *safe_name(const char *name)
@@ -166,7 +166,7 @@ static enum cli_exit run_line(struct shell *sh, const char *line)
     return code;
 }
 
-/* --- history --------------------------------------------------------------------------------- */
+/* --- history ---------------------------------------------------------------------------------- */
 
 /* Parents too; what is there already is fine. */
 static bool make_directories(char *path)
@@ -215,7 +215,7 @@ static bool may_be_remembered(const char *line)
     return true;
 }
 
-/* --- the two ways to read lines -------------------------------------------------------------- */
+/* --- the two ways to read lines --------------------------------------------------------------- */
 
 static void greet(const struct shell *sh)
 {

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-/* --- listeners ------------------------------------------------------------------------------- */
+/* --- listeners -------------------------------------------------------------------------------- */
 
 static const struct cfgtext_item *find(const struct loader *l, const struct cfgtext_item *section,
                                        const char *name)
@@ -99,7 +99,7 @@ static void check_listener(struct loader *l, size_t index)
                     c->vm);
 }
 
-/* --- VMs ------------------------------------------------------------------------------------- */
+/* --- VMs -------------------------------------------------------------------------------------- */
 
 static bool same_monitor(const struct conf_vm *a, const struct conf_vm *b)
 {
@@ -148,7 +148,7 @@ static void check_labels(struct loader *l, const char *what, const char *name, u
     }
 }
 
-/* --- the rest -------------------------------------------------------------------------------- */
+/* --- the rest --------------------------------------------------------------------------------- */
 
 static void check_directory(struct loader *l, size_t index)
 {

@@ -9,7 +9,7 @@
 #include "conf/option_table.h"
 #include "conf/value.h"
 
-/* --- life ------------------------------------------------------------------------------------ */
+/* --- life ------------------------------------------------------------------------------------- */
 
 static void free_options(enum conf_section_id id, void *base)
 {
@@ -52,7 +52,7 @@ void conf_unref(struct conf *c)
     free(c);
 }
 
-/* --- what a reload cannot change ------------------------------------------------------------- */
+/* --- what a reload cannot change -------------------------------------------------------------- */
 
 struct comparison {
     conf_report_fn *report;

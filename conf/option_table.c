@@ -106,7 +106,7 @@ const struct conf_section conf_sections[CONF_SECTIONS] = {
 
 /* clang-format off */
 const struct conf_option conf_options[] = {
-    /* --- the top -------------------------------------------------------------------------- */
+    /* --- the top ---------------------------------------------------------------------------------- */
     { TOP(policy), .name = "policy", .type = CONF_TYPE_PATH, .value_doc = "PATH", .required = true,
       .reload = true, .doc = "The policy: who may do what. See *policy.conf*(5)." },
     { TOP(state_dir), .name = "state_dir", .type = CONF_TYPE_PATH, .value_doc = "PATH",
@@ -129,7 +129,7 @@ const struct conf_option conf_options[] = {
              "the rule's values, which tell of paths and hosts (full; for those who trust their "
              "clients). Rules of this release have no such values: there is no difference yet." },
 
-    /* --- tls ------------------------------------------------------------------------------ */
+    /* --- tls -------------------------------------------------------------------------------------- */
     { TLS(cert), .name = "cert", .type = CONF_TYPE_PATH, .value_doc = "PATH", .required = true,
       .reload = true, .doc = "The gateway's certificate and its chain, PEM." },
     { TLS(key), .name = "key", .type = CONF_TYPE_KEY, .value_doc = "PATH|URI", .required = true,
@@ -151,7 +151,7 @@ const struct conf_option conf_options[] = {
     { CA(crl), .name = "crl", .type = CONF_TYPE_PATH, .value_doc = "PATH", .reload = true,
       .default_doc = "nothing is revoked", .doc = "Its revocation list, PEM." },
 
-    /* --- listener ------------------------------------------------------------------------- */
+    /* --- listener --------------------------------------------------------------------------------- */
     { LISTENER(address), .name = "address", .type = CONF_TYPE_TEXT, .value_doc = "ADDRESS",
       .reload = true, .check = conf_form_address,
       .doc = "Where TLS clients connect: a numeric address, \"0.0.0.0\" or \"::\" for all. This or "
@@ -189,7 +189,7 @@ const struct conf_option conf_options[] = {
     { LISTENER(group), .name = "group", .type = CONF_TYPE_TEXT, .value_doc = "NAME",
       .default_doc = "the gateway's group", .doc = "The group of the UNIX socket." },
 
-    /* --- vm ------------------------------------------------------------------------------- */
+    /* --- vm --------------------------------------------------------------------------------------- */
     { VM(socket), .name = "socket", .type = CONF_TYPE_PATH, .value_doc = "PATH", .reload = true,
       .max = SOCKET_PATH_MAX, .doc = "The UNIX socket of the VM's QMP monitor." },
     { VM(address), .name = "address", .type = CONF_TYPE_TEXT, .value_doc = "ADDRESS",
@@ -207,7 +207,7 @@ const struct conf_option conf_options[] = {
     { VM(hold), .name = "hold", .type = CONF_TYPE_BOOL, .default_text = "false", .reload = true,
       .doc = "Connect to the monitor at once and keep it, whether or not a client is attached." },
 
-    /* --- vm_directory --------------------------------------------------------------------- */
+    /* --- vm_directory ----------------------------------------------------------------------------- */
     { DIRECTORY(pattern), .name = "pattern", .type = CONF_TYPE_TEXT, .value_doc = "PATTERN",
       .default_text = "*.qmp", .reload = true, .check = conf_form_pattern,
       .doc = "Which files are meant; its one '\\*' stands for the VM's name." },
@@ -221,7 +221,7 @@ const struct conf_option conf_options[] = {
       .doc = "Users to whom a socket must belong. Give this where others than root can make files "
              "in the directory." },
 
-    /* --- audit ---------------------------------------------------------------------------- */
+    /* --- audit ------------------------------------------------------------------------------------ */
     { AUDIT(path), .name = "path", .type = CONF_TYPE_PATH, .value_doc = "PATH", .required = true,
       .doc = "The audit log." },
     { AUDIT(sync), .name = "sync", .type = CONF_TYPE_CHOICE, .default_text = "write",
@@ -229,7 +229,7 @@ const struct conf_option conf_options[] = {
       .doc = "When a record counts as written: once the kernel has it (write), or once the disk has "
              "it (data: survives a power failure, and costs each command a wait for the disk)." },
 
-    /* --- limits --------------------------------------------------------------------------- */
+    /* --- limits ----------------------------------------------------------------------------------- */
     { LIMIT(connections), .type = CONF_TYPE_NUMBER, .default_text = "16384", .min = 1,
       .max = 1000000, .reload = true, .doc = "Connections in all." },
     { LIMIT(connections_per_identity), .type = CONF_TYPE_NUMBER, .default_text = "1024", .min = 1,

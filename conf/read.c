@@ -9,7 +9,7 @@
 #include "base/mem.h"
 #include "conf/value.h"
 
-/* --- the table, as libconfuse wants it ------------------------------------------------------- */
+/* --- the table, as libconfuse wants it -------------------------------------------------------- */
 
 /* All values are texts to libconfuse: conf/value.c reads them, so that every fault gets a sentence
  * and none hides the next. */
@@ -59,7 +59,7 @@ static void free_libconfuse_options(cfg_opt_t *opts)
     free(opts);
 }
 
-/* --- where values go ------------------------------------------------------------------------- */
+/* --- where values go -------------------------------------------------------------------------- */
 
 static void *last_element(struct conf *c, enum conf_section_id id)
 {
@@ -104,7 +104,7 @@ static void set_defaults(struct loader *l, enum conf_section_id id)
     }
 }
 
-/* --- values ---------------------------------------------------------------------------------- */
+/* --- values ----------------------------------------------------------------------------------- */
 
 static void set_value(struct loader *l, const struct cfgtext_item *item,
                       const struct conf_option *o, const char *text)

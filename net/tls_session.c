@@ -127,7 +127,7 @@ static int on_client_hello(struct tls_session *t, const gnutls_datum_t *message)
     return enable_tickets(t);
 }
 
-/* --- the peer ---------------------------------------------------------------------- */
+/* --- the peer --------------------------------------------------------------------------------- */
 
 static struct tls_expected expected_peer(const struct tls_session *t)
 {
@@ -242,8 +242,7 @@ static enum stream_status check_usable(struct tls_session *t, struct error *err)
     return fail(t);
 }
 
-/* --- reading ahead -----------------------------------------------------------------------------
- */
+/* --- reading ahead ---------------------------------------------------------------------------- */
 
 static _Thread_local unsigned char scratch[AHEAD_BYTES];
 

@@ -42,8 +42,7 @@ static void release(struct backend *b)
     free(b);
 }
 
-/* --- output
- * -------------------------------------------------------------------------------------------- */
+/* --- output ----------------------------------------------------------------------------------- */
 
 static void submit(struct backend *b, const struct qmp_tape *tape,
                    const struct qmp_request *request, unsigned id)
@@ -78,8 +77,7 @@ static void flush(struct backend *b)
     buf_trim(&b->out, OUT_KEEP_BYTES);
 }
 
-/* --- input
- * --------------------------------------------------------------------------------------------- */
+/* --- input ------------------------------------------------------------------------------------ */
 
 static void take_message(struct backend *b)
 {
@@ -174,8 +172,7 @@ static void on_readable(evutil_socket_t fd, short what, void *opaque)
     guarded(opaque, read_some);
 }
 
-/* --- connecting
- * ------------------------------------------------------------------------------------------ */
+/* --- connecting ------------------------------------------------------------------------------- */
 
 static void finish_connecting(struct backend *b)
 {

@@ -34,8 +34,7 @@ struct qmp_scan_limits client_scan_limits(const struct loop *loop)
     };
 }
 
-/* --- end -----------------------------------------------------------------------------------------
- */
+/* --- end -------------------------------------------------------------------------------------- */
 
 static void count_output(struct client *c)
 {
@@ -139,8 +138,7 @@ static void on_lingering(struct client *c)
     }
 }
 
-/* --- output
- * --------------------------------------------------------------------------------------- */
+/* --- output ----------------------------------------------------------------------------------- */
 
 void client_touch(struct client *c)
 {
@@ -238,8 +236,7 @@ void client_flush_dirty(struct loop *loop)
     }
 }
 
-/* --- input
- * ----------------------------------------------------------------------------------------- */
+/* --- input ------------------------------------------------------------------------------------ */
 
 static struct qmp_scanner *new_scanner(struct loop *loop)
 {
@@ -387,8 +384,7 @@ void client_resume(struct client *c)
     event_active(&c->read_event, EV_READ, 0);
 }
 
-/* --- events
- * ---------------------------------------------------------------------------------------- */
+/* --- events ----------------------------------------------------------------------------------- */
 
 static void on_readable(evutil_socket_t fd, short what, void *opaque)
 {
@@ -431,8 +427,7 @@ void client_watch(struct client *c, int fd)
     event_assign(&c->write_event, c->loop->base, fd, EV_WRITE, on_writable, c);
 }
 
-/* --- moving
- * ---------------------------------------------------------------------------------------- */
+/* --- moving ----------------------------------------------------------------------------------- */
 
 struct move_message {
     struct loop_message message;
@@ -493,8 +488,7 @@ void client_move(struct client *c, struct loop *to, void (*arrived)(struct clien
     client_touch(c);
 }
 
-/* --- deadlines
- * -------------------------------------------------------------------------------------- */
+/* --- deadlines -------------------------------------------------------------------------------- */
 
 void client_set_deadline(struct client *c, unsigned seconds, const char *what)
 {
@@ -537,8 +531,7 @@ void client_check_deadlines(struct loop *loop, int64_t now)
     }
 }
 
-/* --- all of a loop
- * ------------------------------------------------------------------------------------ */
+/* --- all of a loop ---------------------------------------------------------------------------- */
 
 struct client *client_find(struct loop *loop, uint64_t number)
 {

@@ -93,8 +93,7 @@ void client_move(struct client *c, struct loop *to, void (*arrived)(struct clien
 void client_set_deadline(struct client *c, unsigned seconds, const char *what);
 void client_set_idle_deadline(struct client *c);
 
-/* --- for the loop
- * ------------------------------------------------------------------------------------ */
+/* --- for the loop ----------------------------------------------------------------------------- */
 
 struct qmp_scan_limits client_scan_limits(const struct loop *loop);
 void client_flush_dirty(struct loop *loop);

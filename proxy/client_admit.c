@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "net/address.h"
@@ -23,8 +24,7 @@ static const struct snapshot_listener *listener_of(const struct client *c)
     return snapshot_listener(c->loop->snapshot, c->listener);
 }
 
-/* --- somebody
- * ---------------------------------------------------------------------------------------- */
+/* --- somebody --------------------------------------------------------------------------------- */
 
 /* Words before goodbye: one line without an id in place of a greeting. */
 static void turn_away(struct client *c, const char *text, const char *reason)
@@ -45,8 +45,7 @@ static void record_refused_login(struct client *c, const char *why)
              c->session.caller->peer, why);
 }
 
-/* --- still welcome?
- * ------------------------------------------------------------------------------------ */
+/* --- still welcome? --------------------------------------------------------------------------- */
 
 /* Why the present snapshot does not want it; NULL if it does. */
 static const char *objection(struct client *c)
@@ -125,8 +124,7 @@ static void admit_nobody(struct client *c)
     client_resume(c);
 }
 
-/* --- UNIX: who is behind the socket
- * ------------------------------------------------------------------- */
+/* --- UNIX: who is behind the socket ----------------------------------------------------------- */
 
 struct identify_job {
     struct worker_job job;
@@ -182,9 +180,7 @@ static void identify_unix(struct client *c)
     }
 }
 
-/* --- TLS
- * ------------------------------------------------------------------------------------------------
- */
+/* --- TLS -------------------------------------------------------------------------------------- */
 
 static void identify_tls(struct client *c)
 {
@@ -251,8 +247,7 @@ static void start_handshake(struct client *c, const struct conf_listener *conf)
     continue_handshake(c);
 }
 
-/* --- PROXY protocol
- * ----------------------------------------------------------------------------------- */
+/* --- PROXY protocol --------------------------------------------------------------------------- */
 
 /* Reads the header and not a byte more: what follows belongs to TLS. */
 static size_t header_bytes_wanted(const struct client *c)
@@ -345,8 +340,7 @@ void client_admit_continue(struct client *c)
         continue_handshake(c);
 }
 
-/* --- a new one
- * ---------------------------------------------------------------------------------------- */
+/* --- a new one -------------------------------------------------------------------------------- */
 
 static bool is_trusted_balancer(const struct snapshot_listener *l,
                                 const struct sockaddr_storage *peer)
@@ -360,8 +354,13 @@ static bool is_trusted_balancer(const struct snapshot_listener *l,
 
 static void reject(struct loop *loop, int fd, const char *text)
 {
+    int64_t now = clock_monotonic_us();
     STATS_INC(loop, rejected);
-    log_warning("connection refused: %s", text);
+    if (now - loop->reject_logged_us >
+        USEC_PER_SEC) { /* once a second: the count is in the figures */
+        loop->reject_logged_us = now;
+        log_warning("connection refused: %s", text);
+    }
     close(fd);
 }
 

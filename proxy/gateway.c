@@ -20,8 +20,7 @@
 #define READY     SESSION_PHASE_BIT(SESSION_READY)
 #define ANY       (AUTH | ATTACH | NEGOTIATE | READY)
 
-/* --- arguments
- * ------------------------------------------------------------------------------------------- */
+/* --- arguments -------------------------------------------------------------------------------- */
 
 static uint32_t find_argument(const struct request *r, const char *name)
 {
@@ -115,8 +114,7 @@ static int check_arguments(const struct request *r, const struct gateway_command
     return 0;
 }
 
-/* --- negotiation
- * ------------------------------------------------------------------------------------------ */
+/* --- negotiation ------------------------------------------------------------------------------ */
 
 /* The capabilities that the client asks for; false, and answered, if it may not have them. */
 bool gateway_take_enable(struct session *s, struct request *r, bool *oob)
@@ -162,8 +160,7 @@ static void qmp_capabilities(struct session *s, struct request *r)
     session_return(r, SPAN_LIT("{}"));
 }
 
-/* --- about oneself
- * ------------------------------------------------------------------------------------------ */
+/* --- about oneself ---------------------------------------------------------------------------- */
 
 static void add_member(struct buf *b, const char *name, const char *value)
 {
@@ -207,15 +204,15 @@ void gateway_write_greeting(struct buf *out)
                v[2], v[1], v[0], PACKAGE_VERSION);
 }
 
-/* --- VMs
- * -----------------------------------------------------------------------------------------------------
- */
+/* --- VMs -------------------------------------------------------------------------------------- */
 
 bool gateway_sees_vm(struct session *s, const char *name)
 {
     struct loop *loop = s->client->loop;
     struct vm *vm = vms_find(loop->daemon->vms, name);
-    bool sees = vm && acl_policy_sees(loop->snapshot->policy, caller_name(s->caller), &vm->acl);
+    struct acl_vm gone = { .name = name }; /* its sessions may outlive its entry in the table */
+    bool sees =
+        acl_policy_sees(loop->snapshot->policy, caller_name(s->caller), vm ? &vm->acl : &gone);
     vm_unref(vm);
     return sees;
 }
@@ -296,9 +293,7 @@ static void gateway_detach(struct session *s, struct request *r)
     session_return(r, SPAN_LIT("{}"));
 }
 
-/* --- explain
- * ---------------------------------------------------------------------------------------------------
- */
+/* --- explain ---------------------------------------------------------------------------------- */
 
 static bool explain_allowed(struct session *s)
 {
@@ -346,9 +341,7 @@ static void gateway_unknown(struct session *s, struct request *r)
                   (int)(name.len > 64 ? 64 : name.len), name.data);
 }
 
-/* --- the table
- * -------------------------------------------------------------------------------------------------
- */
+/* --- the table -------------------------------------------------------------------------------- */
 
 static const char *const enable_args[] = { "enable:a?", NULL };
 static const char *const attach_args[] = { "vm:s", "enable:a?", NULL };

@@ -43,7 +43,7 @@ static inline struct span gateway_buf_span(const struct buf *b)
     return (struct span){ buf_data(b), buf_len(b) };
 }
 
-/* May this session see the VM of that name (a VM that is gone: no)? */
+/* May this session see the VM of that name? One that is gone is judged by its name alone. */
 bool gateway_sees_vm(struct session *s, const char *name);
 
 /* --- gateway_schema.c --- */

@@ -22,8 +22,7 @@
 #define AUDIT_TAIL_MAX       1000
 #define AUDIT_TAIL_BYTES_MAX (4u << 20) /* of the log that are read to find them */
 
-/* --- answers that come later
- * -------------------------------------------------------------------------------- */
+/* --- answers that come later ------------------------------------------------------------------ */
 
 /* Who waits for an answer that another thread makes: found again by its numbers, or not at all. */
 struct ticket {
@@ -79,8 +78,7 @@ static void answer_late(const struct ticket *ticket, bool ok, struct buf *take_t
     loop_post(loop, &a->message);
 }
 
-/* --- gateway-sessions
- * ------------------------------------------------------------------------------------------ */
+/* --- gateway-sessions ------------------------------------------------------------------------- */
 
 static void add_text(struct buf *b, const char *name, const char *value)
 {
@@ -140,8 +138,7 @@ void gateway_sessions(struct session *s, struct request *r)
     session_return(r, gateway_buf_span(&b));
 }
 
-/* --- gateway-session-close
- * ----------------------------------------------------------------------------------- */
+/* --- gateway-session-close -------------------------------------------------------------------- */
 
 struct close_message {
     struct loop_message message;
@@ -198,8 +195,7 @@ void gateway_session_close(struct session *s, struct request *r)
     session_return(r, SPAN_LIT("{}"));
 }
 
-/* --- gateway-reload
- * --------------------------------------------------------------------------------------------- */
+/* --- gateway-reload --------------------------------------------------------------------------- */
 
 struct reload_answer {
     struct reload_waiter waiter;
@@ -245,9 +241,7 @@ void gateway_reload(struct session *s, struct request *r)
     reload_request(a->ticket.daemon, &a->waiter);
 }
 
-/* --- gateway-stats
- * --------------------------------------------------------------------------------------------------
- */
+/* --- gateway-stats ---------------------------------------------------------------------------- */
 
 static uint64_t sum(const struct daemon *d, size_t offset)
 {
@@ -306,9 +300,7 @@ void gateway_stats(struct session *s, struct request *r)
     session_return(r, gateway_buf_span(&b));
 }
 
-/* --- gateway-audit-tail
- * ------------------------------------------------------------------------------------------------
- */
+/* --- gateway-audit-tail ----------------------------------------------------------------------- */
 
 struct tail_job {
     struct worker_job job;

@@ -36,8 +36,7 @@ struct listeners {
     unsigned next_loop;
 };
 
-/* --- accepting
- * -------------------------------------------------------------------------------------------- */
+/* --- accepting -------------------------------------------------------------------------------- */
 
 struct accepted {
     struct loop_message message;
@@ -97,9 +96,7 @@ static void on_accept(evutil_socket_t fd, short what, void *opaque)
     }
 }
 
-/* --- opening
- * ------------------------------------------------------------------------------------------------
- */
+/* --- opening ---------------------------------------------------------------------------------- */
 
 static int look_up_owner(const struct conf_listener *c, uid_t *uid, gid_t *gid, struct error *err)
 {

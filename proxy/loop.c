@@ -16,8 +16,7 @@
 
 #define LOOP_TICK_MS 250 /* how exactly deadlines of clients and VMs are kept */
 
-/* --- a turn ------------------------------------------------------------------------------------
- */
+/* --- a turn ----------------------------------------------------------------------------------- */
 
 int64_t loop_utc_us(struct loop *loop)
 {
@@ -72,8 +71,7 @@ static void *loop_main(void *opaque)
     return NULL;
 }
 
-/* --- life ---------------------------------------------------------------------------------------
- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 struct loop *loop_new(struct daemon *daemon, unsigned index, bool front, struct error *err)
 {

@@ -65,6 +65,8 @@ struct loop {
     struct request *staged, **staged_tail; /* intents of this turn's batch: wait for its commit */
     struct request *parked,
         **parked_tail; /* committed, not yet durable (sync = "data"); by ticket */
+    int64_t
+        reject_logged_us; /* monotonic, of the last line about a connection refused by a limit */
     bool draining;
 };
 

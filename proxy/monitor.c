@@ -27,8 +27,7 @@ struct rights_entry {
     char identity[];
 };
 
-/* --- slots and window
- * ---------------------------------------------------------------------------------- */
+/* --- slots and window ------------------------------------------------------------------------- */
 
 static bool window_has_room(const struct monitor *m, size_t bytes)
 {
@@ -86,8 +85,7 @@ void monitor_send(struct monitor *m, struct request *r)
     monitor_mark_dirty(m);
 }
 
-/* --- the fair queue
- * -------------------------------------------------------------------------------------- */
+/* --- the fair queue --------------------------------------------------------------------------- */
 
 void monitor_mark_dirty(struct monitor *m)
 {
@@ -157,8 +155,7 @@ void monitor_flush_dirty(struct loop *loop)
     }
 }
 
-/* --- sessions
- * -------------------------------------------------------------------------------------------- */
+/* --- sessions --------------------------------------------------------------------------------- */
 
 struct acl_rights *monitor_rights(struct monitor *m, const char *identity)
 {
@@ -263,8 +260,7 @@ static void on_linger(evutil_socket_t fd, short what, void *opaque)
     monitor_show(m, "idle");
 }
 
-/* --- replies and events
- * ---------------------------------------------------------------------------------- */
+/* --- replies and events ----------------------------------------------------------------------- */
 
 static void tell_event(struct monitor *m, const struct qmp_tape *t, const struct qmp_answer *a)
 {
@@ -351,9 +347,7 @@ void monitor_message(struct monitor *m, const struct qmp_tape *tape,
         monitor_lost(m, why);
 }
 
-/* --- loss
- * --------------------------------------------------------------------------------------------------
- */
+/* --- loss ------------------------------------------------------------------------------------- */
 
 static void lose_request(struct monitor *m, struct request *r, const char *why)
 {
@@ -459,9 +453,7 @@ void monitor_lost(struct monitor *m, const char *why)
     monitor_show(m, was_ready ? "idle" : "unreachable");
 }
 
-/* --- life
- * ----------------------------------------------------------------------------------------------------
- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 /* The same VM as it is known now. */
 static void set_vm(struct monitor *m, struct vm *take_vm)
@@ -525,9 +517,7 @@ void monitor_close_all(struct loop *loop)
         kill_monitor(m, "shutdown");
 }
 
-/* --- time
- * ------------------------------------------------------------------------------------------------------
- */
+/* --- time ------------------------------------------------------------------------------------- */
 
 void monitor_check_deadlines(struct loop *loop, int64_t now)
 {
@@ -545,9 +535,7 @@ void monitor_check_deadlines(struct loop *loop, int64_t now)
     }
 }
 
-/* --- reload
- * ------------------------------------------------------------------------------------------------------
- */
+/* --- reload ----------------------------------------------------------------------------------- */
 
 static void rejudge(struct monitor *m)
 {
@@ -581,5 +569,6 @@ void monitor_apply_snapshot(struct loop *loop)
             monitor_lost(m, "its configuration changed");
         set_vm(m, vm);
         rejudge(m);
+        maybe_linger(m); /* `hold` may have been taken away */
     }
 }

@@ -66,8 +66,7 @@ struct monitor {
     char last_error[ERROR_TEXT_MAX];
 };
 
-/* --- for attach ---------------------------------------------------------------------------------
- */
+/* --- for attach ------------------------------------------------------------------------------- */
 
 /* The monitor of a VM on its own loop; made if it is not there. */
 struct monitor *monitor_get(struct loop *loop, struct vm *vm);
@@ -79,8 +78,7 @@ void monitor_detach(struct monitor *m, struct session *s);
 /* What an identity may do here; borrowed until the policy changes or the session leaves. */
 struct acl_rights *monitor_rights(struct monitor *m, const char *identity);
 
-/* --- the way of a command
- * -------------------------------------------------------------------------- */
+/* --- the way of a command --------------------------------------------------------------------- */
 
 /* The session has a request for the VM at its head. */
 void monitor_enqueue(struct monitor *m, struct session *s);
@@ -95,8 +93,7 @@ void monitor_send(struct monitor *m, struct request *r);
 /* It will not be sent after all: gives the slot back. */
 void monitor_unstage(struct monitor *m, struct request *r);
 
-/* --- from the backend
- * ------------------------------------------------------------------------------ */
+/* --- from the backend ------------------------------------------------------------------------- */
 
 void monitor_greeted(struct monitor *m, const struct qmp_tape *tape,
                      const struct qmp_answer *greeting);
@@ -105,8 +102,7 @@ void monitor_message(struct monitor *m, const struct qmp_tape *tape,
 /* The connection is over (or never was); why is for the log and for whoever waits. */
 void monitor_lost(struct monitor *m, const char *why);
 
-/* --- for the loop
- * ----------------------------------------------------------------------------------- */
+/* --- for the loop ----------------------------------------------------------------------------- */
 
 void monitor_pump_dirty(struct loop *loop);
 void monitor_flush_dirty(struct loop *loop);

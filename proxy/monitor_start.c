@@ -20,8 +20,7 @@
 #define BACK_OFF_DOUBLINGS 6u
 #define ERROR_DETAIL_MAX   300 /* characters of what a VM says that are cited */
 
-/* --- commands of our own
- * --------------------------------------------------------------------------------- */
+/* --- commands of our own ---------------------------------------------------------------------- */
 
 typedef void reply_fn(struct monitor *m, const struct qmp_tape *tape,
                       const struct qmp_answer *answer);
@@ -42,8 +41,7 @@ static void ask(struct monitor *m, const char *text, reply_fn *reply)
     monitor_send(m, r);
 }
 
-/* --- the schema
- * ------------------------------------------------------------------------------------------- */
+/* --- the schema ------------------------------------------------------------------------------- */
 
 /* Parsing it and compiling policy against it takes milliseconds: on a worker. */
 struct schema_job {
@@ -142,8 +140,7 @@ static void got_schema(struct monitor *m, const struct qmp_tape *tape,
     }
 }
 
-/* --- who is it
- * --------------------------------------------------------------------------------------------- */
+/* --- who is it -------------------------------------------------------------------------------- */
 
 static void read_uuid(struct monitor *m, struct span body)
 {
@@ -239,9 +236,7 @@ void monitor_greeted(struct monitor *m, const struct qmp_tape *tape,
         got_capabilities);
 }
 
-/* --- attempts
- * ------------------------------------------------------------------------------------------------
- */
+/* --- attempts --------------------------------------------------------------------------------- */
 
 static void on_start_timeout(evutil_socket_t fd, short what, void *opaque)
 {

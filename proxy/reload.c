@@ -29,8 +29,7 @@ struct reload_job {
     struct reload_waiter *waiters;
 };
 
-/* --- on a loop
- * --------------------------------------------------------------------------------------------- */
+/* --- on a loop -------------------------------------------------------------------------------- */
 
 static void run_apply(struct loop *loop, struct loop_message *message)
 {
@@ -65,8 +64,7 @@ void reload_hold_vms(struct loop *loop)
     free(list);
 }
 
-/* --- on a worker
- * -------------------------------------------------------------------------------------------- */
+/* --- on a worker ------------------------------------------------------------------------------ */
 
 static void add_line(void *opaque, const char *line)
 {
@@ -87,8 +85,7 @@ static void run_load(struct worker_job *job)
     inbox_post(&j->daemon->inbox, &j->message);
 }
 
-/* --- on the main thread
- * --------------------------------------------------------------------------------------- */
+/* --- on the main thread ----------------------------------------------------------------------- */
 
 static void log_lines(bool ok, const char *text)
 {

@@ -18,8 +18,7 @@
 #include "proxy/snapshot.h"
 #include "qmp/scan.h"
 
-/* --- phases
- * ------------------------------------------------------------------------------------------ */
+/* --- phases ----------------------------------------------------------------------------------- */
 
 const char *session_phase_name(enum session_phase phase)
 {
@@ -135,8 +134,7 @@ void session_end(struct session *s, const char *reason)
     release_vm(s);
 }
 
-/* --- answers
- * ------------------------------------------------------------------------------------------- */
+/* --- answers ---------------------------------------------------------------------------------- */
 
 static void maybe_finished(struct session *s)
 {
@@ -241,8 +239,7 @@ void session_forget(struct request *r)
         request_free(r);
 }
 
-/* --- the queue
- * ------------------------------------------------------------------------------------------ */
+/* --- the queue -------------------------------------------------------------------------------- */
 
 static void push(struct session *s, struct request *r)
 {
@@ -353,9 +350,7 @@ void session_pump(struct session *s)
         client_resume(c);
 }
 
-/* --- input
- * -----------------------------------------------------------------------------------------------
- */
+/* --- input ------------------------------------------------------------------------------------ */
 
 bool session_wants_input(const struct session *s)
 {
@@ -404,9 +399,7 @@ void session_handle_broken(struct session *s, const struct qmp_tape *tape,
     session_pump(s);
 }
 
-/* --- events
- * ------------------------------------------------------------------------------------------------
- */
+/* --- events ----------------------------------------------------------------------------------- */
 
 void session_event(struct session *s, struct span name, struct span line)
 {
@@ -433,9 +426,7 @@ void session_gateway_event(struct session *s, const char *name, struct span data
     client_touch(s->client);
 }
 
-/* --- attach
- * -------------------------------------------------------------------------------------------------
- */
+/* --- attach ----------------------------------------------------------------------------------- */
 
 void session_attached(struct session *s, struct span greeting)
 {

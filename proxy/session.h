@@ -72,8 +72,7 @@ const char *session_phase_name(enum session_phase phase);
 /* The only place where the phase changes. */
 void session_set_phase(struct session *s, enum session_phase phase);
 
-/* --- input, from client -------------------------------------------------------------------------
- */
+/* --- input, from client ----------------------------------------------------------------------- */
 
 /* One whole message. */
 void session_handle(struct session *s, const struct qmp_tape *tape);
@@ -87,8 +86,7 @@ void session_give_up(struct session *s, const char *reason);
 /* May more input be taken: is the queue not full, no attach under way? */
 bool session_wants_input(const struct session *s);
 
-/* --- answers
- * --------------------------------------------------------------------------------------- */
+/* --- answers ---------------------------------------------------------------------------------- */
 
 /* Runs what is at the head of the queue and can run. */
 void session_pump(struct session *s);
@@ -107,16 +105,14 @@ void session_error_object(struct request *r, struct span object);
 /* Ends it without an answer. */
 void session_forget(struct request *r);
 
-/* --- events
- * ---------------------------------------------------------------------------------------- */
+/* --- events ----------------------------------------------------------------------------------- */
 
 /* A VM's event, if the session may see it and is ready. */
 void session_event(struct session *s, struct span name, struct span line);
 /* One of ours: always shown from negotiation on. data: JSON object or empty. */
 void session_gateway_event(struct session *s, const char *name, struct span data);
 
-/* --- from attach
- * ------------------------------------------------------------------------------------ */
+/* --- from attach ------------------------------------------------------------------------------ */
 
 /* The monitor took the session; greeting is the raw value of the VM's QMP member. */
 void session_attached(struct session *s, struct span greeting);

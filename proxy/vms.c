@@ -26,8 +26,7 @@ struct vms {
     struct vm_slot *by_name;
 };
 
-/* --- one VM --------------------------------------------------------------------------------------
- */
+/* --- one VM ----------------------------------------------------------------------------------- */
 
 struct vm *vm_ref(struct vm *vm)
 {
@@ -147,8 +146,7 @@ static struct vm *vm_from_directory(const struct conf_vm_directory *dir, const u
     return finish_vm(vm);
 }
 
-/* --- the table
- * ------------------------------------------------------------------------------------- */
+/* --- the table -------------------------------------------------------------------------------- */
 
 struct vms *vms_new(void)
 {
@@ -248,8 +246,7 @@ void vms_keep_directories(struct vms *vms, const struct conf *conf)
     pthread_mutex_unlock(&vms->lock);
 }
 
-/* --- look-ups
- * ------------------------------------------------------------------------------------- */
+/* --- look-ups --------------------------------------------------------------------------------- */
 
 /* Ignoring case for names only where `sni`; UUIDs always. Two VMs that differ in case only are no
  * match by SNI: the name has to be unambiguous. */

@@ -30,7 +30,7 @@ static const char *printable(struct span name, char out[LOG_ESCAPE_MAX])
     return out;
 }
 
-/* --- requests ------------------------------------------------------------------------------ */
+/* --- requests --------------------------------------------------------------------------------- */
 
 enum request_member {
     MEMBER_EXECUTE,
@@ -107,7 +107,7 @@ int qmp_request_parse(const struct qmp_tape *t, struct qmp_request *out, struct 
     return 0;
 }
 
-/* --- answers ------------------------------------------------------------------------------- */
+/* --- answers ---------------------------------------------------------------------------------- */
 
 enum answer_member {
     ANSWER_QMP,

@@ -11,7 +11,7 @@
 #define KEEP_NEST    64u              /* words of 64 levels, likewise */
 #define MAX_BYTES    (UINT32_MAX - 1) /* a token's offset has 32 bits */
 
-/* --- life ---------------------------------------------------------------------------------- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 struct qmp_scanner *qmp_scanner_new(const struct qmp_scan_limits *limits)
 {
@@ -84,7 +84,7 @@ struct qmp_fault qmp_scan_fault(const struct qmp_scanner *s)
     return s->fault;
 }
 
-/* --- faults -------------------------------------------------------------------------------- */
+/* --- faults ----------------------------------------------------------------------------------- */
 
 void qmp_scan_rule(struct qmp_scanner *s, const char *text, size_t offset)
 {
@@ -134,7 +134,7 @@ static const char *unexpected(struct qmp_scanner *s, const char *p)
     return qmp_scan_lexical(s, wanted[s->state], p);
 }
 
-/* --- tokens -------------------------------------------------------------------------------- */
+/* --- tokens ----------------------------------------------------------------------------------- */
 
 /* Adds a token where there is room for `room` of them; QMP_NONE if not. */
 static uint32_t add_token(struct qmp_scanner *s, enum qmp_kind kind, size_t end, uint32_t room)
@@ -209,7 +209,7 @@ static void value_done(struct qmp_scanner *s)
     }
 }
 
-/* --- containers ---------------------------------------------------------------------------- */
+/* --- containers ------------------------------------------------------------------------------- */
 
 static void open_container(struct qmp_scanner *s, enum qmp_kind kind)
 {
@@ -248,7 +248,7 @@ static void close_container(struct qmp_scanner *s, size_t end)
     value_done(s);
 }
 
-/* --- one step ------------------------------------------------------------------------------ */
+/* --- one step --------------------------------------------------------------------------------- */
 
 /* p is past the closing quote. */
 static const char *string_done(struct qmp_scanner *s, const char *p)

@@ -13,7 +13,7 @@
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct qmp_schema *known; /* guarded by lock */
 
-/* --- life ---------------------------------------------------------------------------------- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 static void schema_free(struct qmp_schema *s)
 {
@@ -107,7 +107,7 @@ void qmp_schema_unref(struct qmp_schema *s)
         schema_free(s);
 }
 
-/* --- look-up ------------------------------------------------------------------------------- */
+/* --- look-up ---------------------------------------------------------------------------------- */
 
 const char *qmp_schema_hash(const struct qmp_schema *s)
 {
@@ -150,7 +150,7 @@ int qmp_schema_find_event(const struct qmp_schema *s, struct span name)
     return find_number(s, SCHEMA_EVENT, name);
 }
 
-/* --- output -------------------------------------------------------------------------------- */
+/* --- output ----------------------------------------------------------------------------------- */
 
 static bool shows_command(const struct qmp_schema_filter *f, unsigned i)
 {

@@ -22,7 +22,7 @@ static void cleanup_scanner(struct qmp_scanner **s)
     qmp_scanner_free(*s);
 }
 
-/* --- look-up --------------------------------------------------------------------------------- */
+/* --- look-up ---------------------------------------------------------------------------------- */
 
 static uint32_t first_slot(const struct qmp_schema *s, const struct schema_index *x,
                            struct span name)
@@ -69,7 +69,7 @@ static int build_indexes(struct qmp_schema *s, struct error *err)
     return 0;
 }
 
-/* --- elements -------------------------------------------------------------------------------- */
+/* --- elements --------------------------------------------------------------------------------- */
 
 static enum schema_sort sort_of(const struct qmp_tape *t, uint32_t meta_type)
 {
@@ -149,7 +149,7 @@ static int read_elements(struct qmp_schema *s, const struct qmp_tape *t, struct 
     return 0;
 }
 
-/* --- references ------------------------------------------------------------------------------ */
+/* --- references ------------------------------------------------------------------------------- */
 
 struct references {
     struct qmp_schema *schema;
@@ -231,7 +231,7 @@ static int resolve_references(struct qmp_schema *s, const struct qmp_tape *t, st
     return 0;
 }
 
-/* --- commands and events --------------------------------------------------------------------- */
+/* --- commands and events ---------------------------------------------------------------------- */
 
 static int compare_names(const void *a, const void *b, void *opaque)
 {

@@ -18,7 +18,7 @@ const char *qmp_error_class_name(enum qmp_error_class c)
     return names[c];
 }
 
-/* --- values -------------------------------------------------------------------------------- */
+/* --- values ----------------------------------------------------------------------------------- */
 
 /* The raw text of one valid value, without white space outside strings. */
 static void write_raw(struct buf *b, struct span raw)
@@ -119,7 +119,7 @@ void qmp_write_value(struct buf *b, const struct qmp_tape *t, uint32_t token)
     }
 }
 
-/* --- messages ------------------------------------------------------------------------------ */
+/* --- messages --------------------------------------------------------------------------------- */
 
 void qmp_write_request(struct buf *b, const struct qmp_tape *t, const struct qmp_request *r,
                        unsigned upstream_id)

@@ -24,7 +24,7 @@ PRINTF(3, 4) static void fail(const char *file, unsigned line, const char *fmt, 
     n_failed++;
 }
 
-/* --- words ----------------------------------------------------------------------------------- */
+/* --- words ------------------------------------------------------------------------------------ */
 
 /* The next word of a line, or one in double quotes; NULL at its end. Writes into the line. */
 static char *next_word(char **at)
@@ -51,7 +51,7 @@ static char *next_line(char **at)
     return line;
 }
 
-/* --- cases ----------------------------------------------------------------------------------- */
+/* --- cases ------------------------------------------------------------------------------------ */
 
 struct table {
     const char *file;
@@ -195,7 +195,7 @@ static void run_policy(const char *name, struct qmp_schema *schema)
     acl_policy_unref(t.policy);
 }
 
-/* --- bad policies ---------------------------------------------------------------------------- */
+/* --- bad policies ----------------------------------------------------------------------------- */
 
 static void collect(void *opaque, const char *line)
 {

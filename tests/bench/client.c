@@ -23,8 +23,7 @@ static void want_write(struct client *c, bool on)
     c->wants_write = on;
 }
 
-/* --- output --------------------------------------------------------------------------------------
- */
+/* --- output ----------------------------------------------------------------------------------- */
 
 static void flush(struct client *c)
 {
@@ -64,8 +63,7 @@ static void fill(struct client *c)
     }
 }
 
-/* --- input ---------------------------------------------------------------------------------------
- */
+/* --- input ------------------------------------------------------------------------------------ */
 
 static void answered(struct client *c, const char *line, size_t len)
 {
@@ -139,8 +137,7 @@ static void read_all(struct client *c)
     handle_input(c);
 }
 
-/* --- the beginning -------------------------------------------------------------------------------
- */
+/* --- the beginning ---------------------------------------------------------------------------- */
 
 static void handshake(struct client *c)
 {

@@ -66,8 +66,7 @@ static void connect_all(struct load *l)
     }
 }
 
-/* --- results -------------------------------------------------------------------------------------
- */
+/* --- results ---------------------------------------------------------------------------------- */
 
 static double percentile_us(const struct load_results *r, double part)
 {
@@ -105,8 +104,7 @@ static void measure(struct load *l)
     print_results(&l->results, seconds);
 }
 
-/* --- modes ---------------------------------------------------------------------------------------
- */
+/* --- modes ------------------------------------------------------------------------------------ */
 
 static void run_commands(struct load *l)
 {

@@ -35,8 +35,7 @@ struct load_options {
 /* Exits 0 after --help and 2 after bad usage. */
 void load_options_parse(int argc, char **argv, struct load_options *out);
 
-/* --- results ------------------------------------------------------------------------------------
- */
+/* --- results ---------------------------------------------------------------------------------- */
 
 #define HISTOGRAM_STEP_NS 100u     /* resolution */
 #define HISTOGRAM_STEPS   2000000u /* up to 0.2 s; longer ones count as that */
@@ -48,8 +47,7 @@ struct load_results {
     char tls[128]; /* what was negotiated: "TLSv1.3 TLS_AES_256_GCM_SHA384 x25519" */
 };
 
-/* --- a client -----------------------------------------------------------------------------------
- */
+/* --- a client --------------------------------------------------------------------------------- */
 
 enum client_state {
     CLIENT_FREE,       /* not connected */

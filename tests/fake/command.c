@@ -8,8 +8,7 @@
     "{\"qemu\": {\"micro\": 22, \"minor\": 2, \"major\": 7}, \"package\": \"fake_monitor\"}"
 #define WRONG_ID 4242
 
-/* --- answers as QEMU writes them ---------------------------------------------------------------
- */
+/* --- answers as QEMU writes them -------------------------------------------------------------- */
 
 void command_greet(struct client *c)
 {
@@ -71,8 +70,7 @@ static void emit(struct client *c, const char *name, const char *data)
     }
 }
 
-/* --- commands ----------------------------------------------------------------------------------
- */
+/* --- commands --------------------------------------------------------------------------------- */
 
 typedef void command_fn(struct client *c, const struct fake_request *r, struct buf *out);
 
@@ -237,8 +235,7 @@ static void answer(struct client *c, const struct fake_request *r, struct buf *o
     }
 }
 
-/* --- faults ------------------------------------------------------------------------------------
- */
+/* --- faults ----------------------------------------------------------------------------------- */
 
 static bool is_counted(const struct fake_options *o, const struct fake_request *r)
 {

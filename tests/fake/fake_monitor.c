@@ -29,8 +29,7 @@ void monitor_watch(struct monitor *m, struct watch *w, uint32_t events, bool kno
         die("epoll_ctl");
 }
 
-/* --- VMs ---------------------------------------------------------------------------------------
- */
+/* --- VMs -------------------------------------------------------------------------------------- */
 
 /* One client at a time, as QEMU does it: the next one waits, connected and without a greeting. */
 static void vm_listen(struct vm *vm, bool on)
@@ -87,8 +86,7 @@ static void vm_open(struct monitor *m, struct vm *vm, const char *path)
     m->n_vms_up++;
 }
 
-/* --- the loop ----------------------------------------------------------------------------------
- */
+/* --- the loop --------------------------------------------------------------------------------- */
 
 static bool needs_ticks(const struct fake_options *o)
 {

@@ -34,8 +34,7 @@ enum fake_scan_status fake_scan_feed(struct fake_scan *scan, const char *data, s
     return FAKE_SCAN_MORE;
 }
 
-/* --- parts of a text that is whole -------------------------------------------------------------
- */
+/* --- parts of a text that is whole ------------------------------------------------------------ */
 
 static size_t skip_space(struct span text, size_t at)
 {

@@ -25,7 +25,7 @@ static const struct qmp_scan_limits one_line = {
     .max_bytes = 100, .max_depth = 2, .max_tokens = 5, .top_level_only = true, .one_line = true
 };
 
-/* --- splits ---------------------------------------------------------------------------------- */
+/* --- splits ----------------------------------------------------------------------------------- */
 
 static bool is_whole(enum qmp_scan_status status)
 {
@@ -81,8 +81,7 @@ static void check_splits(const struct qmp_scan_limits *limits, const char *text,
     qmp_scanner_free(pieces);
 }
 
-/* --- canonical output --------------------------------------------------------------------------
- */
+/* --- canonical output ------------------------------------------------------------------------- */
 
 static bool same_span(struct span a, struct span b)
 {
@@ -132,7 +131,7 @@ static void check_canonical(struct qmp_scanner *s, const struct qmp_tape *t, str
     buf_free(&again);
 }
 
-/* --- json-c ---------------------------------------------------------------------------------- */
+/* --- json-c ----------------------------------------------------------------------------------- */
 
 static double double_of(struct span lexeme)
 {
@@ -216,8 +215,7 @@ static void check_json_c(const struct qmp_tape *t, const char *text, size_t len)
     json_tokener_free(tok);
 }
 
-/* --- all of it ---------------------------------------------------------------------------------
- */
+/* --- all of it -------------------------------------------------------------------------------- */
 
 static void check_overflow(const struct qmp_scanner *s, const char *text)
 {

@@ -56,8 +56,7 @@ static inline int fixture_teardown(void **state)
 
 #define AUDIT_TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
-/* --- files --------------------------------------------------------------------------------------
- */
+/* --- files ------------------------------------------------------------------------------------ */
 
 static inline char *read_text(const char *path)
 {
@@ -97,8 +96,7 @@ static inline void assert_chain(const char *path, uint64_t first, uint64_t last)
     assert_int_equal(summary.last_seq, last);
 }
 
-/* --- the writer
- * ----------------------------------------------------------------------------------- */
+/* --- the writer ------------------------------------------------------------------------------- */
 
 static inline struct audit *open_audit(const char *path, enum audit_sync sync)
 {
@@ -143,8 +141,7 @@ static inline void commit_fails(struct audit_batch *b, const char *words)
         fail_msg("\"%s\" is not in \"%s\"", words, err.text);
 }
 
-/* --- arguments
- * ------------------------------------------------------------------------------------ */
+/* --- arguments -------------------------------------------------------------------------------- */
 
 static const struct qmp_scan_limits fixture_limits = {
     .max_bytes = 4u << 20,

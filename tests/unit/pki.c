@@ -25,8 +25,7 @@ static void must(int rc, const char *what)
 
 #define MUST(call) must((call), #call)
 
-/* --- certificates -------------------------------------------------------------------------------
- */
+/* --- certificates ----------------------------------------------------------------------------- */
 
 static void set_subject(gnutls_x509_crt_t crt, const struct pki_request *r)
 {
@@ -109,8 +108,7 @@ gnutls_datum_t pki_der(const struct pki *p)
     return der;
 }
 
-/* --- files --------------------------------------------------------------------------------------
- */
+/* --- files ------------------------------------------------------------------------------------ */
 
 void pki_dir_make(void)
 {

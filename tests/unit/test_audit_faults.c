@@ -117,8 +117,7 @@ static struct audit *open_synced(const char *path)
     return a;
 }
 
-/* --- sync = data
- * ------------------------------------------------------------------------------------ */
+/* --- sync = data ------------------------------------------------------------------------------ */
 
 static void a_ticket_is_durable_only_after_the_sync(void **state)
 {
@@ -336,8 +335,7 @@ static void a_rotated_file_is_synced_before_what_follows_is_durable(void **state
     assert_chain(f->path, 3, 4);
 }
 
-/* --- writes
- * ------------------------------------------------------------------------------------------ */
+/* --- writes ----------------------------------------------------------------------------------- */
 
 static void errors_of_write_name_the_log_and_the_reason(void **state)
 {

@@ -14,8 +14,7 @@ static void write_numbered(const char *path, unsigned from, unsigned to)
     audit_close(a);
 }
 
-/* --- one line
- * ----------------------------------------------------------------------------------------- */
+/* --- one line --------------------------------------------------------------------------------- */
 
 static void assert_span(struct span s, const char *want)
 {
@@ -69,8 +68,7 @@ static void what_is_no_line_is_refused(void **state)
     }
 }
 
-/* --- the tail
- * ----------------------------------------------------------------------------------------- */
+/* --- the tail --------------------------------------------------------------------------------- */
 
 struct seen {
     uint64_t first, last, n, every;
@@ -167,8 +165,7 @@ static void a_line_that_is_no_record_is_an_error(void **state)
     assert_non_null(strstr(err.text, "too long"));
 }
 
-/* --- the chain
- * ---------------------------------------------------------------------------------------- */
+/* --- the chain -------------------------------------------------------------------------------- */
 
 static void rewrite(const char *path, const char *text, size_t len)
 {

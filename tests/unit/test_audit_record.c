@@ -59,8 +59,7 @@ static void assert_has_not(const char *text, const char *what)
         fail_msg("%s is in %s", what, text);
 }
 
-/* --- golden
- * ----------------------------------------------------------------------------------------- */
+/* --- golden ----------------------------------------------------------------------------------- */
 
 static void an_intent_reads_so(void **state)
 {
@@ -162,8 +161,7 @@ static void arguments_that_broke_the_schema_leave_names_and_sizes(void **state)
     assert_has_not(text, "hunter2");
 }
 
-/* --- long values
- * ------------------------------------------------------------------------------------ */
+/* --- long values ------------------------------------------------------------------------------ */
 
 static char *repeat(char c, size_t n)
 {
@@ -282,8 +280,7 @@ static void a_huge_text_is_not_even_read(void **state)
     assert_has(text, "\"text\":\"[cut]\",\"cut\":1");
 }
 
-/* --- canaries
- * --------------------------------------------------------------------------------------- */
+/* --- canaries --------------------------------------------------------------------------------- */
 
 /* `hunter2` is the secret in all of them; `seen` is what is left to see. */
 static const struct {

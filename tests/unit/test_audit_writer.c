@@ -5,8 +5,7 @@
 #include <sys/resource.h>
 #include "base/clock.h"
 
-/* --- one log, one chain
- * --------------------------------------------------------------------------- */
+/* --- one log, one chain ----------------------------------------------------------------------- */
 
 static void a_commit_writes_its_records_in_order(void **state)
 {
@@ -107,8 +106,7 @@ static void batches_of_four_threads_make_one_chain(void **state)
     assert_chain(f->path, 1, 2 * THREADS * (67 + 2 * 67 + 3 * 66));
 }
 
-/* --- what is there at the start
- * --------------------------------------------------------------------- */
+/* --- what is there at the start --------------------------------------------------------------- */
 
 static void write_log(const char *path, unsigned records)
 {
@@ -238,8 +236,7 @@ static void a_lock_with_other_content_is_refused(void **state)
     assert_not_opened(f->path, "something else");
 }
 
-/* --- while it runs
- * ---------------------------------------------------------------------------------- */
+/* --- while it runs ---------------------------------------------------------------------------- */
 
 static void a_removed_log_fails_one_commit_and_is_said_in_the_next(void **state)
 {
@@ -379,8 +376,7 @@ static void a_reopen_that_fails_leaves_the_old_file_in_use(void **state)
     assert_chain(moved, 1, 1);
 }
 
-/* --- a disk that is full
- * --------------------------------------------------------------------------- */
+/* --- a disk that is full ---------------------------------------------------------------------- */
 
 static void limit_file_size(rlim_t bytes)
 {

@@ -33,7 +33,7 @@ static void assert_accepted(const char *text)
     assert_report(text, "");
 }
 
-/* --- what is refused ------------------------------------------------------------------------- */
+/* --- what is refused -------------------------------------------------------------------------- */
 
 #define EXPANSION(line)                                                                          \
     "f:" line ": \"${\" is refused: it would be replaced from the environment; write the value " \
@@ -160,7 +160,7 @@ static void sections_cannot_nest_without_bound(void **state)
     assert_report_n(buf_data(&b), buf_len(&b), "f:1: sections are nested too deeply\n");
 }
 
-/* --- what is accepted ------------------------------------------------------------------------ */
+/* --- what is accepted ------------------------------------------------------------------------- */
 
 static void the_same_name_in_another_section_is_fine(void **state)
 {
@@ -195,7 +195,7 @@ static void nothing_at_all_is_fine(void **state)
     assert_accepted(" \t\r\n");
 }
 
-/* --- the outline ----------------------------------------------------------------------------- */
+/* --- the outline ------------------------------------------------------------------------------ */
 
 static void the_outline_tells_lines_and_parents(void **state)
 {
@@ -239,7 +239,7 @@ static void a_blanked_item_is_gone_but_not_its_lines(void **state)
     assert_string_equal(t->plain, "       \n                    \n  c=3      ");
 }
 
-/* --- libconfuse does what this file says that it does ---------------------------------------- */
+/* --- libconfuse does what this file says that it does ----------------------------------------- */
 
 static void assert_libconfuse_reads(const char *text, const char *expected)
 {

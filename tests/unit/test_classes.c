@@ -37,7 +37,7 @@ static struct span span_of(const char *s)
     return (struct span){ s, strlen(s) };
 }
 
-/* --- the schema ------------------------------------------------------------------------------ */
+/* --- the schema ------------------------------------------------------------------------------- */
 
 static void every_command_of_the_schema_is_in_the_table(void **state)
 {
@@ -90,7 +90,7 @@ static void unstable_and_deprecated_are_as_the_schema_says(void **state)
     }
 }
 
-/* --- query ----------------------------------------------------------------------------------- */
+/* --- query ------------------------------------------------------------------------------------ */
 
 static void what_is_read_only_is_in_no_other_class(void **state)
 {
@@ -141,7 +141,7 @@ static void query_leaks_nothing_that_is_known_to_leak(void **state)
         assert_false(has_class(not_query[i], "query"));
 }
 
-/* --- the host -------------------------------------------------------------------------------- */
+/* --- the host --------------------------------------------------------------------------------- */
 
 static void what_is_known_to_reach_the_host_is_marked(void **state)
 {
@@ -244,7 +244,7 @@ static void every_class_has_a_command(void **state)
     }
 }
 
-/* --- arguments ------------------------------------------------------------------------------- */
+/* --- arguments -------------------------------------------------------------------------------- */
 
 /* Names of members that by their look are a file, an address, a program, a size or a secret. */
 static const char *const suspicious[] = {

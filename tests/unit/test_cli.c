@@ -8,7 +8,7 @@
 #include "cli/output.h"
 #include "cli/uri.h"
 
-/* --- URIs ------------------------------------------------------------------------------------ */
+/* --- URIs ------------------------------------------------------------------------------------- */
 
 static void assert_uri(const char *text, const char *host, unsigned port, const char *path,
                        const char *vm)
@@ -135,7 +135,7 @@ static void uri_with_a_bad_socket_is_refused(void **state)
     assert_no_uri(text, "longer");
 }
 
-/* --- arguments ------------------------------------------------------------------------------- */
+/* --- arguments -------------------------------------------------------------------------------- */
 
 static void assert_arguments(const char *line, const char *json)
 {
@@ -290,7 +290,7 @@ static void too_deep_a_name_is_refused(void **state)
     assert_no_arguments(line, "parts");
 }
 
-/* --- words ----------------------------------------------------------------------------------- */
+/* --- words ------------------------------------------------------------------------------------ */
 
 static void assert_words(const char *line, int n, const char *const words[])
 {
@@ -337,7 +337,7 @@ static void line_that_is_not_closed_is_refused(void **state)
     assert_no_arguments("a={\"b}", "never closed");
 }
 
-/* --- exit codes and output ------------------------------------------------------------------- */
+/* --- exit codes and output -------------------------------------------------------------------- */
 
 static void exit_code_tells_what_happened(void **state)
 {

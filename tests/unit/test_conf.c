@@ -12,7 +12,7 @@
 #include "conf/option_table.h"
 #include "conf/value.h"
 
-/* --- helpers --------------------------------------------------------------------------------- */
+/* --- helpers ---------------------------------------------------------------------------------- */
 
 static void collect(void *opaque, const char *line)
 {
@@ -52,7 +52,7 @@ static char *source_path(const char *relative)
     "policy = \"policy.conf\"\naudit { path = \"audit.jsonl\" }\n" \
     "listener \"local\" { path = \"/run/s\" }\n"
 
-/* --- the table of bad texts ------------------------------------------------------------------ */
+/* --- the table of bad texts ------------------------------------------------------------------- */
 
 /* What the text says that is wrong with it, with the file's name put in. */
 static void expected_reports(const char *name, const char *text, struct buf *out)
@@ -141,7 +141,7 @@ static void the_policy_of_a_bad_file_is_told(void **state)
     assert_null(conf_policy_of("/nonexistent/f.conf"));
 }
 
-/* --- good texts ------------------------------------------------------------------------------ */
+/* --- good texts ------------------------------------------------------------------------------- */
 
 static void the_least_that_works_has_the_defaults(void **state)
 {
@@ -269,7 +269,7 @@ static void a_relative_file_name_still_gives_absolute_paths(void **state)
     conf_unref(c);
 }
 
-/* --- reload ---------------------------------------------------------------------------------- */
+/* --- reload ----------------------------------------------------------------------------------- */
 
 static void assert_not_reloadable(const char *before, const char *after, const char *expected)
 {
@@ -326,7 +326,7 @@ static void a_listener_can_come_go_and_move_but_keeps_the_socket_that_it_has(voi
                           "listener \"local\": mode has changed: restart to have that\n");
 }
 
-/* --- the table ------------------------------------------------------------------------------- */
+/* --- the table -------------------------------------------------------------------------------- */
 
 static void every_option_says_what_it_is(void **state)
 {

@@ -22,7 +22,7 @@ static const struct qmp_tape *tape_of(const struct qmp_scan_limits *limits, cons
     return qmp_scanner_tape(scanner);
 }
 
-/* --- requests -------------------------------------------------------------------------------- */
+/* --- requests --------------------------------------------------------------------------------- */
 
 static void a_request_is_taken_apart(void **state)
 {
@@ -155,7 +155,7 @@ static void what_is_no_object_has_no_id(void **state)
     assert_int_equal(qmp_find_id(tape_of(&request_limits, "\"id\"", QMP_SCAN_DONE)), QMP_NONE);
 }
 
-/* --- answers --------------------------------------------------------------------------------- */
+/* --- answers ---------------------------------------------------------------------------------- */
 
 static struct qmp_answer parse_answer(const char *text)
 {

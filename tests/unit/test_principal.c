@@ -39,7 +39,7 @@ static void assert_no_identity(const char *identity)
 #define assert_match(p, i)    assert_true(matches((p), (i)))
 #define assert_no_match(p, i) assert_false(matches((p), (i)))
 
-/* --- names ----------------------------------------------------------------------------------- */
+/* --- names ------------------------------------------------------------------------------------ */
 
 static void a_name_matches_itself(void **state)
 {
@@ -208,7 +208,7 @@ static void a_ca_is_part_of_the_identity(void **state)
     assert_no_match("x509:CN=a:b", "x509:CN=a:c");
 }
 
-/* --- other sorts ----------------------------------------------------------------------------- */
+/* --- other sorts ------------------------------------------------------------------------------ */
 
 static void users_match_by_glob_and_case(void **state)
 {

@@ -70,7 +70,7 @@ static struct sketch random_sketch(void)
     return s;
 }
 
-/* --- as text --------------------------------------------------------------------------------- */
+/* --- as text ---------------------------------------------------------------------------------- */
 
 static void write_role(struct buf *out, const struct sketch *s, int r)
 {
@@ -126,7 +126,7 @@ static const struct acl_vm the_vms[] = {
     { .name = "other" },
 };
 
-/* --- as the manual says it ------------------------------------------------------------------- */
+/* --- as the manual says it -------------------------------------------------------------------- */
 
 static bool in_class(const char *command, const char *class)
 {
@@ -196,7 +196,7 @@ static bool allowed_by_the_manual(const struct sketch *s, const char *identity,
     return allowed;
 }
 
-/* --- properties ------------------------------------------------------------------------------ */
+/* --- properties ------------------------------------------------------------------------------- */
 
 static size_t compare_with_the_manual(const struct sketch *s, struct acl_program *program,
                                       const char *identity, const struct acl_vm *vm)
@@ -288,7 +288,7 @@ static void the_order_of_sections_does_not_matter(void **state)
     }
 }
 
-/* --- details --------------------------------------------------------------------------------- */
+/* --- details ---------------------------------------------------------------------------------- */
 
 static struct acl_policy *parse(const char *text)
 {

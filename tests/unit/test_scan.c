@@ -44,7 +44,7 @@ static void assert_span(struct span s, const char *text, size_t len)
     assert_memory_equal(s.data, text, len);
 }
 
-/* --- what is JSON ---------------------------------------------------------------------------- */
+/* --- what is JSON ----------------------------------------------------------------------------- */
 
 static void takes_every_sort_of_value(void **state)
 {
@@ -139,7 +139,7 @@ static void refuses_bytes_that_no_text_has(void **state)
     ASSERT_DONE("{\"a\":\"\x7f\"}");
 }
 
-/* --- strings --------------------------------------------------------------------------------- */
+/* --- strings ---------------------------------------------------------------------------------- */
 
 static void utf8_is_taken_exactly(void **state)
 {
@@ -223,7 +223,7 @@ static void lone_surrogates_break_a_rule(void **state)
     ASSERT_RULE("{\"\\udfff\":1}");
 }
 
-/* --- numbers --------------------------------------------------------------------------------- */
+/* --- numbers ---------------------------------------------------------------------------------- */
 
 static void numbers_follow_the_grammar(void **state)
 {
@@ -315,7 +315,7 @@ static void numbers_that_overflow_a_double_break_a_rule(void **state)
     }
 }
 
-/* --- rules ----------------------------------------------------------------------------------- */
+/* --- rules ------------------------------------------------------------------------------------ */
 
 static void a_name_twice_breaks_a_rule(void **state)
 {
@@ -462,7 +462,7 @@ static void only_the_value_that_breaks_a_rule_is_marked(void **state)
     assert_int_equal(qmp_scan_fault(s).offset, 23);
 }
 
-/* --- top level only -------------------------------------------------------------------------- */
+/* --- top level only --------------------------------------------------------------------------- */
 
 static void top_level_tape_has_whole_values(void **state)
 {
@@ -514,7 +514,7 @@ static void one_line_mode_refuses_a_line_feed(void **state)
     assert_int_equal(scan(s, "{\"return\": [1\r\n]}", 17), QMP_SCAN_LEXICAL);
 }
 
-/* --- the tape -------------------------------------------------------------------------------- */
+/* --- the tape --------------------------------------------------------------------------------- */
 
 static void tape_is_walked_by_index(void **state)
 {
@@ -588,7 +588,7 @@ static void a_copy_stands_alone(void **state)
     assert_span(qmp_tape_raw(copy, qmp_tape_find(copy, 0, SPAN_LIT("b"))), "[1,2]", 5);
 }
 
-/* --- in pieces ------------------------------------------------------------------------------- */
+/* --- in pieces -------------------------------------------------------------------------------- */
 
 static void assert_same_in_pieces(const char *text, size_t len)
 {

@@ -27,7 +27,7 @@ static struct qmp_schema *parse_real(void)
     return parse(buf_data(&real), buf_len(&real));
 }
 
-/* --- reading --------------------------------------------------------------------------------- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 static void the_schema_of_qemu_is_read_whole(void **state)
 {
@@ -158,7 +158,7 @@ static void types_may_refer_to_themselves(void **state)
     assert_memory_equal(buf_data(&out), text, sizeof(text) - 1);
 }
 
-/* --- sharing --------------------------------------------------------------------------------- */
+/* --- sharing ---------------------------------------------------------------------------------- */
 
 static void like_bytes_share_one_schema(void **state)
 {
@@ -206,7 +206,7 @@ static void threads_may_share(void **state)
     }
 }
 
-/* --- filtering ------------------------------------------------------------------------------- */
+/* --- filtering -------------------------------------------------------------------------------- */
 
 struct choice {
     const struct qmp_schema *schema;
