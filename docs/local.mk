@@ -14,7 +14,7 @@ man_sources = \
     docs/man/qmpgated.8.scd \
     docs/man/qmpgate.1.scd \
     docs/man/qmpgate.conf.5.scd.in
-EXTRA_DIST += $(man_sources) README.md COPYING docs/HACKING.md docs/threat-model.md
+EXTRA_DIST += $(man_sources) README.md COPYING docs/HACKING.md docs/performance.md docs/threat-model.md
 MAINTAINERCLEANFILES += $(man_pages)
 if BUILD_MAN
 dist_man_MANS += $(man_pages)

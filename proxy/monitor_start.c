@@ -142,6 +142,16 @@ static void got_schema(struct monitor *m, const struct qmp_tape *tape,
 
 /* --- who is it -------------------------------------------------------------------------------- */
 
+static void take_uuid(struct monitor *m, struct span text)
+{
+    if (text.len != sizeof(m->uuid) - 1)
+        return;
+    memcpy(m->uuid, text.data, text.len);
+    m->uuid[text.len] = '\0';
+    if (strspn(m->uuid, "0123456789abcdefABCDEF-") != text.len)
+        m->uuid[0] = '\0';
+}
+
 static void read_uuid(struct monitor *m, struct span body)
 {
     struct qmp_scan_limits limits = { .max_bytes = 4096, .max_depth = 8, .max_tokens = 32 };
@@ -152,12 +162,7 @@ static void read_uuid(struct monitor *m, struct span body)
                              ? qmp_tape_find(t, 0, SPAN_LIT("UUID"))
                              : QMP_NONE;
         if (token != QMP_NONE && qmp_tape_kind(t, token) == QMP_KIND_STRING) {
-            struct span text = qmp_tape_string(t, token);
-            if (text.len == sizeof(m->uuid) - 1 &&
-                strspn(text.data, "0123456789abcdefABCDEF-") >= text.len) {
-                memcpy(m->uuid, text.data, text.len);
-                m->uuid[text.len] = '\0';
-            }
+            take_uuid(m, qmp_tape_string(t, token));
         }
     }
     qmp_scanner_free(scanner);
