@@ -41,8 +41,8 @@ static void warn(const struct tls_expiry *e)
     if (left <= 0)
         log_error("%s expired at %s: connections that need it are refused", e->what, text);
     else
-        log_warning("%s expires at %s, in %lld days", e->what, text,
-                    (long long)(left / SECONDS_A_DAY));
+        log_warning("%s expires at %s, in %lld day%s", e->what, text,
+                    (long long)(left / SECONDS_A_DAY), left / SECONDS_A_DAY == 1 ? "" : "s");
 }
 
 static void look(struct expiry_watch *w)

@@ -27,6 +27,7 @@ EXTRA_DIST += \
     tests/e2e/test_command_line.py \
     tests/e2e/test_docs.py \
     tests/e2e/test_drive.py \
+    tests/e2e/test_expiry.py \
     tests/e2e/test_fake_monitor.py \
     tests/e2e/test_framing.py \
     tests/e2e/test_introspection.py \
