@@ -2,6 +2,7 @@
 #include "tests/unit/unit.h"
 
 #include <json-c/json.h>
+#include "base/buf.h"
 #include "base/mem.h"
 #include "cli/arguments.h"
 #include "cli/cli.h"
@@ -283,11 +284,11 @@ static void text_that_is_not_utf8_is_refused(void **state)
 
 static void too_deep_a_name_is_refused(void **state)
 {
-    char line[256] = "";
+    CLEANUP_BUF struct buf line = { 0 };
     for (int i = 0; i < 40; i++)
-        strcat(line, "a.");
-    strcat(line, "a=1");
-    assert_no_arguments(line, "parts");
+        BUF_ADD_LIT(&line, "a.");
+    BUF_ADD_LIT(&line, "a=1\0");
+    assert_no_arguments(buf_data(&line), "parts");
 }
 
 /* --- words ------------------------------------------------------------------------------------ */
