@@ -21,11 +21,6 @@ void log_init(const char *program, enum log_level level)
     atomic_store(&log_level_now, (int)level);
 }
 
-void log_set_level(enum log_level level)
-{
-    atomic_store(&log_level_now, (int)level);
-}
-
 bool log_enabled(enum log_level level)
 {
     return (int)level <= atomic_load_explicit(&log_level_now, memory_order_relaxed);

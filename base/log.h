@@ -16,7 +16,6 @@ enum log_level {
 
 /* Once, before threads: the program's name for each line, and what is still written. */
 void log_init(const char *program, enum log_level level);
-void log_set_level(enum log_level level);
 bool log_enabled(enum log_level level);
 
 void log_write(enum log_level level, const char *fmt, ...) PRINTF(2, 3);

@@ -368,14 +368,12 @@ static void scan_error(struct error_words *w, struct span object)
     struct qmp_scan_limits limits = { .max_bytes = object.len + 1,
                                       .max_depth = 8,
                                       .max_tokens = 64 };
-    *w = (struct error_words){ .scanner = qmp_scanner_new(&limits) };
-    if (qmp_scanner_feed(w->scanner, object.data, object.len) != QMP_SCAN_DONE)
+    *w = (struct error_words){ .scanner = qmp_scan_object(&limits, object) };
+    if (!w->scanner)
         return;
     const struct qmp_tape *t = qmp_scanner_tape(w->scanner);
-    if (qmp_tape_kind(t, 0) == QMP_KIND_OBJECT) {
-        w->class = member_string(t, SPAN_LIT("class"));
-        w->desc = member_string(t, SPAN_LIT("desc"));
-    }
+    w->class = member_string(t, SPAN_LIT("class"));
+    w->desc = member_string(t, SPAN_LIT("desc"));
 }
 
 static struct audit_record outcome_record(struct loop *loop, const struct request *r,

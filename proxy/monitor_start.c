@@ -28,11 +28,10 @@ typedef void reply_fn(struct monitor *m, const struct qmp_tape *tape,
 static void ask(struct monitor *m, const char *text, reply_fn *reply)
 {
     struct qmp_scan_limits limits = { .max_bytes = 1024, .max_depth = 8, .max_tokens = 32 };
-    struct qmp_scanner *scanner = qmp_scanner_new(&limits);
+    struct qmp_scanner *scanner = qmp_scan_object(&limits, (struct span){ text, strlen(text) });
     struct qmp_request view;
     struct error err;
-    if (qmp_scanner_feed(scanner, text, strlen(text)) != QMP_SCAN_DONE ||
-        qmp_request_parse(qmp_scanner_tape(scanner), &view, &err) < 0)
+    if (!scanner || qmp_request_parse(qmp_scanner_tape(scanner), &view, &err) < 0)
         abort(); /* the text is a constant of this file */
     struct request *r = request_new(REQUEST_INTERNAL, qmp_scanner_tape(scanner), &view);
     qmp_scanner_free(scanner);
@@ -155,16 +154,13 @@ static void take_uuid(struct monitor *m, struct span text)
 static void read_uuid(struct monitor *m, struct span body)
 {
     struct qmp_scan_limits limits = { .max_bytes = 4096, .max_depth = 8, .max_tokens = 32 };
-    struct qmp_scanner *scanner = qmp_scanner_new(&limits);
-    if (qmp_scanner_feed(scanner, body.data, body.len) == QMP_SCAN_DONE) {
-        const struct qmp_tape *t = qmp_scanner_tape(scanner);
-        uint32_t token = qmp_tape_kind(t, 0) == QMP_KIND_OBJECT
-                             ? qmp_tape_find(t, 0, SPAN_LIT("UUID"))
-                             : QMP_NONE;
-        if (token != QMP_NONE && qmp_tape_kind(t, token) == QMP_KIND_STRING) {
-            take_uuid(m, qmp_tape_string(t, token));
-        }
-    }
+    struct qmp_scanner *scanner = qmp_scan_object(&limits, body);
+    if (!scanner)
+        return;
+    const struct qmp_tape *t = qmp_scanner_tape(scanner);
+    uint32_t token = qmp_tape_find(t, 0, SPAN_LIT("UUID"));
+    if (token != QMP_NONE && qmp_tape_kind(t, token) == QMP_KIND_STRING)
+        take_uuid(m, qmp_tape_string(t, token));
     qmp_scanner_free(scanner);
 }
 
@@ -202,19 +198,17 @@ static void got_capabilities(struct monitor *m, const struct qmp_tape *tape,
 static bool offers_oob(struct span greeting)
 {
     struct qmp_scan_limits limits = { .max_bytes = 65536, .max_depth = 16, .max_tokens = 256 };
-    struct qmp_scanner *scanner = qmp_scanner_new(&limits);
+    struct qmp_scanner *scanner = qmp_scan_object(&limits, greeting);
     bool found = false;
-    if (qmp_scanner_feed(scanner, greeting.data, greeting.len) == QMP_SCAN_DONE) {
-        const struct qmp_tape *t = qmp_scanner_tape(scanner);
-        uint32_t list = qmp_tape_kind(t, 0) == QMP_KIND_OBJECT
-                            ? qmp_tape_find(t, 0, SPAN_LIT("capabilities"))
-                            : QMP_NONE;
-        if (list != QMP_NONE && qmp_tape_kind(t, list) == QMP_KIND_ARRAY) {
-            QMP_TAPE_ELEMENTS (t, list, item) {
-                if (qmp_tape_kind(t, item) == QMP_KIND_STRING &&
-                    qmp_tape_string_is(t, item, SPAN_LIT("oob")))
-                    found = true;
-            }
+    if (!scanner)
+        return false;
+    const struct qmp_tape *t = qmp_scanner_tape(scanner);
+    uint32_t list = qmp_tape_find(t, 0, SPAN_LIT("capabilities"));
+    if (list != QMP_NONE && qmp_tape_kind(t, list) == QMP_KIND_ARRAY) {
+        QMP_TAPE_ELEMENTS (t, list, item) {
+            if (qmp_tape_kind(t, item) == QMP_KIND_STRING &&
+                qmp_tape_string_is(t, item, SPAN_LIT("oob")))
+                found = true;
         }
     }
     qmp_scanner_free(scanner);

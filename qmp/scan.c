@@ -440,3 +440,13 @@ enum qmp_scan_status qmp_scanner_feed(struct qmp_scanner *s, const char *text, s
     s->tape.text_len = (uint32_t)s->pos;
     return s->status;
 }
+
+struct qmp_scanner *qmp_scan_object(const struct qmp_scan_limits *limits, struct span text)
+{
+    struct qmp_scanner *s = qmp_scanner_new(limits);
+    if (qmp_scanner_feed(s, text.data, text.len) == QMP_SCAN_DONE &&
+        qmp_tape_kind(qmp_scanner_tape(s), 0) == QMP_KIND_OBJECT)
+        return s;
+    qmp_scanner_free(s);
+    return NULL;
+}

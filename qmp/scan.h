@@ -70,4 +70,8 @@ const struct qmp_tape *qmp_scanner_tape(const struct qmp_scanner *s);
 /* After QMP_SCAN_RULE or QMP_SCAN_LEXICAL: the first fault. */
 struct qmp_fault qmp_scan_fault(const struct qmp_scanner *s);
 
+/* A text that is there as a whole: its scanner, to be freed by qmp_scanner_free; NULL if it is not
+ * one good JSON object within the limits. The tape borrows the text. */
+struct qmp_scanner *qmp_scan_object(const struct qmp_scan_limits *limits, struct span text);
+
 #endif
