@@ -5,7 +5,8 @@ net_libnet_a_SOURCES = \
     net/proxy_protocol.c net/proxy_protocol.h \
     net/stream.c net/stream.h net/stream_ops.h \
     net/tls.h net/tls_internal.h \
-    net/tls_ca.c net/tls_context.c net/tls_session.c net/tls_verify.c
+    net/tls_ca.c net/tls_context.c net/tls_known.c net/tls_known.h net/tls_session.c \
+    net/tls_verify.c
 
 tls_test_support = tests/unit/pki.c tests/unit/pki.h tests/unit/tls_pair.c tests/unit/tls_pair.h
 
@@ -28,6 +29,11 @@ check_PROGRAMS += tests/unit/test_tls_context
 TESTS += tests/unit/test_tls_context
 tests_unit_test_tls_context_SOURCES = tests/unit/test_tls_context.c $(tls_test_support)
 tests_unit_test_tls_context_LDADD = net/libnet.a base/libbase.a $(GNUTLS_LIBS) $(CMOCKA_LIBS)
+
+check_PROGRAMS += tests/unit/test_tls_known
+TESTS += tests/unit/test_tls_known
+tests_unit_test_tls_known_SOURCES = tests/unit/test_tls_known.c $(tls_test_support)
+tests_unit_test_tls_known_LDADD = net/libnet.a base/libbase.a $(GNUTLS_LIBS) $(CMOCKA_LIBS)
 
 check_PROGRAMS += tests/unit/test_net
 TESTS += tests/unit/test_net

@@ -31,7 +31,8 @@ struct tls_settings {
     size_t n_cas;
 };
 
-/* Immutable but for what GnuTLS locks itself; reference counted (atomic); each stream holds one. */
+/* Immutable but for what GnuTLS locks itself, and for a small table of clients' chains that
+ * verified (it has a lock); reference counted (atomic); each stream holds one. */
 struct tls_context;
 
 /* Loads and checks all of it (key fits certificate, files readable, CRL signed by its CA and not

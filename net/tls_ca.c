@@ -126,8 +126,10 @@ static int trust_certificates(struct tls_context *c, const char *file, struct tl
             return rc;
         if (is_revoked(crt, crls))
             continue;
-        tls_context_add_expiry(c, gnutls_x509_crt_get_expiration_time(crt),
-                               "CA certificate %s (%s)", file, tls_subject_text(crt, name));
+        time_t until = gnutls_x509_crt_get_expiration_time(crt);
+        tls_context_add_expiry(c, until, "CA certificate %s (%s)", file,
+                               tls_subject_text(crt, name));
+        tls_validity_narrow(&out->validity, gnutls_x509_crt_get_activation_time(crt), until);
         certs->crts[i] = NULL;
         rc = gnutls_x509_trust_list_add_cas(out->trust, &crt, 1, GNUTLS_TL_NO_DUPLICATES);
         if (rc < 0)
@@ -204,6 +206,7 @@ int tls_ca_load(struct tls_context *c, const struct tls_ca_settings *s, struct t
     CLEANUP(crl_list_clear) struct crl_list crls = { NULL, 0 };
 
     out->name = mem_strdup(s->name ? s->name : "");
+    out->validity = TLS_VALID_ALWAYS;
     if (!s->file)
         return error_set(err, ERROR_INVALID, "CA section '%s' names no file", out->name);
     int rc = tls_crt_list_load(s->file, &certs, err);

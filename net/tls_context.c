@@ -202,6 +202,7 @@ static void context_free(struct tls_context *c)
     for (size_t i = 0; i < c->n_cas; i++)
         tls_ca_clear(&c->cas[i]);
     free(c->cas);
+    tls_known_free(c->known);
     for (size_t i = 0; i < c->n_expiry; i++)
         free(c->expiry[i].what);
     free(c->expiry);
@@ -217,6 +218,7 @@ int tls_context_new(const struct tls_settings *settings, struct tls_context **ou
 {
     struct tls_context *c = MEM_NEW(struct tls_context);
     atomic_init(&c->refs, 1);
+    c->known = tls_known_new();
     int rc = gnutls_certificate_allocate_credentials(&c->credentials);
     if (rc < 0)
         rc = tls_error(err, ERROR_SYSTEM, rc, "cannot make TLS credentials");

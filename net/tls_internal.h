@@ -7,6 +7,7 @@
 #include <gnutls/x509.h>
 #include <stdatomic.h>
 #include "net/tls.h"
+#include "net/tls_known.h"
 
 #define TLS_KEY_ID_BYTES     32 /* SHA-256 of a public key */
 #define TLS_TICKET_KEY_BYTES 64 /* what GnuTLS wants for a ticket's master key */
@@ -17,6 +18,7 @@ struct tls_ca {
     gnutls_x509_trust_list_t trust;             /* owned, with the certificates and CRLs in it */
     unsigned char (*key_ids)[TLS_KEY_ID_BYTES]; /* of its CA certificates; owned */
     size_t n_key_ids;
+    struct tls_validity validity; /* of all its CA certificates at once */
 };
 
 struct tls_expiry_entry {
@@ -30,6 +32,7 @@ struct tls_context {
     gnutls_priority_t priority;
     struct tls_ca *cas; /* in the order of the configuration */
     size_t n_cas;
+    struct tls_known *known; /* clients' chains that verified: the one thing that changes */
     struct tls_expiry_entry *expiry;
     size_t n_expiry, cap_expiry;
     /* Tickets of one scope are sealed with a key derived from this one. It lives as long as the

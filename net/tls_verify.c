@@ -151,40 +151,81 @@ static int refuse(struct chain *chain, unsigned status, const struct tls_expecte
 
 /* --- all sections ----------------------------------------------------------------------------- */
 
+/* "Not one of mine" is what every other section says; the one that knows the CA knows better. */
+static int find_section(const struct tls_context *c, struct chain *chain,
+                        const struct tls_expected *expected, unsigned *told, struct error *err)
+{
+    const unsigned stranger = GNUTLS_CERT_SIGNER_NOT_FOUND | GNUTLS_CERT_SIGNATURE_FAILURE;
+    *told = GNUTLS_CERT_SIGNER_NOT_FOUND;
+    for (size_t i = 0; i < c->n_cas; i++) {
+        unsigned status = 0;
+        int rc = verify_by_section(&c->cas[i], chain, expected, &status);
+        if (rc < 0)
+            return tls_error(err, ERROR_PEER, rc, "the peer's certificate cannot be verified");
+        if (status == 0)
+            return (int)i;
+        if (*told & stranger)
+            *told = status;
+    }
+    return ERROR_DENIED;
+}
+
+/* An authority does not log in: its key is for signing, and it would vouch for itself. */
+static bool is_fit(const struct chain *chain, const struct tls_expected *expected)
+{
+    return !expected->client || (is_for_clients(chain->crts[0]) &&
+                                 gnutls_x509_crt_get_ca_status(chain->crts[0], NULL) <= 0);
+}
+
+static struct tls_validity validity_of(const struct chain *chain, const struct tls_ca *ca)
+{
+    struct tls_validity v = ca->validity;
+    for (unsigned i = 0; i < chain->n; i++)
+        tls_validity_narrow(&v, gnutls_x509_crt_get_activation_time(chain->crts[i]),
+                            gnutls_x509_crt_get_expiration_time(chain->crts[i]));
+    return v;
+}
+
+/* The section's index, or negative. */
+static int verify_fully(const struct tls_context *c, const gnutls_datum_t *der, unsigned n,
+                        const struct tls_expected *expected, struct tls_validity *validity,
+                        gnutls_alert_description_t *alert, struct error *err)
+{
+    CLEANUP(chain_clear) struct chain chain = { .n = 0 };
+    unsigned told;
+    int rc = chain_import(&chain, der, n, err);
+    if (rc < 0)
+        return rc;
+    int section = find_section(c, &chain, expected, &told, err);
+    if (section == ERROR_DENIED)
+        return refuse(&chain, told, expected, alert, err);
+    if (section < 0)
+        return section;
+    if (!is_fit(&chain, expected))
+        return refuse(&chain, GNUTLS_CERT_PURPOSE_MISMATCH, expected, alert, err);
+    *validity = validity_of(&chain, &c->cas[section]);
+    return section;
+}
+
 int tls_verify_chain(const struct tls_context *c, const gnutls_datum_t *der, unsigned n,
                      const struct tls_expected *expected, struct tls_verdict *out,
                      struct error *err)
 {
-    CLEANUP(chain_clear) struct chain chain = { .n = 0 };
+    struct tls_validity validity;
+    struct tls_known_key key;
     *out = (struct tls_verdict){ .ca = NULL, .alert = GNUTLS_A_BAD_CERTIFICATE };
-    int rc = chain_import(&chain, der, n, err);
-    if (rc < 0)
-        return rc;
     if (!expected->client && !expected->host)
         return error_set(err, ERROR_STATE, "no name is known to verify the server by");
-
-    /* "Not one of mine" is what every other section says; the one that knows the CA knows better.
-     */
-    const unsigned stranger = GNUTLS_CERT_SIGNER_NOT_FOUND | GNUTLS_CERT_SIGNATURE_FAILURE;
-    unsigned told = GNUTLS_CERT_SIGNER_NOT_FOUND;
-    for (size_t i = 0; i < c->n_cas && !out->ca; i++) {
-        unsigned status = 0;
-        rc = verify_by_section(&c->cas[i], &chain, expected, &status);
-        if (rc < 0)
-            return tls_error(err, ERROR_PEER, rc, "the peer's certificate cannot be verified");
-        if (status == 0)
-            out->ca = c->cas[i].name;
-        else if (told & stranger)
-            told = status;
+    /* a server's verdict depends on its name as well, and a client sees one: not remembered */
+    bool remember = expected->client && tls_known_key(der, n, &key) == 0;
+    int section = remember ? tls_known_find(c->known, &key, time(NULL)) : -1;
+    if (section < 0) {
+        section = verify_fully(c, der, n, expected, &validity, &out->alert, err);
+        if (section < 0)
+            return section;
+        if (remember)
+            tls_known_add(c->known, &key, (size_t)section, &validity);
     }
-    if (!out->ca)
-        return refuse(&chain, told, expected, &out->alert, err);
-    /* an authority does not log in: its key is for signing, and it would vouch for itself */
-    bool fit = !expected->client || (is_for_clients(chain.crts[0]) &&
-                                     gnutls_x509_crt_get_ca_status(chain.crts[0], NULL) <= 0);
-    if (!fit) {
-        out->ca = NULL;
-        return refuse(&chain, GNUTLS_CERT_PURPOSE_MISMATCH, expected, &out->alert, err);
-    }
+    out->ca = c->cas[section].name;
     return 0;
 }

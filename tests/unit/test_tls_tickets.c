@@ -9,10 +9,11 @@
 #include <unistd.h>
 #include "net/tls.h"
 
-/* GnuTLS's clock, so that no test waits for a certificate to expire. */
+/* The clock of the whole program, GnuTLS's too, so that no test waits for a certificate to expire.
+ */
 static time_t clock_offset;
 
-static time_t shifted_time(time_t *t)
+time_t time(time_t *t)
 {
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
@@ -215,7 +216,7 @@ static void a_resumed_session_is_verified_by_the_time_of_its_own(void **state)
     clock_offset = 0;
     assert_true(v.resumed);
     assert_int_equal(v.status, STREAM_FAILED);
-    assert_non_null(strstr(v.err.text, "has expired"));
+    assert_non_null(strstr(v.err.text, " expired at "));
     assert_false(v.has_peer);
     visit_done(&v);
     pki_free(&brief);
@@ -239,7 +240,7 @@ static int setup(void **state)
     struct error err;
     if (tls_init(&err) < 0)
         return -1;
-    gnutls_global_set_time_function(shifted_time);
+    gnutls_global_set_time_function(time);
     world_make();
     return 0;
 }
