@@ -133,3 +133,4 @@ def pytest_runtest_makereport(item, call):
         for house in (item.funcargs.get("house"), item.funcargs.get("module_house")):
             for gateway in house.gateways if house else ():
                 report.sections.append(("qmpgated said", gateway.said()))
+                report.sections.append(("qmpgated's threads", gateway.threads()))

@@ -2,6 +2,7 @@
 
 import os
 import pwd
+import random
 import signal
 import socket
 import subprocess
@@ -52,12 +53,18 @@ grant "site-admins" {
 
 
 def free_port(host="127.0.0.1"):
-    """A port that nobody has now; the daemon takes it in a moment."""
+    """A port that nobody has now; the daemon takes it in a moment. Below those that the kernel gives to whoever
+    connects, and by chance, so that neither a client nor another run of these tests gets it meanwhile."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as s:
-        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        s.bind((host, 0))
-        return s.getsockname()[1]
+    while True:
+        port = random.randrange(10000, 32000)
+        with socket.socket(family) as s:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                s.bind((host, port))
+                return port
+            except OSError:
+                pass
 
 
 def user_name():
@@ -228,6 +235,9 @@ class Gateway:
         process = self.process or self.ended
         return process.text if process else ""
 
+    def threads(self):
+        return self.process.threads() if self.process else ""
+
     def wait_log(self, text, timeout=None):
         return self.process.wait_line(text, timeout)
 
@@ -248,7 +258,12 @@ class Gateway:
             return
         process, self.process = self.process, None
         self.ended = process
-        status = process.terminate(wait.TIMEOUT * 2)
+        try:
+            status = process.terminate(wait.TIMEOUT * 2)
+        except subprocess.TimeoutExpired:
+            where = process.threads()
+            process.kill()
+            raise AssertionError(f"it does not end; its threads:\n{where}\n{process.text}")
         self.notify.close()
         report = process.sanitizer_report()
         assert not report, report

@@ -76,6 +76,19 @@ class Process:
             self._child.kill()
         return self.wait()
 
+    def threads(self):
+        """Where each thread is now, as the kernel tells it: for the report of a test that waited in vain."""
+        def read(task, name):
+            try:
+                with open(f"/proc/{self.pid}/task/{task}/{name}") as f:
+                    return f.read().strip()
+            except OSError as e:
+                return e.strerror
+        if not self.running():
+            return ""
+        return "\n".join(f"{task} {read(task, 'comm')}: {read(task, 'wchan')}, system call {read(task, 'syscall')}"
+                         for task in sorted(os.listdir(f"/proc/{self.pid}/task")))
+
     def sanitizer_report(self):
         return self.text if any(mark in self.text for mark in SANITIZER_MARKS) else None
 
