@@ -1,5 +1,6 @@
 noinst_LIBRARIES += base/libbase.a
 base_libbase_a_SOURCES = \
+    base/base64.c base/base64.h \
     base/buf.c base/buf.h \
     base/cfglex.c base/cfglex.h \
     base/cfgtext.c base/cfgtext.h \
@@ -22,3 +23,14 @@ TESTS += tests/fuzz/fuzz_cfgtext
 tests_fuzz_fuzz_cfgtext_SOURCES = tests/fuzz/fuzz_cfgtext.c tests/fuzz/replay.c
 tests_fuzz_fuzz_cfgtext_LDADD = base/libbase.a $(CONFUSE_LIBS)
 EXTRA_DIST += tests/fuzz/corpus/cfgtext
+
+check_PROGRAMS += tests/unit/test_base64
+TESTS += tests/unit/test_base64
+tests_unit_test_base64_SOURCES = tests/unit/test_base64.c
+tests_unit_test_base64_LDADD = base/libbase.a $(CMOCKA_LIBS)
+
+check_PROGRAMS += tests/fuzz/fuzz_base64
+TESTS += tests/fuzz/fuzz_base64
+tests_fuzz_fuzz_base64_SOURCES = tests/fuzz/fuzz_base64.c tests/fuzz/replay.c
+tests_fuzz_fuzz_base64_LDADD = base/libbase.a
+EXTRA_DIST += tests/fuzz/corpus/base64
