@@ -60,3 +60,8 @@ check_PROGRAMS += tests/unit/test_tls_pkcs11
 TESTS += tests/unit/test_tls_pkcs11
 tests_unit_test_tls_pkcs11_SOURCES = tests/unit/test_tls_pkcs11.c $(tls_test_support)
 tests_unit_test_tls_pkcs11_LDADD = net/libnet.a base/libbase.a $(GNUTLS_LIBS) $(CMOCKA_LIBS)
+
+check_PROGRAMS += tests/unit/test_tls_binding
+TESTS += tests/unit/test_tls_binding
+tests_unit_test_tls_binding_SOURCES = tests/unit/test_tls_binding.c $(tls_test_support)
+tests_unit_test_tls_binding_LDADD = net/libnet.a base/libbase.a $(GNUTLS_LIBS) $(CMOCKA_LIBS)

@@ -8,7 +8,7 @@
  * section's CRL, be no CA's, and have an extended key usage that names TLS clients: without any it
  * is refused too. Where a certificate is optional, a bad one is refused all the same. An old CRL
  * still refuses whom it lists, and tls_context_expiry says that it is old. Source: RFC 5246, 8446,
- * 5280, 6066 (SNI), 5077. */
+ * 5280, 6066 (SNI), 5077, 9266. */
 #ifndef NET_TLS_H
 #define NET_TLS_H
 
@@ -69,6 +69,15 @@ const char *tls_session_sni(struct tls_session *t);
 const char *tls_session_version(struct tls_session *t); /* "TLS1.3" */
 const char *tls_session_cipher(struct tls_session *t);
 bool tls_session_resumed(struct tls_session *t);
+/* Bits of the cipher's strength: what SASL calls an external security strength factor. */
+unsigned tls_session_bits(struct tls_session *t);
+
+/* What binds a login to this very session: tls-exporter by RFC 9266. Both ends have the same bytes,
+ * nobody between them has. Refused for TLS 1.2 without the extended master secret (RFC 7627): there
+ * somebody between two sessions can make both have the same. */
+#define TLS_EXPORTER_BYTES 32
+int tls_session_exporter(struct tls_session *t, unsigned char out[TLS_EXPORTER_BYTES],
+                         struct error *err) MUST_CHECK;
 
 /* A verified peer certificate: DER of the leaf (borrowed), and the name of the CA section that it
  * leads to. */

@@ -520,6 +520,27 @@ bool tls_session_resumed(struct tls_session *t)
     return gnutls_session_is_resumed(t->session) != 0;
 }
 
+unsigned tls_session_bits(struct tls_session *t)
+{
+    return t->established ? (unsigned)gnutls_cipher_get_key_size(gnutls_cipher_get(t->session)) * 8
+                          : 0;
+}
+
+int tls_session_exporter(struct tls_session *t, unsigned char out[TLS_EXPORTER_BYTES],
+                         struct error *err)
+{
+    static const char label[] = "EXPORTER-Channel-Binding";
+    if (!t->established || t->failed)
+        return error_set(err, ERROR_STATE, "the TLS handshake is not over");
+    if (gnutls_protocol_get_version(t->session) != GNUTLS_TLS1_3 &&
+        !gnutls_session_ext_master_secret_status(t->session))
+        return error_set(err, ERROR_DENIED,
+                         "this TLS session has no extended master secret: nothing binds to it");
+    int rc = gnutls_prf_rfc5705(t->session, sizeof(label) - 1, label, 0, NULL, TLS_EXPORTER_BYTES,
+                                (char *)out);
+    return rc < 0 ? tls_error(err, ERROR_SYSTEM, rc, "cannot export from the TLS session") : 0;
+}
+
 bool tls_session_peer(struct tls_session *t, struct tls_peer *out)
 {
     unsigned n = 0;
