@@ -219,6 +219,29 @@ static void flush_output(struct client *c)
         client_resume(c);
 }
 
+/* More of its answers are on the way from the VM: for one turn what is there waits for them. It
+ * stays dirty, so that nobody else puts it on a list. */
+static bool hold(struct client *c)
+{
+    if (c->held || c->state != CLIENT_OPEN || c->move_to || c->loop->stopping ||
+        !session_awaits_vm(&c->session))
+        return false;
+    c->held = true;
+    c->dirty_next = c->loop->held_clients;
+    c->loop->held_clients = c;
+    return true;
+}
+
+void client_take_held(struct loop *loop)
+{
+    while (loop->held_clients) {
+        struct client *c = loop->held_clients;
+        loop->held_clients = c->dirty_next;
+        c->dirty_next = loop->dirty_clients;
+        loop->dirty_clients = c;
+    }
+}
+
 static void do_move(struct client *c);
 
 void client_flush_dirty(struct loop *loop)
@@ -227,7 +250,11 @@ void client_flush_dirty(struct loop *loop)
     loop->dirty_clients = NULL;
     while (c) {
         struct client *next = c->dirty_next;
-        c->dirty = false;
+        if (hold(c)) {
+            c = next;
+            continue;
+        }
+        c->dirty = c->held = false;
         if (c->stream && c->state != CLIENT_CLOSED)
             flush_output(c);
         if (c->move_to && c->state == CLIENT_OPEN && !c->dirty)

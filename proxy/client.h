@@ -46,6 +46,7 @@ struct client {
     struct buf out;
     size_t out_counted; /* what of it is in the daemon's total */
     bool dirty;
+    bool held; /* its output has waited for a turn already */
     struct client *dirty_next;
     struct client *dead_next;
     uint64_t events_lost; /* since the last marker */
@@ -97,6 +98,8 @@ void client_set_idle_deadline(struct client *c);
 
 struct qmp_scan_limits client_scan_limits(const struct loop *loop);
 void client_flush_dirty(struct loop *loop);
+/* What the last turn put off is due at the end of this one. */
+void client_take_held(struct loop *loop);
 void client_bury(struct loop *loop);
 void client_check_deadlines(struct loop *loop, int64_t now);
 void client_close_all(struct loop *loop, const char *reason);

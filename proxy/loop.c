@@ -34,6 +34,7 @@ int64_t loop_monotonic_us(struct loop *loop)
 
 static void finish_turn(struct loop *loop)
 {
+    client_take_held(loop);
     do {
         monitor_pump_dirty(loop);
         dispatch_settle(loop);
@@ -65,7 +66,7 @@ static void *loop_main(void *opaque)
     struct loop *loop = opaque;
     pthread_setname_np(pthread_self(), loop->name);
     while (!loop->stopping) {
-        event_base_loop(loop->base, EVLOOP_ONCE);
+        event_base_loop(loop->base, EVLOOP_ONCE | (loop->held_clients ? EVLOOP_NONBLOCK : 0));
         finish_turn(loop);
     }
     return NULL;

@@ -4,7 +4,9 @@
  *
  * A turn is one round of events. What it gathered is settled at its end, in this order: commands
  * leave the fair queues, the audit batch is committed, what it covers goes to the VMs, output goes
- * to the clients. So a turn costs one audit write and one write a peer, however much came in. */
+ * to the clients. So a turn costs one audit write and one write a peer, however much came in. What
+ * a client is told while more of its commands are with the VM waits for one turn, which then does
+ * not wait for anything: under load its answers leave together, and at rest it costs a poll. */
 #ifndef PROXY_LOOP_H
 #define PROXY_LOOP_H
 
@@ -55,6 +57,7 @@ struct loop {
 
     struct client *clients;       /* uthash by number */
     struct client *dirty_clients; /* have output, or wait for it to drain */
+    struct client *held_clients;  /* dirty, put off to the end of the next turn */
     struct client *graveyard;     /* closed in this turn; freed at its end */
     uint64_t *reverify;           /* after a reload: connections to look at, some a turn */
     unsigned reverify_count, reverify_done;

@@ -163,6 +163,11 @@ static void flush_flight(struct session *s)
     session_pump(s);
 }
 
+bool session_awaits_vm(const struct session *s)
+{
+    return s->flight && s->flight->kind == REQUEST_VM;
+}
+
 /* Where the answer goes: straight out if nothing of the client is before it. */
 static struct buf *answer_buf(struct request *r)
 {

@@ -98,6 +98,9 @@ bool session_next_is_for_vm(const struct session *s);
 /* It leaves the queue: in flight from now on. */
 void session_depart(struct session *s, struct request *r);
 
+/* Is the answer that would go out next one that the VM owes? */
+bool session_awaits_vm(const struct session *s);
+
 /* Answers a request that left the queue; it is freed. With no session left nothing is sent. */
 void session_return(struct request *r, struct span value);
 void session_error(struct request *r, enum qmp_error_class c, const char *fmt, ...) PRINTF(3, 4);

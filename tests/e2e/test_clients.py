@@ -1,5 +1,6 @@
 """Many clients, and clients that misbehave: nobody is delayed by more than another's turn."""
 
+import signal
 import socket
 import threading
 import time
@@ -204,6 +205,28 @@ def test_a_long_command_goes_alone(house):
     fake.wait_received(b"aaaa")
     gateway.connect().greet().result("gateway-info")
     assert not any(b"bbbb" in line for line in fake.received())
+
+
+def test_an_answer_does_not_wait_for_the_next_one(house):
+    """Answers gather for a turn while more are on the way; a VM that takes its time holds none of them up."""
+    vm = house.scripted()
+    client = house.gateway(vm).start().client("web1")
+    client.send(*[{"execute": "query-name", "id": i} for i in range(3)])
+    for n, request in enumerate(vm.wait(3)):
+        vm.answer(request, {"name": str(n)})
+        assert client.reply()["id"] == n
+
+
+def test_the_last_answers_before_the_end_all_arrive(house):
+    vm = house.scripted()
+    gateway = house.gateway(vm, limits={"drain_seconds": 1}).start()
+    client = gateway.client("web1")
+    client.send(*[{"execute": "query-name", "id": i} for i in range(3)])
+    first = vm.wait(3)[0]
+    gateway.process.signal(signal.SIGTERM)
+    client.event("GATEWAY_SHUTDOWN")
+    vm.answer(first, {"name": "0"})
+    assert client.reply()["return"] == {"name": "0"}
 
 
 def test_what_a_client_left_behind_is_cancelled(house):
