@@ -43,6 +43,21 @@ const char *address_format_host(const struct sockaddr_storage *a, char text[ADDR
     return text;
 }
 
+const char *address_format_site(const struct sockaddr_storage *a, char text[ADDRESS_TEXT_MAX])
+{
+    const struct in6_addr *in6 = &((const struct sockaddr_in6 *)a)->sin6_addr;
+    struct in_addr in;
+    if (a->ss_family != AF_INET6 || as_ipv4(a, &in) || IN6_IS_ADDR_LOOPBACK(in6) ||
+        IN6_IS_ADDR_LINKLOCAL(in6))
+        return address_format_host(a, text);
+    struct in6_addr net = *in6;
+    memset(&net.s6_addr[8], 0, 8);
+    inet_ntop(AF_INET6, &net, text, ADDRESS_TEXT_MAX);
+    size_t used = strlen(text);
+    snprintf(text + used, ADDRESS_TEXT_MAX - used, "/64");
+    return text;
+}
+
 const char *address_format(const struct sockaddr_storage *a, char text[ADDRESS_TEXT_MAX])
 {
     char host[ADDRESS_TEXT_MAX];

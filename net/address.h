@@ -12,8 +12,11 @@
 
 /* "192.0.2.1:4434", "[2001:db8::1]:4434", "unix". IPv4-mapped IPv6 is written as IPv4. */
 const char *address_format(const struct sockaddr_storage *a, char text[ADDRESS_TEXT_MAX]);
-/* Without the port: what limits and back-off count by. */
+/* Without the port. */
 const char *address_format_host(const struct sockaddr_storage *a, char text[ADDRESS_TEXT_MAX]);
+/* What limits and back-off count by: the host, or of a global IPv6 address its network of 64 bits,
+ * "2001:db8::/64", in which whoever has one has all the others. */
+const char *address_format_site(const struct sockaddr_storage *a, char text[ADDRESS_TEXT_MAX]);
 
 struct address_range {
     struct sockaddr_storage net;

@@ -54,6 +54,26 @@ static void addresses_are_written_one_way(void **state)
     assert_string_equal(address_format(&a, text), "unknown");
 }
 
+static void limits_count_an_ipv6_network_as_one(void **state)
+{
+    static const struct {
+        const char *in, *site;
+    } cases[] = {
+        { "192.0.2.1", "192.0.2.1" },
+        { "::ffff:192.0.2.1", "192.0.2.1" },
+        { "2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64" },
+        { "2001:db8:1:2:ffff::", "2001:db8:1:2::/64" },
+        { "2001:db8:1:3::", "2001:db8:1:3::/64" },
+        { "::1", "::1" },
+        { "fe80::1%lo", "fe80::1%1" },
+    };
+    char text[ADDRESS_TEXT_MAX];
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct sockaddr_storage a = address(cases[i].in, 4434);
+        assert_string_equal(address_format_site(&a, text), cases[i].site);
+    }
+}
+
 static void what_is_not_a_numeric_address_is_refused(void **state)
 {
     static const char *const bad[] = { "",           "localhost", "1.2.3",    "127.1",
@@ -373,6 +393,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(addresses_are_written_one_way),
+        cmocka_unit_test(limits_count_an_ipv6_network_as_one),
         cmocka_unit_test(what_is_not_a_numeric_address_is_refused),
         cmocka_unit_test(loopback_is_recognised_in_every_form),
         cmocka_unit_test(ranges_hold_what_they_say),
