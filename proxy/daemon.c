@@ -344,6 +344,7 @@ int daemon_run(const char *config_file)
     struct daemon d = { .config_file = config_file, .started_utc_us = clock_utc_us() };
     pthread_mutex_init(&d.snapshot_lock, NULL);
     pthread_mutex_init(&d.loops_lock, NULL);
+    privileges_dump_no_core();
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* a file size limit under the audit is an error, not a death */
     int code = 0;

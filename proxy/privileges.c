@@ -2,12 +2,24 @@
 #include "proxy/privileges.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 #include "base/log.h"
+
+void privileges_dump_no_core(void)
+{
+    struct rlimit none = { 0, 0 };
+    if (setrlimit(RLIMIT_CORE, &none) < 0)
+        log_warning("core dumps stay possible: %s", strerror(errno));
+    CLEANUP_FD int fd = open("/proc/self/coredump_filter", O_WRONLY | O_CLOEXEC);
+    if (fd < 0 || write(fd, "0", 1) < 0)
+        log_debug("core dumps by a pipe stay possible: %s", strerror(errno));
+}
 
 int privileges_check(const struct conf *conf, struct error *err)
 {
