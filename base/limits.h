@@ -26,5 +26,7 @@
 #define LIMIT_WINDOW_OOB      3u          /* out-of-band in flight; the ids stay one digit */
 #define LIMIT_GREETING_BYTES  (64u << 10) /* kept, and told to each client; QEMU's has 200 */
 #define LIMIT_GREETING_MS     2000u /* a monitor that is held by another client says nothing */
+#define LIMIT_DEAF_MS         1000u /* read on after it takes no more commands, if it talks on */
+#define LIMIT_GONE_MS         2000u /* for the end of a VM whose socket has gone; then it is ended */
 
 #endif

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include "base/clock.h"
 #include "base/limits.h"
 #include "base/mem.h"
 #include "net/address.h"
@@ -29,6 +30,8 @@ struct backend {
     struct event read_event, write_event;
     bool connecting, greeted, busy;
     struct buf in, out;
+    int64_t deaf_since_us;     /* monotonic, of the first write that failed; 0: none did */
+    char deaf[ERROR_TEXT_MAX]; /* why it failed */
     struct qmp_framer framer;
     struct qmp_scanner *scanner;
 };
@@ -56,11 +59,20 @@ static void lose(struct backend *b, const char *why)
         monitor_lost(b->monitor, why);
 }
 
+/* What it sent before it went (the reply to `quit`, say) is read before it is given up. */
+static void go_deaf(struct backend *b, const struct error *err)
+{
+    b->deaf_since_us = clock_monotonic_us();
+    memcpy(b->deaf, err->text, sizeof(b->deaf));
+    buf_clear(&b->out);
+    event_active(&b->read_event, EV_READ, 0);
+}
+
 static void flush(struct backend *b)
 {
     struct error err;
     size_t n;
-    while (!b->connecting && buf_len(&b->out)) {
+    while (!b->connecting && !b->deaf_since_us && buf_len(&b->out)) {
         enum stream_status st =
             stream_write(b->stream, buf_data(&b->out), buf_len(&b->out), &n, &err);
         if (st == STREAM_OK) {
@@ -69,8 +81,7 @@ static void flush(struct backend *b)
             event_add(&b->write_event, NULL);
             return;
         } else {
-            /* what it sent before it went (the reply to `quit`, say) is read first */
-            event_active(&b->read_event, EV_READ, 0);
+            go_deaf(b, &err);
             return;
         }
     }
@@ -131,6 +142,13 @@ static void handle_input(struct backend *b, const char *data, size_t len)
     }
 }
 
+/* Read to the end of what there is: a command that it does not take will never be answered. */
+static void give_up(struct backend *b)
+{
+    if (b->deaf_since_us)
+        lose(b, b->deaf);
+}
+
 static void read_some(struct backend *b)
 {
     struct error err;
@@ -139,11 +157,12 @@ static void read_some(struct backend *b)
         switch (stream_read(b->stream, b->loop->read_bytes, LOOP_READ_BYTES, &n, &err)) {
         case STREAM_OK:
             handle_input(b, b->loop->read_bytes, n);
-            if (n < LOOP_READ_BYTES)
+            if (n < LOOP_READ_BYTES && !b->deaf_since_us)
                 return;
             break;
         case STREAM_WANT_READ:
         case STREAM_WANT_WRITE:
+            give_up(b);
             return;
         case STREAM_EOF:
             lose(b, b->greeted ? "it closed its monitor"
@@ -154,6 +173,8 @@ static void read_some(struct backend *b)
             return;
         }
     }
+    if (b->deaf_since_us && clock_monotonic_us() - b->deaf_since_us > LIMIT_DEAF_MS * USEC_PER_MSEC)
+        give_up(b);
 }
 
 /* While `busy`, a close from within leaves the memory to us. */

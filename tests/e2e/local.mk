@@ -42,4 +42,5 @@ EXTRA_DIST += \
     tests/e2e/test_unix_listener.py \
     tests/e2e/test_vm_directory.py \
     tests/e2e/test_vm_faults.py \
-    tests/e2e/test_vm_lost.py
+    tests/e2e/test_vm_lost.py \
+    tests/e2e/test_vm_uuid.py

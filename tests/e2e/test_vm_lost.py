@@ -1,5 +1,8 @@
 """A monitor that goes away under clients that have more to say."""
 
+import signal
+import threading
+
 from harness import expect, wait
 
 
@@ -55,3 +58,56 @@ def test_a_client_whose_time_is_up_while_it_attaches_leaves_nothing_behind(house
     assert client.drain() == []
     record = gateway.wait_record(type="outcome", command="gateway-attach")
     assert record["result"] == "unknown"
+
+
+def test_a_vm_that_takes_nothing_any_more_is_lost(house):
+    """It keeps its own side open, and is silent."""
+    vm, gateway = start(house)
+    client = gateway.client("web1")
+    first = client.request("query-status")
+    vm.wait(1)
+    vm.go_deaf()
+    second = client.request("query-name")
+    expect.unknown_outcome(client.reply(first))
+    expect.unknown_outcome(client.reply(second))
+    client.event("GATEWAY_VM_DOWN")
+    assert client.drain() == []
+    for command in "query-status", "query-name":
+        assert [r["result"] for r in gateway.records(type="outcome", command=command)] == ["unknown"]
+
+
+def test_what_it_said_before_is_still_read(house):
+    vm, gateway = start(house)
+    client = gateway.client("web1")
+    first = client.request("query-status")
+    vm.wait(1)
+    gateway.process.signal(signal.SIGSTOP)  # so that all of it is there at once
+    vm.answer(vm.requests[0], {"status": "paused"})
+    vm.go_deaf()
+    second = client.request("query-name")
+    gateway.process.signal(signal.SIGCONT)
+    assert client.reply(first) == {"return": {"status": "paused"}, "id": first}
+    expect.unknown_outcome(client.reply(second))
+    client.event("GATEWAY_VM_DOWN")
+
+
+def test_one_that_takes_nothing_and_talks_for_ever_is_lost_too(house):
+    vm, gateway = start(house)
+    client = gateway.client("web1", "viewer")  # who may not see the events
+    vm.go_deaf()
+    talk = threading.Thread(target=chatter, args=(vm,))
+    talk.start()
+    client.send({"execute": "query-status", "id": 1})
+    expect.unknown_outcome(client.reply(1))
+    client.event("GATEWAY_VM_DOWN")
+    talk.join()
+
+
+def chatter(vm):
+    """Until nobody listens."""
+    events = [{"event": "OTHER", "timestamp": {"seconds": 1, "microseconds": 1}}] * 1000
+    try:
+        while True:
+            vm.say(*events)
+    except OSError:
+        pass

@@ -28,6 +28,7 @@ class ScriptedVm:
         self.requests = []  # after the start, of all connections
         self.sock = None    # of the present connection
         self.connections = 0
+        self.stays = None   # an event: a connection whose input has ended stays until then
 
     def start(self):
         self.listener = socket.socket(socket.AF_UNIX)
@@ -63,12 +64,18 @@ class ScriptedVm:
                     self.answer(request, self.start_up[name])
                     continue
             self.requests.append(request)
+        if self.stays:
+            self.stays.wait()
 
     def say(self, *messages):
         self.sock.sendall(b"".join(json.dumps(m).encode() + b"\r\n" for m in messages))
 
     def answer(self, request, value={}):
-        self.say({"return": value, "id": request["id"]})
+        """The value: what json makes text of, or the text itself as bytes."""
+        if isinstance(value, bytes):
+            self.sock.sendall(b'{"return": %s, "id": %s}\r\n' % (value, json.dumps(request["id"]).encode()))
+        else:
+            self.say({"return": value, "id": request["id"]})
 
     def wait(self, count):
         """Waits until so many requests have come."""
@@ -79,7 +86,14 @@ class ScriptedVm:
         """Ends the connection, as a QEMU that dies; the next one is served."""
         self.sock.shutdown(socket.SHUT_RDWR)
 
+    def go_deaf(self):
+        """Takes nothing any more, and keeps its own side open."""
+        self.stays = threading.Event()
+        self.sock.shutdown(socket.SHUT_RD)
+
     def stop(self):
+        if self.stays:
+            self.stays.set()
         self.listener.shutdown(socket.SHUT_RDWR)
         if self.sock:
             try:
