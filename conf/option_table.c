@@ -85,7 +85,10 @@ const struct conf_section conf_sections[CONF_SECTIONS] = {
         .title = "PATH",
         .doc = "A directory in which QMP sockets come and go: each is a virtual machine, named as "
                "the file without what surrounds the pattern's '\\*'. Symbolic links, and names "
-               "that a VM cannot have, are left out. A *vm* of the same name comes first.",
+               "that a VM cannot have, are left out. A *vm* of the same name comes first. When a socket "
+               "is removed, or another file takes its name, who is attached to the machine behind "
+               "it is told by *GATEWAY_VM_DOWN* and disconnected, two seconds later, though the "
+               "machine may still run; who attaches meanwhile gets what has the name then.",
         .array = offsetof(struct conf, directories),
         .count = offsetof(struct conf, n_directories),
         .size = sizeof(struct conf_vm_directory),

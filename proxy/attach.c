@@ -18,10 +18,10 @@
 
 const char attach_no_such_vm[] = "no such VM, or no permission to see it";
 
-struct loop *attach_loop_of(struct daemon *daemon, const struct vm *vm)
+struct loop *attach_loop_of(struct daemon *daemon, const char *vm)
 {
     unsigned hash;
-    HASH_JEN(vm->name, strlen(vm->name), hash);
+    HASH_JEN(vm, strlen(vm), hash);
     return daemon->vm_loops[hash % daemon->n_vm_loops];
 }
 
@@ -55,7 +55,7 @@ static void start(struct session *s, struct vm *take_vm, const char *asked)
         return;
     }
     s->vm = take_vm;
-    struct loop *home = attach_loop_of(loop->daemon, take_vm);
+    struct loop *home = attach_loop_of(loop->daemon, take_vm->name);
     if (home == loop)
         arrived(s->client);
     else

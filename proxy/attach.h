@@ -17,7 +17,7 @@ void attach_by_name(struct session *s, struct request *take_request, struct span
 /* What somebody is told who may not attach, whether the VM is there or not. */
 extern const char attach_no_such_vm[];
 
-/* Which VM loop has this VM. */
-struct loop *attach_loop_of(struct daemon *daemon, const struct vm *vm);
+/* Which VM loop has the VM of this name. */
+struct loop *attach_loop_of(struct daemon *daemon, const char *vm);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <event2/event_struct.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -221,15 +222,17 @@ static void on_writable(evutil_socket_t fd, short what, void *opaque)
 /* A socket that somebody else could have put there is not the VM's. */
 static int check_owner(const struct vm *vm, struct error *err)
 {
-    struct stat st;
-    if (lstat(vm->socket, &st) < 0)
+    struct vm_socket now;
+    if (vm_socket_look(AT_FDCWD, vm->socket, &now) < 0)
         return error_set_errno(err, "cannot reach its socket");
-    if (vm->from_directory && !S_ISSOCK(st.st_mode))
+    if (vm->from_directory && !S_ISSOCK(now.mode))
         return error_set(err, ERROR_DENIED, "its socket is not a socket (links are not followed)");
+    if (vm->from_directory && !vm_socket_same(&now, &vm->at))
+        return error_set(err, ERROR_STATE, "another socket has just taken its place: try again");
     if (vm->n_owners == 0)
         return 0;
     for (size_t i = 0; i < vm->n_owners; i++) {
-        if (vm->owner_uids[i] == st.st_uid)
+        if (vm->owner_uids[i] == now.owner)
             return 0;
     }
     return error_set(err, ERROR_DENIED,

@@ -17,6 +17,7 @@
 #include "proxy/dispatch.h"
 #include "proxy/expiry.h"
 #include "proxy/listener.h"
+#include "proxy/monitor.h"
 #include "proxy/privileges.h"
 #include "proxy/registry.h"
 #include "proxy/reload.h"
@@ -211,6 +212,11 @@ static int open_audit(struct daemon *d, struct error *err)
 }
 
 /* What needs no other thread. */
+static void on_vm_left(void *opaque, const char *vm)
+{
+    monitor_post_left(opaque, vm);
+}
+
 static int make_parts(struct daemon *d, struct error *err)
 {
     static const int numbers[] = { SIGHUP, SIGTERM, SIGINT };
@@ -227,7 +233,7 @@ static int make_parts(struct daemon *d, struct error *err)
     d->board = vm_board_new();
     d->service = service_new(d);
     d->expiry = expiry_new(d->base);
-    return vm_directories_new(d->base, d->vms, &d->directories, err);
+    return vm_directories_new(d->base, d->vms, on_vm_left, d, &d->directories, err);
 }
 
 static int start(struct daemon *d, struct error *err)

@@ -15,6 +15,7 @@
 #include "proxy/registry.h"
 #include "proxy/reload.h"
 #include "proxy/snapshot.h"
+#include "proxy/vm_board.h"
 #include "proxy/vms.h"
 #include "proxy/worker.h"
 
@@ -281,6 +282,7 @@ void gateway_stats(struct session *s, struct request *r)
                "\"identities\": %u, ",
                (long long)((clock_utc_us() - d->started_utc_us) / USEC_PER_SEC), totals.connections,
                totals.unauthenticated, totals.identities);
+    buf_printf(&b, "\"monitors\": %u, ", vm_board_count(d->board));
     buf_printf(
         &b, "\"output-bytes\": %llu, \"reloads\": %llu, \"failed-reloads\": %llu, \"counters\": {",
         (unsigned long long)atomic_load(&d->output_bytes),

@@ -15,7 +15,8 @@ proxy_libproxy_a_SOURCES = \
     proxy/listener.c proxy/listener.h \
     proxy/login_backoff.c proxy/login_backoff.h \
     proxy/loop.c proxy/loop.h \
-    proxy/monitor.c proxy/monitor.h proxy/monitor_start.c proxy/monitor_start.h \
+    proxy/monitor.c proxy/monitor.h proxy/monitor_gone.c \
+    proxy/monitor_start.c proxy/monitor_start.h \
     proxy/privileges.c proxy/privileges.h \
     proxy/registry.c proxy/registry.h \
     proxy/reload.c proxy/reload.h \
@@ -26,6 +27,7 @@ proxy_libproxy_a_SOURCES = \
     proxy/stats.h \
     proxy/vm_board.c proxy/vm_board.h \
     proxy/vm_directory.c proxy/vm_directory.h \
+    proxy/vm_socket.c proxy/vm_socket.h \
     proxy/vms.c proxy/vms.h \
     proxy/worker.c proxy/worker.h
 
@@ -40,7 +42,8 @@ proxy_qmpgated_SOURCES = proxy/main.c
 proxy_qmpgated_LDADD = $(proxy_ldadd)
 
 proxy_unit_tests = \
-    tests/unit/test_fairqueue tests/unit/test_login_backoff tests/unit/test_registry tests/unit/test_reload tests/unit/test_vms
+    tests/unit/test_fairqueue tests/unit/test_login_backoff tests/unit/test_registry \
+    tests/unit/test_reload tests/unit/test_vm_board tests/unit/test_vms
 check_PROGRAMS += $(proxy_unit_tests)
 TESTS += $(proxy_unit_tests)
 tests_unit_test_fairqueue_SOURCES = tests/unit/test_fairqueue.c
@@ -51,5 +54,7 @@ tests_unit_test_registry_SOURCES = tests/unit/test_registry.c
 tests_unit_test_registry_LDADD = $(proxy_ldadd) $(CMOCKA_LIBS)
 tests_unit_test_reload_SOURCES = tests/unit/test_reload.c
 tests_unit_test_reload_LDADD = $(proxy_ldadd) $(CMOCKA_LIBS)
+tests_unit_test_vm_board_SOURCES = tests/unit/test_vm_board.c
+tests_unit_test_vm_board_LDADD = $(proxy_ldadd) $(CMOCKA_LIBS)
 tests_unit_test_vms_SOURCES = tests/unit/test_vms.c
 tests_unit_test_vms_LDADD = $(proxy_ldadd) $(CMOCKA_LIBS)

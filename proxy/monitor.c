@@ -462,16 +462,23 @@ static void set_vm(struct monitor *m, struct vm *take_vm)
     m->vm = take_vm;
 }
 
+/* Who asks for it now means what its name stands for now, and not what it did. */
+static void meet(struct monitor *m, struct vm *vm)
+{
+    if (!vm_same_target(m->vm, vm)) {
+        monitor_lost(m, "another VM has its name now");
+        m->retry_us = 0;
+    }
+    if (m->state == MONITOR_IDLE && m->vm != vm)
+        set_vm(m, vm_ref(vm));
+}
+
 struct monitor *monitor_get(struct loop *loop, struct vm *vm)
 {
     struct monitor *m;
     HASH_FIND(hh, loop->monitors, vm->name, strlen(vm->name), m);
     if (m) {
-        if (m->state == MONITOR_IDLE && m->vm != vm) { /* as it is known now */
-            if (!vm_same_target(m->vm, vm))
-                m->retry_us = 0;
-            set_vm(m, vm_ref(vm));
-        }
+        meet(m, vm);
         return m;
     }
     m = MEM_NEW(struct monitor);
@@ -479,18 +486,21 @@ struct monitor *monitor_get(struct loop *loop, struct vm *vm)
     m->vm = vm_ref(vm);
     m->queue.quantum = QUANTUM_BYTES;
     monitor_start_init(m);
+    monitor_gone_init(m);
     event_assign(&m->linger_timer, loop->base, -1, 0, on_linger, m);
     m->name = mem_strdup(vm->name);
     HASH_ADD_KEYPTR(hh, loop->monitors, m->name, strlen(m->name), m);
+    monitor_show(m, "idle");
     return m;
 }
 
-static void kill_monitor(struct monitor *m, const char *why)
+void monitor_kill(struct monitor *m, const char *why)
 {
     monitor_lost(m, why);
     HASH_DELETE(hh, m->loop->monitors, m);
     vm_board_forget(m->loop->daemon->board, m->vm->name);
     event_del(&m->hold_timer);
+    event_del(&m->gone_timer);
     m->dead = true;
     m->dead_next = m->loop->dead_monitors;
     m->loop->dead_monitors = m;
@@ -514,7 +524,7 @@ void monitor_close_all(struct loop *loop)
 {
     struct monitor *m, *next;
     HASH_ITER (hh, loop->monitors, m, next)
-        kill_monitor(m, "shutdown");
+        monitor_kill(m, "shutdown");
 }
 
 /* --- time ------------------------------------------------------------------------------------- */
@@ -562,7 +572,7 @@ void monitor_apply_snapshot(struct loop *loop)
     HASH_ITER (hh, loop->monitors, m, next) {
         struct vm *vm = vms_find_name(loop->daemon->vms, m->vm->name);
         if (!vm) {
-            kill_monitor(m, "it is no longer configured");
+            monitor_kill(m, "it is no longer configured");
             continue;
         }
         if (!vm_same_target(vm, m->vm))

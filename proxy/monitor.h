@@ -61,6 +61,7 @@ struct monitor {
     struct event start_timer;  /* greeting and start-up deadline */
     struct event linger_timer; /* lets go when nobody came back */
     struct event hold_timer;   /* hold = true: tries again */
+    struct event gone_timer;   /* its VM has left: time for its last words */
     unsigned failures;         /* in a row */
     int64_t retry_us;          /* monotonic: not before then */
     char last_error[ERROR_TEXT_MAX];
@@ -113,5 +114,8 @@ void monitor_bury(struct loop *loop);
 void monitor_close_all(struct loop *loop);
 /* hold = true: connects though nobody asked. */
 void monitor_hold(struct loop *loop, struct vm *vm);
+
+/* From the main thread: a VM has left its directory, or is another one now. */
+void monitor_post_left(struct daemon *daemon, const char *vm);
 
 #endif

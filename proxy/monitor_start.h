@@ -11,9 +11,13 @@ void monitor_start(struct monitor *m);
 /* Sets when the next attempt may come; tries by itself for VMs with hold = true. */
 void monitor_back_off(struct monitor *m, bool was_ready);
 
-/* monitor.c, for monitor_start.c */
+/* monitor_gone.c: a VM that has left. */
+void monitor_gone_init(struct monitor *m);
+
+/* monitor.c, for the others */
 void monitor_join(struct monitor *m, struct session *s);
 void monitor_disconnect(struct monitor *m);
 void monitor_show(struct monitor *m, const char *state);
+void monitor_kill(struct monitor *m, const char *why);
 
 #endif

@@ -57,7 +57,7 @@ void reload_hold_vms(struct loop *loop)
         return;
     struct vm **list = vms_list(loop->daemon->vms, &n);
     for (size_t i = 0; i < n; i++) {
-        if (list[i]->hold && attach_loop_of(loop->daemon, list[i]) == loop)
+        if (list[i]->hold && attach_loop_of(loop->daemon, list[i]->name) == loop)
             monitor_hold(loop, list[i]);
         vm_unref(list[i]);
     }

@@ -70,6 +70,14 @@ void vm_board_forget(struct vm_board *b, const char *vm)
     pthread_mutex_unlock(&b->lock);
 }
 
+unsigned vm_board_count(struct vm_board *b)
+{
+    pthread_mutex_lock(&b->lock);
+    unsigned n = HASH_COUNT(b->entries);
+    pthread_mutex_unlock(&b->lock);
+    return n;
+}
+
 void vm_board_get(struct vm_board *b, const char *vm, struct vm_status *out)
 {
     pthread_mutex_lock(&b->lock);

@@ -17,6 +17,8 @@ struct vm_board *vm_board_new(void);
 void vm_board_free(struct vm_board *b);
 void vm_board_set(struct vm_board *b, const char *vm, const struct vm_status *status);
 void vm_board_forget(struct vm_board *b, const char *vm);
+/* How many VMs it has an entry of. */
+unsigned vm_board_count(struct vm_board *b);
 /* A VM that nobody asked for yet is idle. */
 void vm_board_get(struct vm_board *b, const char *vm, struct vm_status *out);
 

@@ -10,12 +10,13 @@
 #include <string.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #include "base/glob.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "proxy/vms.h"
 
-#define RETRY_SECONDS 2 /* for a directory that is not there yet */
+#define RETRY_SECONDS 2 /* for a directory that is not there yet, or cannot be read now */
 #define WATCH_MASK                                                                      \
     (IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_ATTRIB | IN_DELETE_SELF | \
      IN_MOVE_SELF | IN_ONLYDIR)
@@ -23,11 +24,14 @@
 struct watch {
     const struct conf_vm_directory *conf; /* in directories->conf */
     uid_t *owners;
-    int wd; /* -1: not watched yet */
+    int wd;       /* -1: not watched yet */
+    bool is_late; /* could not be read when something changed */
 };
 
 struct vm_directories {
     struct vms *vms;
+    vm_left_fn *left;
+    void *opaque;
     struct conf *conf;
     struct watch *watches;
     size_t n_watches;
@@ -57,53 +61,91 @@ static bool owner_fits(const struct watch *w, uid_t uid)
 }
 
 /* A socket by its own name, not by a link, and of somebody who may put one there. */
-static bool is_vm_socket(const struct watch *w, int dir, const char *name)
+static bool is_vm_socket(const struct watch *w, int dir, const char *name, struct vm_socket *at)
 {
-    struct stat st;
     const char *pattern = w->conf->pattern;
     if (!glob_match(pattern, strlen(pattern), name, strlen(name)) ||
-        fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        vm_socket_look(dir, name, at) < 0)
         return false;
-    if (!S_ISSOCK(st.st_mode)) {
-        if (S_ISLNK(st.st_mode))
+    if (!S_ISSOCK(at->mode)) {
+        if (S_ISLNK(at->mode))
             log_warning("%s/%s: is a link: ignored", w->conf->path, name);
         return false;
     }
-    if (!owner_fits(w, st.st_uid)) {
+    if (!owner_fits(w, at->owner)) {
         log_warning("%s/%s: its owner (uid %u) is not among `owners`: ignored", w->conf->path, name,
-                    (unsigned)st.st_uid);
+                    (unsigned)at->owner);
         return false;
     }
     return true;
 }
 
-static void scan(struct vm_directories *d, const struct watch *w)
+static void retry_later(struct vm_directories *d)
 {
-    char **names = NULL;
-    size_t n = 0, cap = 0;
+    struct timeval tv = { .tv_sec = RETRY_SECONDS };
+    event_add(d->retry, &tv);
+}
+
+struct found {
+    struct vm_file *files;
+    size_t n, cap;
+};
+
+static void add_found(const struct watch *w, int dir, const char *name, struct found *found)
+{
+    struct vm_socket at;
+    if (!is_vm_socket(w, dir, name, &at))
+        return;
+    mem_grow((void **)&found->files, &found->cap, found->n + 1, sizeof(*found->files));
+    found->files[found->n++] = (struct vm_file){ mem_strdup(name), at };
+}
+
+/* False if nothing can be said of it now: want of descriptors or memory does not mean that every VM
+ * has gone. A directory that is not there, or that we may not read, has none. */
+static bool read_directory(const struct watch *w, struct found *found)
+{
     DIR *dir = opendir(w->conf->path);
-    for (struct dirent *e; dir && (e = readdir(dir)) != NULL;) {
-        if (!is_vm_socket(w, dirfd(dir), e->d_name))
-            continue;
-        mem_grow((void **)&names, &cap, n + 1, sizeof(*names));
-        names[n++] = mem_strdup(e->d_name);
+    if (!dir)
+        return errno == ENOENT || errno == ENOTDIR || errno == EACCES || errno == ELOOP;
+    struct dirent *e;
+    for (errno = 0; (e = readdir(dir)) != NULL; errno = 0)
+        add_found(w, dirfd(dir), e->d_name, found);
+    bool whole = errno == 0;
+    closedir(dir);
+    return whole;
+}
+
+static void set_vms(struct vm_directories *d, const struct watch *w, const struct found *found)
+{
+    struct vm_names left = { 0 };
+    vms_set_directory(d->vms, w->conf, w->owners, found->files, found->n, &left);
+    for (size_t i = 0; i < left.n; i++)
+        d->left(d->opaque, left.items[i]);
+    vm_names_free(&left);
+}
+
+static void scan(struct vm_directories *d, struct watch *w)
+{
+    struct found found = { 0 };
+    w->is_late = !read_directory(w, &found);
+    if (w->is_late) {
+        log_error("vm_directory %s: cannot be read: looking again in %d s", w->conf->path,
+                  RETRY_SECONDS);
+        retry_later(d);
+    } else {
+        set_vms(d, w, &found);
     }
-    if (dir)
-        closedir(dir);
-    vms_set_directory(d->vms, w->conf, w->owners, (const char *const *)names, n);
-    for (size_t i = 0; i < n; i++)
-        free(names[i]);
-    free(names);
+    for (size_t i = 0; i < found.n; i++)
+        free(found.files[i].name);
+    free(found.files);
 }
 
 /* Watches first, then reads: what comes between is seen twice, never missed. */
 static void start_watch(struct vm_directories *d, struct watch *w)
 {
     w->wd = inotify_add_watch(d->fd, w->conf->path, WATCH_MASK);
-    if (w->wd < 0) {
-        struct timeval tv = { .tv_sec = RETRY_SECONDS };
-        event_add(d->retry, &tv);
-    }
+    if (w->wd < 0)
+        retry_later(d);
     scan(d, w);
 }
 
@@ -114,6 +156,8 @@ static void on_retry(evutil_socket_t fd, short what, void *opaque)
     for (size_t i = 0; i < d->n_watches; i++) {
         if (d->watches[i].wd < 0)
             start_watch(d, &d->watches[i]);
+        else if (d->watches[i].is_late)
+            scan(d, &d->watches[i]);
     }
 }
 
@@ -188,14 +232,16 @@ void vm_directories_apply(struct vm_directories *d, struct conf *conf)
     }
 }
 
-int vm_directories_new(struct event_base *base, struct vms *vms, struct vm_directories **out,
-                       struct error *err)
+int vm_directories_new(struct event_base *base, struct vms *vms, vm_left_fn *left, void *opaque,
+                       struct vm_directories **out, struct error *err)
 {
     int fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
     if (fd < 0)
         return error_set_errno(err, "cannot watch directories");
     struct vm_directories *d = MEM_NEW(struct vm_directories);
     d->vms = vms;
+    d->left = left;
+    d->opaque = opaque;
     d->fd = fd;
     d->event = event_new(base, fd, EV_READ | EV_PERSIST, on_change, d);
     d->retry = event_new(base, -1, 0, on_retry, d);

@@ -10,8 +10,12 @@ struct event_base;
 struct vm_directories;
 struct vms;
 
-int vm_directories_new(struct event_base *base, struct vms *vms, struct vm_directories **out,
-                       struct error *err) MUST_CHECK;
+/* Has a VM of this name, which was in a directory, left it, or is it something else now? */
+typedef void vm_left_fn(void *opaque, const char *name);
+
+/* `left` is called on the main thread. */
+int vm_directories_new(struct event_base *base, struct vms *vms, vm_left_fn *left, void *opaque,
+                       struct vm_directories **out, struct error *err) MUST_CHECK;
 /* Watches what conf names, and nothing else; reads each directory once before it returns. Takes a
  * reference on conf. */
 void vm_directories_apply(struct vm_directories *d, struct conf *conf);

@@ -70,7 +70,8 @@ static bool same_text(const char *a, const char *b)
 bool vm_same_target(const struct vm *a, const struct vm *b)
 {
     return same_text(a->socket, b->socket) && same_text(a->address, b->address) &&
-           a->port == b->port && same_text(a->uuid, b->uuid) && a->n_owners == b->n_owners &&
+           a->port == b->port && same_text(a->uuid, b->uuid) && vm_socket_same(&a->at, &b->at) &&
+           a->n_owners == b->n_owners &&
            (a->n_owners == 0 ||
             memcmp(a->owner_uids, b->owner_uids, a->n_owners * sizeof(uid_t)) == 0);
 }
@@ -133,11 +134,12 @@ static char *directory_name(const struct conf_vm_directory *dir, const char *fil
 }
 
 static struct vm *vm_from_directory(const struct conf_vm_directory *dir, const uid_t *owner_uids,
-                                    const char *file)
+                                    const struct vm_file *file)
 {
     struct vm *vm = MEM_NEW(struct vm);
-    vm->name = directory_name(dir, file);
-    vm->socket = mem_printf("%s/%s", dir->path, file);
+    vm->name = directory_name(dir, file->name);
+    vm->socket = mem_printf("%s/%s", dir->path, file->name);
+    vm->at = file->at;
     vm->labels = copy_strings(dir->labels.items, dir->labels.n);
     vm->n_labels = dir->labels.n;
     vm->owner_uids = mem_dup(owner_uids, dir->n_owners * sizeof(uid_t));
@@ -170,6 +172,19 @@ static void drop_origin(struct vms *vms, const char *origin)
         if (strcmp(slot->origin_text, origin) == 0)
             drop_slot(vms, slot);
     }
+}
+
+/* The VMs of an origin, each with a reference; free the array. */
+static struct vm **list_origin(struct vms *vms, const char *origin, size_t *n)
+{
+    struct vm_slot *slot, *next;
+    struct vm **list = MEM_NEW_N(struct vm *, HASH_COUNT(vms->by_name));
+    *n = 0;
+    HASH_ITER (hh, vms->by_name, slot, next) {
+        if (strcmp(slot->origin_text, origin) == 0)
+            list[(*n)++] = vm_ref(slot->vm);
+    }
+    return list;
 }
 
 static void add_slot(struct vms *vms, struct vm *take_vm, const char *origin)
@@ -212,13 +227,41 @@ void vms_set_configured(struct vms *vms, const struct conf *conf)
     pthread_mutex_unlock(&vms->lock);
 }
 
-void vms_set_directory(struct vms *vms, const struct conf_vm_directory *dir,
-                       const uid_t *owner_uids, const char *const *names, size_t n)
+void vm_names_free(struct vm_names *names)
 {
+    free_strings(names->items, names->n);
+    *names = (struct vm_names){ 0 };
+}
+
+static void add_name(struct vm_names *names, const char *name)
+{
+    mem_grow((void **)&names->items, &names->cap, names->n + 1, sizeof(*names->items));
+    names->items[names->n++] = mem_strdup(name);
+}
+
+/* Those of `before` that are not there as they were. Drops the references, and the array. */
+static void find_left(struct vms *vms, struct vm **take_before, size_t n, struct vm_names *left)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct vm *vm = take_before[i];
+        const struct vm_slot *now = find_slot(vms, vm->name, strlen(vm->name));
+        if (!now || !vm_same_target(now->vm, vm))
+            add_name(left, vm->name);
+        vm_unref(vm);
+    }
+    free(take_before);
+}
+
+void vms_set_directory(struct vms *vms, const struct conf_vm_directory *dir,
+                       const uid_t *owner_uids, const struct vm_file *files, size_t n,
+                       struct vm_names *left)
+{
+    size_t n_before;
     pthread_mutex_lock(&vms->lock);
+    struct vm **before = list_origin(vms, dir->path, &n_before);
     drop_origin(vms, dir->path);
     for (size_t i = 0; i < n; i++) {
-        struct vm *vm = vm_from_directory(dir, owner_uids, names[i]);
+        struct vm *vm = vm_from_directory(dir, owner_uids, &files[i]);
         if (!vm_name_valid(vm->name, strlen(vm->name))) {
             vm_unref(vm);
         } else if (find_slot(vms, vm->name, strlen(vm->name))) {
@@ -229,6 +272,7 @@ void vms_set_directory(struct vms *vms, const struct conf_vm_directory *dir,
             add_slot(vms, vm, dir->path);
         }
     }
+    find_left(vms, before, n_before, left);
     pthread_mutex_unlock(&vms->lock);
 }
 

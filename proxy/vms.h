@@ -8,6 +8,7 @@
 #include <sys/types.h>
 #include "acl/acl.h"
 #include "conf/conf.h"
+#include "proxy/vm_socket.h"
 
 struct vm {
     char *name;
@@ -21,14 +22,15 @@ struct vm {
     size_t n_owners;
     bool hold;
     bool from_directory;
-    bool dns_label;    /* the name can be asked for by TLS server name */
-    struct acl_vm acl; /* the same, as policy wants it */
+    struct vm_socket at; /* from a directory: which socket had the path when it was read */
+    bool dns_label;      /* the name can be asked for by TLS server name */
+    struct acl_vm acl;   /* the same, as policy wants it */
     _Atomic unsigned refs;
 };
 
 struct vm *vm_ref(struct vm *vm);
 void vm_unref(struct vm *vm);
-/* Same place, same UUID, same owners: sessions may stay. */
+/* Same place, same socket there, same UUID, same owners: sessions may stay. */
 bool vm_same_target(const struct vm *a, const struct vm *b);
 
 struct vms;
@@ -37,10 +39,22 @@ void vms_free(struct vms *vms);
 
 /* Replaces all VMs that come from configuration. */
 void vms_set_configured(struct vms *vms, const struct conf *conf);
-/* Replaces all VMs of one directory by these socket names; those whose name is configured already
- * are left out, with a warning in the log. */
+struct vm_file {
+    char *name; /* of a socket in its directory */
+    struct vm_socket at;
+};
+struct vm_names {
+    char **items; /* each owned */
+    size_t n, cap;
+};
+void vm_names_free(struct vm_names *names);
+
+/* Replaces all VMs of one directory by these sockets; those whose name is configured already are
+ * left out, with a warning in the log. Adds to `left` the VMs that were there and are not any more,
+ * or are something else under their name. */
 void vms_set_directory(struct vms *vms, const struct conf_vm_directory *dir,
-                       const uid_t *owner_uids, const char *const *names, size_t n);
+                       const uid_t *owner_uids, const struct vm_file *files, size_t n,
+                       struct vm_names *left);
 /* Forgets directories that are not in conf any more. */
 void vms_keep_directories(struct vms *vms, const struct conf *conf);
 

@@ -51,6 +51,27 @@ static void configure(const struct given *given, size_t n)
     free(list);
 }
 
+/* The sockets of a directory become these; which VMs left, as words. */
+static const char *set_directory(const struct conf_vm_directory *dir, const struct vm_file *files,
+                                 size_t n)
+{
+    static char words[200];
+    struct vm_names left = { 0 };
+    vms_set_directory(vms, dir, NULL, files, n, &left);
+    words[0] = '\0';
+    for (size_t i = 0; i < left.n; i++) {
+        strcat(words, i ? " " : "");
+        strcat(words, left.items[i]);
+    }
+    vm_names_free(&left);
+    return words;
+}
+
+#define FILE_OF(text, number)                                \
+    {                                                        \
+        .name = (char[]){ text }, .at = {.inode = (number) } \
+    }
+
 /* The name of what was found, or "". */
 static const char *name_of(struct vm *take_vm)
 {
@@ -147,10 +168,12 @@ static void test_a_name_that_is_no_label_is_not_for_server_names(void **state)
 static void test_what_is_configured_goes_before_a_directory(void **state)
 {
     struct conf_vm_directory dir = { .path = path, .pattern = pattern };
-    const char *const names[] = { "web1.qmp", "web2.qmp", "we b.qmp", ".qmp", "..qmp" };
+    const struct vm_file files[] = { FILE_OF("web1.qmp", 1), FILE_OF("web2.qmp", 2),
+                                     FILE_OF("we b.qmp", 3), FILE_OF(".qmp", 4),
+                                     FILE_OF("..qmp", 5) };
     (void)state;
     configure((const struct given[]){ { .name = "web1", .socket = "/x" } }, 1);
-    vms_set_directory(vms, &dir, NULL, names, ARRAY_SIZE(names));
+    assert_string_equal(set_directory(&dir, files, ARRAY_SIZE(files)), "");
     size_t n;
     struct vm **list = vms_list(vms, &n);
     assert_int_equal(n, 2);
@@ -168,11 +191,31 @@ static void test_a_directory_that_is_not_configured_any_more_is_forgotten(void *
     struct conf with = { .directories = &dir, .n_directories = 1 }, without = { 0 };
     (void)state;
     vms = vms_new();
-    vms_set_directory(vms, &dir, NULL, (const char *const[]){ "a.qmp" }, 1);
+    set_directory(&dir, (const struct vm_file[]){ FILE_OF("a.qmp", 1) }, 1);
     vms_keep_directories(vms, &with);
     assert_string_equal(name_of(vms_find(vms, "a")), "a");
     vms_keep_directories(vms, &without);
     assert_string_equal(name_of(vms_find(vms, "a")), "");
+}
+
+static void test_those_who_left_a_directory_are_told_of_and_no_others(void **state)
+{
+    struct conf_vm_directory dir = { .path = path, .pattern = pattern };
+    const struct vm_file both[] = { FILE_OF("a.qmp", 1), FILE_OF("b.qmp", 2) };
+    const struct vm_file replaced[] = { FILE_OF("a.qmp", 3), FILE_OF("b.qmp", 2) };
+    const struct vm_file later = { .name = (char[]){ "b.qmp" },
+                                   .at = { .inode = 2, .born_ns = 1 } };
+    const struct vm_file changed = { .name = (char[]){ "b.qmp" },
+                                     .at = { .inode = 2, .born_ns = 1, .mode = 1, .owner = 1 } };
+    (void)state;
+    vms = vms_new();
+    assert_string_equal(set_directory(&dir, both, 2), "");
+    assert_string_equal(set_directory(&dir, both, 2), "");
+    assert_string_equal(set_directory(&dir, replaced, 2), "a");
+    assert_string_equal(set_directory(&dir, &later, 1), "a b");
+    assert_string_equal(set_directory(&dir, &changed, 1), "");
+    assert_string_equal(set_directory(&dir, NULL, 0), "b");
+    assert_string_equal(set_directory(&dir, NULL, 0), "");
 }
 
 static void test_who_holds_a_vm_keeps_it_when_the_table_changes(void **state)
@@ -217,6 +260,7 @@ int main(void)
         TEST(test_a_name_that_is_no_label_is_not_for_server_names),
         TEST(test_what_is_configured_goes_before_a_directory),
         TEST(test_a_directory_that_is_not_configured_any_more_is_forgotten),
+        TEST(test_those_who_left_a_directory_are_told_of_and_no_others),
         TEST(test_who_holds_a_vm_keeps_it_when_the_table_changes),
         TEST(test_another_uuid_is_another_target_and_other_labels_are_not),
     };

@@ -102,4 +102,5 @@ class ScriptedVm:
                 pass
         self.thread.join(wait.TIMEOUT)
         self.listener.close()
-        os.unlink(self.socket)
+        if os.path.exists(self.socket):
+            os.unlink(self.socket)
