@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include "auth/name_text.h"
+#include "auth/sasl_name.h"
 #include "base/mem.h"
 
 #define OID_COMMON_NAME "2.5.4.3"
@@ -42,49 +44,6 @@ void identity_unref(struct identity *i)
         free((char *)i->name);
         free(i);
     }
-}
-
-/* --- text that may be part of a name ---------------------------------------------------------- */
-
-/* Continuation bytes that must follow a first byte of UTF-8; -1 where it cannot be one. */
-static int utf8_following(unsigned char c)
-{
-    if (c < 0x80)
-        return 0;
-    if (c >= 0xc2 && c <= 0xdf)
-        return 1;
-    if (c >= 0xe0 && c <= 0xef)
-        return 2;
-    return c >= 0xf0 && c <= 0xf4 ? 3 : -1;
-}
-
-static bool is_utf8_sequence(const unsigned char *s, int following)
-{
-    for (int i = 1; i <= following; i++) {
-        if ((s[i] & 0xc0) != 0x80)
-            return false;
-    }
-    /* no overlong forms, no surrogates, nothing above U+10FFFF (RFC 3629) */
-    return !((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
-             (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f));
-}
-
-/* Not empty, UTF-8, and without C0, DEL or C1 controls: those have no business in a name, and a log
- * or a terminal might act on them. */
-static bool is_clean_text(const unsigned char *s, size_t len)
-{
-    size_t i = 0;
-    while (i < len) {
-        int following = utf8_following(s[i]);
-        if (following < 0 || (size_t)following >= len - i || s[i] < 0x20 || s[i] == 0x7f)
-            return false;
-        if (following > 0 && !is_utf8_sequence(s + i, following))
-            return false;
-        if (s[i] == 0xc2 && s[i + 1] < 0xa0)
-            return false;
-        i += 1 + (size_t)following;
-    }
-    return len > 0;
 }
 
 /* --- X.509 ------------------------------------------------------------------------------------ */
@@ -155,7 +114,7 @@ static int check_attribute(const gnutls_x509_ava_st *ava, unsigned *common_names
     if (!is_text_type(ava))
         return error_set(err, ERROR_INVALID,
                          "an attribute of the certificate's subject is neither UTF-8 nor ASCII");
-    if (!is_clean_text(ava->value.data, ava->value.size))
+    if (!name_text_is_clean(ava->value.data, ava->value.size))
         return error_set(
             err, ERROR_INVALID,
             "an attribute of the certificate's subject is empty, or holds a NUL, a control "
@@ -246,11 +205,26 @@ int identity_from_uid(uid_t uid, gid_t gid, struct identity **out, struct error 
     if (!found)
         return error_set(err, ERROR_DENIED, "user %u has no name", (unsigned)uid);
     size_t len = strlen(found->pw_name);
-    if (!is_clean_text((unsigned char *)found->pw_name, len) || len > IDENTITY_NAME_MAX - 5)
+    if (!name_text_is_clean((unsigned char *)found->pw_name, len) || len > IDENTITY_NAME_MAX - 5)
         return error_set(err, ERROR_INVALID, "the name of user %u is not fit for use",
                          (unsigned)uid);
     *out = identity_new(IDENTITY_UNIX, mem_printf("unix:%s", found->pw_name));
     (*out)->uid = uid;
     (*out)->gid = gid;
+    return 0;
+}
+
+/* --- SASL ------------------------------------------------------------------------------------- */
+
+int identity_from_sasl(const char *name, struct identity **out, struct error *err)
+{
+    /* what is canonical stays as it is, whatever realm would have been added */
+    char again[SASL_NAME_SIZE];
+    int rc = sasl_name_canonical((struct span){ name, strlen(name) }, "", again, err);
+    if (rc < 0)
+        return rc;
+    if (strcmp(name, again) != 0)
+        return error_set(err, ERROR_INVALID, "a name that is not in canonical form");
+    *out = identity_new(IDENTITY_SASL, mem_printf("sasl:%s", name));
     return 0;
 }

@@ -2,6 +2,7 @@
  *     x509:DN            DN by RFC 4514 as GnuTLS writes it, of the only, unnamed CA
  *     x509:CA:DN         of the `ca` section CA, where sections are named
  *     unix:USER          peer credentials, the user's name
+ *     sasl:USER@REALM    a login by SASL; see auth/sasl_name.h for what is equal
  * Equal identities are equal strings, and no two different ones are. Immutable, reference counted.
  */
 #ifndef AUTH_IDENTITY_H
@@ -11,7 +12,7 @@
 #include <sys/types.h>
 #include "base/error.h"
 
-enum identity_kind { IDENTITY_X509, IDENTITY_UNIX };
+enum identity_kind { IDENTITY_X509, IDENTITY_UNIX, IDENTITY_SASL };
 
 struct identity {
     enum identity_kind kind;
@@ -37,5 +38,8 @@ int identity_from_certificate(const unsigned char *der, size_t len, const char *
 /* From peer credentials. Looks the user up (NSS): may block, so never on a loop. The overflow user
  * (65534, "nobody" of a foreign namespace) and a uid without a name are no identity. */
 int identity_from_uid(uid_t uid, gid_t gid, struct identity **out, struct error *err) MUST_CHECK;
+
+/* From the name of a login that succeeded, in canonical form (auth/sasl_name.h). */
+int identity_from_sasl(const char *name, struct identity **out, struct error *err) MUST_CHECK;
 
 #endif

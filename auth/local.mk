@@ -1,13 +1,36 @@
 noinst_LIBRARIES += auth/libauth.a
-auth_libauth_a_SOURCES = auth/identity.c auth/identity.h
+auth_libauth_a_SOURCES = \
+    auth/identity.c auth/identity.h \
+    auth/name_text.c auth/name_text.h \
+    auth/sasl.h auth/sasl_internal.h \
+    auth/sasl_client.c auth/sasl_client.h \
+    auth/sasl_decoy.c auth/sasl_library.c auth/sasl_process.c auth/sasl_server.c \
+    auth/sasl_name.c auth/sasl_name.h
 
 check_PROGRAMS += tests/unit/test_identity
 TESTS += tests/unit/test_identity
 tests_unit_test_identity_SOURCES = tests/unit/test_identity.c tests/unit/pki.c tests/unit/pki.h
 tests_unit_test_identity_LDADD = auth/libauth.a base/libbase.a $(GNUTLS_LIBS) $(CMOCKA_LIBS)
 
+check_PROGRAMS += tests/unit/test_sasl_name
+TESTS += tests/unit/test_sasl_name
+tests_unit_test_sasl_name_SOURCES = tests/unit/test_sasl_name.c
+tests_unit_test_sasl_name_LDADD = auth/libauth.a base/libbase.a $(GNUTLS_LIBS) $(CMOCKA_LIBS)
+
 check_PROGRAMS += tests/fuzz/fuzz_identity
 TESTS += tests/fuzz/fuzz_identity
 tests_fuzz_fuzz_identity_SOURCES = tests/fuzz/fuzz_identity.c tests/fuzz/replay.c
 tests_fuzz_fuzz_identity_LDADD = auth/libauth.a base/libbase.a $(GNUTLS_LIBS)
 EXTRA_DIST += tests/fuzz/corpus/identity
+
+check_PROGRAMS += tests/fuzz/fuzz_sasl_name
+TESTS += tests/fuzz/fuzz_sasl_name
+tests_fuzz_fuzz_sasl_name_SOURCES = tests/fuzz/fuzz_sasl_name.c tests/fuzz/replay.c
+tests_fuzz_fuzz_sasl_name_LDADD = auth/libauth.a base/libbase.a $(GNUTLS_LIBS)
+EXTRA_DIST += tests/fuzz/corpus/sasl_name
+
+check_PROGRAMS += tests/unit/test_sasl
+TESTS += tests/unit/test_sasl
+tests_unit_test_sasl_SOURCES = tests/unit/test_sasl.c tests/unit/sasl_db.c tests/unit/sasl_db.h
+tests_unit_test_sasl_LDADD = auth/libauth.a base/libbase.a $(SASL_LIBS) $(GNUTLS_LIBS) \
+    $(CMOCKA_LIBS)

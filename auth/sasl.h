@@ -22,10 +22,11 @@
 #include "base/error.h"
 #include "base/util.h"
 
-#define SASL_LOGIN_DATA_MAX (64u << 10) /* bytes of one step, decoded; Kerberos tickets are large \
-                                         */
-#define SASL_LOGIN_STEPS_MAX 16u        /* of the client; GSSAPI takes 3 */
-#define SASL_LOGIN_BINDING   32u        /* bytes of tls-exporter, RFC 9266 */
+#define SASL_LOGIN_DATA_MAX                                                                \
+    (64u << 10)                  /* bytes of one step, decoded; Kerberos tickets are large \
+                                  */
+#define SASL_LOGIN_STEPS_MAX 16u /* of the client; GSSAPI takes 3 */
+#define SASL_LOGIN_BINDING   32u /* bytes of tls-exporter, RFC 9266 */
 
 /* --- the process ------------------------------------------------------------------------------ */
 
