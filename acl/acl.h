@@ -1,11 +1,11 @@
 /* May they: policy text -> model -> compiled against a VM's schema -> verdict. Pure: no I/O, no
- * clock; who is calling comes as its canonical name (auth/identity.h has the forms), and everything
- * here is immutable and reference counted (atomic), so any thread may use it.
+ * clock; who is calling comes in canonical forms (auth/identity.h has them), and everything here is
+ * immutable and reference counted (atomic), so any thread may use it.
  *
  * Three steps, from rare to often:
  *     acl_policy    one a policy text: roles, groups, grants, checked and complete
  *     acl_program   one a (policy, schema): each role's patterns resolved to the schema's commands
- *     acl_rights    one a (program, identity, vm): a verdict for each command, an answer for each
+ *     acl_rights    one a (program, subject, vm): a verdict for each command, an answer for each
  * event Judging is one look-up in acl_rights, however many rules the policy has. */
 #ifndef ACL_ACL_H
 #define ACL_ACL_H
@@ -43,11 +43,26 @@ struct acl_vm {
     size_t n_labels;
 };
 
-/* Does any grant name this identity at all (else it is turned away at the door)? */
-bool acl_policy_admits(const struct acl_policy *p, const char *identity);
+/* Who: a name, and what else is known of whoever it is. A grant that names any of them is his, and
+ * so is what any of them is denied. A subject without a name, or with a part that is malformed, has
+ * no rights at all. Borrowed. */
+struct acl_subject {
+    const char *name;              /* x509:, unix:, sasl:; NULL: nobody */
+    const char *const *attributes; /* x509-uri:, unix-group: */
+    size_t n_attributes;
+};
 
-/* May it see and attach to this VM? */
-bool acl_policy_sees(const struct acl_policy *p, const char *identity, const struct acl_vm *vm);
+/* Somebody of whom only the name is known. */
+static inline struct acl_subject acl_subject_named(const char *name)
+{
+    return (struct acl_subject){ .name = name };
+}
+
+/* Does any grant name him at all (else he is turned away at the door)? */
+bool acl_policy_admits(const struct acl_policy *p, struct acl_subject who);
+
+/* May he see and attach to this VM? */
+bool acl_policy_sees(const struct acl_policy *p, struct acl_subject who, const struct acl_vm *vm);
 
 enum acl_admin {
     ACL_ADMIN_SESSIONS = 1 << 0,
@@ -57,9 +72,9 @@ enum acl_admin {
     ACL_ADMIN_AUDIT_TAIL = 1 << 4,
 };
 /* The administration that some grant gives by name: a set of enum acl_admin. */
-unsigned acl_policy_admin(const struct acl_policy *p, const char *identity);
+unsigned acl_policy_admin(const struct acl_policy *p, struct acl_subject who);
 /* The first grant that gives one of them: its name, borrowed; NULL if none does. */
-const char *acl_policy_admin_grant(const struct acl_policy *p, const char *identity,
+const char *acl_policy_admin_grant(const struct acl_policy *p, struct acl_subject who,
                                    enum acl_admin admin);
 
 /* --- program ---------------------------------------------------------------------------------- */
@@ -72,7 +87,7 @@ void acl_program_unref(struct acl_program *p);
 /* --- rights ----------------------------------------------------------------------------------- */
 
 struct acl_rights;
-struct acl_rights *acl_rights_new(struct acl_program *program, const char *identity,
+struct acl_rights *acl_rights_new(struct acl_program *program, struct acl_subject who,
                                   const struct acl_vm *vm);
 struct acl_rights *acl_rights_ref(struct acl_rights *r);
 void acl_rights_unref(struct acl_rights *r);

@@ -13,7 +13,9 @@ acl_libacl_a_SOURCES = \
     acl/program.c acl/program.h \
     acl/rights.c \
     acl/rule.c acl/rule.h \
+    acl/sasl_pattern.c acl/sasl_pattern.h \
     acl/text.c acl/text.h \
+    acl/uri_pattern.c acl/uri_pattern.h \
     acl/vmsel.c acl/vmsel.h
 
 acl_ldadd = acl/libacl.a qmp/libqmpcore.a base/libbase.a $(CONFUSE_LIBS) $(GNUTLS_LIBS)

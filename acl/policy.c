@@ -78,17 +78,31 @@ static void expand_groups(const struct acl_policy *p, uint64_t *targets)
     }
 }
 
-/* The grants that name an identity; NULL if it is none. */
-static uint64_t *grants_of_caller(const struct acl_policy *p, const char *identity)
+/* Adds what is said of one form of somebody; false if it is none of the sort. */
+static bool find_form(const struct acl_policy *p, const char *form, bool attribute,
+                      uint64_t *targets)
 {
     CLEANUP_PRINCIPAL struct acl_principal *caller = NULL;
-    if (acl_principal_parse_identity(identity, &caller, NULL) < 0)
-        return NULL;
-    uint64_t *targets = bits_new(p->n_grants + p->n_groups);
+    if (acl_principal_parse_identity(form, &caller, NULL) < 0 ||
+        acl_principal_is_attribute(caller) != attribute)
+        return false;
     acl_index_find_key(&p->callers, acl_principal_key(caller), targets);
     acl_index_find_patterns(&p->callers, caller, targets);
+    return true;
+}
+
+/* The grants that name somebody; NULL if he is nobody. */
+static uint64_t *grants_of_caller(const struct acl_policy *p, struct acl_subject who)
+{
+    CLEANUP_FREE uint64_t *targets = bits_new(p->n_grants + p->n_groups);
+    if (!who.name || !find_form(p, who.name, false, targets))
+        return NULL;
+    for (size_t i = 0; i < who.n_attributes; i++) {
+        if (!find_form(p, who.attributes[i], true, targets))
+            return NULL;
+    }
     expand_groups(p, targets);
-    return targets;
+    return TAKE_PTR(targets);
 }
 
 struct key_search {
@@ -102,10 +116,10 @@ static void find_key(void *opaque, const char *key)
     acl_index_find_key(s->index, key, s->targets);
 }
 
-uint64_t *acl_policy_grants(const struct acl_policy *p, const char *identity,
+uint64_t *acl_policy_grants(const struct acl_policy *p, struct acl_subject who,
                             const struct acl_vm *vm)
 {
-    uint64_t *grants = grants_of_caller(p, identity);
+    uint64_t *grants = grants_of_caller(p, who);
     if (!grants)
         return NULL;
     CLEANUP_FREE uint64_t *of_vm = bits_new(p->n_grants);
@@ -119,22 +133,22 @@ uint64_t *acl_policy_grants(const struct acl_policy *p, const char *identity,
     return grants;
 }
 
-bool acl_policy_admits(const struct acl_policy *p, const char *identity)
+bool acl_policy_admits(const struct acl_policy *p, struct acl_subject who)
 {
-    CLEANUP_FREE uint64_t *grants = grants_of_caller(p, identity);
+    CLEANUP_FREE uint64_t *grants = grants_of_caller(p, who);
     return grants && bits_next(grants, p->n_grants, 0) < p->n_grants;
 }
 
-bool acl_policy_sees(const struct acl_policy *p, const char *identity, const struct acl_vm *vm)
+bool acl_policy_sees(const struct acl_policy *p, struct acl_subject who, const struct acl_vm *vm)
 {
-    CLEANUP_FREE uint64_t *grants = acl_policy_grants(p, identity, vm);
+    CLEANUP_FREE uint64_t *grants = acl_policy_grants(p, who, vm);
     return grants && bits_next(grants, p->n_grants, 0) < p->n_grants;
 }
 
-const char *acl_policy_admin_grant(const struct acl_policy *p, const char *identity,
+const char *acl_policy_admin_grant(const struct acl_policy *p, struct acl_subject who,
                                    enum acl_admin admin)
 {
-    CLEANUP_FREE uint64_t *grants = grants_of_caller(p, identity);
+    CLEANUP_FREE uint64_t *grants = grants_of_caller(p, who);
     if (grants) {
         BITS_EACH(grants, p->n_grants, i)
         {
@@ -145,9 +159,9 @@ const char *acl_policy_admin_grant(const struct acl_policy *p, const char *ident
     return NULL;
 }
 
-unsigned acl_policy_admin(const struct acl_policy *p, const char *identity)
+unsigned acl_policy_admin(const struct acl_policy *p, struct acl_subject who)
 {
-    CLEANUP_FREE uint64_t *grants = grants_of_caller(p, identity);
+    CLEANUP_FREE uint64_t *grants = grants_of_caller(p, who);
     unsigned admin = 0;
     if (grants) {
         BITS_EACH(grants, p->n_grants, i)

@@ -65,8 +65,8 @@ struct acl_policy {
 };
 
 /* The grants that name both, as a set of numbers below n_grants; freed with free(). NULL if it is
- * no identity at all. */
-uint64_t *acl_policy_grants(const struct acl_policy *p, const char *identity,
+ * nobody at all. */
+uint64_t *acl_policy_grants(const struct acl_policy *p, struct acl_subject who,
                             const struct acl_vm *vm);
 
 #endif

@@ -1,4 +1,4 @@
-/* What one identity may do on one VM: the union of its grants, less what any of them denies. */
+/* What somebody may do on one VM: the union of its grants, less what any of them denies. */
 #include "config.h"
 #include "acl/acl.h"
 
@@ -161,7 +161,7 @@ static void decide_all(struct acl_rights *r, const struct findings *f)
         r->absent[i] = f->allow.said.commands[i] & ~f->deny.said.commands[i];
 }
 
-struct acl_rights *acl_rights_new(struct acl_program *program, const char *identity,
+struct acl_rights *acl_rights_new(struct acl_program *program, struct acl_subject who,
                                   const struct acl_vm *vm)
 {
     struct acl_rights *r = MEM_NEW(struct acl_rights);
@@ -177,7 +177,7 @@ struct acl_rights *acl_rights_new(struct acl_program *program, const char *ident
         .deny = found_new(program),
         .near_misses = bits_new(program->n_commands),
     };
-    CLEANUP_FREE uint64_t *grants = acl_policy_grants(program->policy, identity, vm);
+    CLEANUP_FREE uint64_t *grants = acl_policy_grants(program->policy, who, vm);
     if (grants)
         add_grants(r, &f, grants);
     decide_all(r, &f);

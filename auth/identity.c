@@ -26,6 +26,7 @@ static struct identity *identity_new(enum identity_kind kind, char *take_name)
     struct identity *i = MEM_NEW(struct identity);
     i->kind = kind;
     i->name = take_name;
+    i->key = mem_strdup(take_name);
     i->uid = (uid_t)-1;
     i->gid = (gid_t)-1;
     atomic_init(&i->refs, 1);
@@ -42,6 +43,10 @@ void identity_unref(struct identity *i)
 {
     if (i && atomic_fetch_sub_explicit(&i->refs, 1, memory_order_acq_rel) == 1) {
         free((char *)i->name);
+        free((char *)i->key);
+        for (size_t k = 0; k < i->n_attributes; k++)
+            free((char *)i->attributes[k]);
+        free((void *)i->attributes);
         free(i);
     }
 }

@@ -16,8 +16,11 @@ enum identity_kind { IDENTITY_X509, IDENTITY_UNIX, IDENTITY_SASL };
 
 struct identity {
     enum identity_kind kind;
-    const char *name; /* canonical, owned */
-    uid_t uid;        /* IDENTITY_UNIX, else (uid_t)-1 */
+    const char *name;              /* canonical, owned */
+    const char *const *attributes; /* canonical, sorted, each once; owned */
+    size_t n_attributes;
+    const char *key; /* of name and attributes: equal for equal ones, and only those; owned */
+    uid_t uid;       /* IDENTITY_UNIX, else (uid_t)-1 */
     gid_t gid;
     /* private */
     _Atomic unsigned refs;

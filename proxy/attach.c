@@ -47,7 +47,7 @@ static void start(struct session *s, struct vm *take_vm, const char *asked)
     struct loop *loop = s->client->loop;
     struct acl_vm unknown = { .name = asked };
     s->attaching = true;
-    bool sees = acl_policy_sees(loop->snapshot->policy, caller_name(s->caller),
+    bool sees = acl_policy_sees(loop->snapshot->policy, caller_subject(s->caller),
                                 take_vm ? &take_vm->acl : &unknown);
     if (!take_vm || !sees) {
         vm_unref(take_vm);

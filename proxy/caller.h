@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include "acl/acl.h"
 #include "auth/identity.h"
 #include "base/mem.h"
 
@@ -43,6 +44,29 @@ static inline void caller_unref(struct caller *c)
 static inline const char *caller_name(const struct caller *c)
 {
     return c->identity ? c->identity->name : NULL;
+}
+
+/* Whose rights it has; NULL while nobody. Borrowed. */
+static inline struct identity *caller_rights_of(const struct caller *c)
+{
+    return c->identity;
+}
+
+/* An identity as policy wants to know it. */
+static inline struct acl_subject subject_of(const struct identity *i)
+{
+    if (!i)
+        return acl_subject_named(NULL);
+    return (struct acl_subject){
+        .name = i->name,
+        .attributes = i->attributes,
+        .n_attributes = i->n_attributes,
+    };
+}
+
+static inline struct acl_subject caller_subject(const struct caller *c)
+{
+    return subject_of(caller_rights_of(c));
 }
 
 #endif

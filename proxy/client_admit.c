@@ -62,8 +62,8 @@ static const char *objection(struct client *c)
                  err.text);
         return "certificate no longer accepted";
     }
-    const char *name = caller_name(c->session.caller);
-    if (name && !acl_policy_admits(now->policy, name))
+    const struct caller *caller = c->session.caller;
+    if (caller_name(caller) && !acl_policy_admits(now->policy, caller_subject(caller)))
         return "policy no longer admits it";
     return NULL;
 }
@@ -93,7 +93,7 @@ static void admit_identity(struct client *c, struct identity *take_identity)
     struct error err;
     struct daemon *d = c->loop->daemon;
     c->session.caller->identity = take_identity;
-    if (!acl_policy_admits(c->loop->snapshot->policy, take_identity->name)) {
+    if (!acl_policy_admits(c->loop->snapshot->policy, caller_subject(c->session.caller))) {
         record_refused_login(c, "no grant names this identity");
         turn_away(c, no_grant, "no grant");
         return;

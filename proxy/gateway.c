@@ -212,7 +212,7 @@ bool gateway_sees_vm(struct session *s, const char *name)
     struct vm *vm = vms_find(loop->daemon->vms, name);
     struct acl_vm gone = { .name = name }; /* its sessions may outlive its entry in the table */
     bool sees =
-        acl_policy_sees(loop->snapshot->policy, caller_name(s->caller), vm ? &vm->acl : &gone);
+        acl_policy_sees(loop->snapshot->policy, caller_subject(s->caller), vm ? &vm->acl : &gone);
     vm_unref(vm);
     return sees;
 }
@@ -249,7 +249,7 @@ static void gateway_list_vms(struct session *s, struct request *r)
     struct vm **list = vms_list(loop->daemon->vms, &n);
     BUF_ADD_LIT(&b, "[");
     for (size_t i = 0; i < n; i++) {
-        if (acl_policy_sees(loop->snapshot->policy, caller_name(s->caller), &list[i]->acl)) {
+        if (acl_policy_sees(loop->snapshot->policy, caller_subject(s->caller), &list[i]->acl)) {
             if (buf_len(&b) > 1)
                 BUF_ADD_LIT(&b, ", ");
             write_vm(s, &b, list[i]);
@@ -427,7 +427,7 @@ static bool permitted_admin(struct session *s, const struct gateway_command *com
                             char citation[CITATION_MAX])
 {
     const char *grant = acl_policy_admin_grant(s->client->loop->snapshot->policy,
-                                               caller_name(s->caller), command->admin);
+                                               caller_subject(s->caller), command->admin);
     if (grant)
         snprintf(citation, CITATION_MAX, "grant \"%s\" admin", grant);
     return grant != NULL;

@@ -308,7 +308,7 @@ struct tail_job {
     struct worker_job job;
     struct ticket ticket;
     struct snapshot *snapshot;
-    char *identity;
+    struct identity *who; /* a reference */
     uint64_t count;
     struct buf *lines; /* newest first */
     size_t n_lines, cap;
@@ -321,7 +321,7 @@ static bool wanted(void *opaque, const struct audit_line *line)
     if (line->vm.len) {
         CLEANUP_FREE char *name = mem_strndup(line->vm.data, line->vm.len);
         struct vm *vm = vms_find_name(j->ticket.daemon->vms, name);
-        bool sees = vm && acl_policy_sees(j->snapshot->policy, j->identity, &vm->acl);
+        bool sees = vm && acl_policy_sees(j->snapshot->policy, subject_of(j->who), &vm->acl);
         vm_unref(vm);
         if (!sees)
             return false;
@@ -354,7 +354,7 @@ static void run_tail(struct worker_job *job)
     answer_late(&j->ticket, ok, &b);
     snapshot_unref(j->snapshot);
     free(j->lines);
-    free(j->identity);
+    identity_unref(j->who);
     free(j);
 }
 
@@ -370,11 +370,11 @@ void gateway_audit_tail(struct session *s, struct request *r)
     j->job.run = run_tail;
     j->ticket = ticket_of(s, r);
     j->snapshot = snapshot_ref(s->client->loop->snapshot);
-    j->identity = mem_strdup(caller_name(s->caller));
+    j->who = identity_ref(caller_rights_of(s->caller));
     j->count = (uint64_t)count;
     if (worker_submit(j->ticket.daemon->workers, &j->job) < 0) {
         snapshot_unref(j->snapshot);
-        free(j->identity);
+        identity_unref(j->who);
         free(j);
         session_error(r, QMP_ERROR_GENERIC, "the gateway is too busy: try again");
     }

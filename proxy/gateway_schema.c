@@ -46,7 +46,7 @@ static bool is_shown(const struct session *s, unsigned admin, const struct gatew
 
 static unsigned admin_of(const struct session *s)
 {
-    return acl_policy_admin(s->client->loop->snapshot->policy, caller_name(s->caller));
+    return acl_policy_admin(s->client->loop->snapshot->policy, caller_subject(s->caller));
 }
 
 static const char *type_name(char kind)

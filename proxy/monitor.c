@@ -24,7 +24,7 @@
 struct rights_entry {
     UT_hash_handle hh;
     struct acl_rights *rights;
-    char identity[];
+    char key[]; /* of an identity */
 };
 
 /* --- slots and window ------------------------------------------------------------------------- */
@@ -157,16 +157,16 @@ void monitor_flush_dirty(struct loop *loop)
 
 /* --- sessions --------------------------------------------------------------------------------- */
 
-struct acl_rights *monitor_rights(struct monitor *m, const char *identity)
+struct acl_rights *monitor_rights(struct monitor *m, const struct identity *who)
 {
     struct rights_entry *e;
-    size_t len = strlen(identity);
-    HASH_FIND(hh, m->rights, identity, len, e);
+    size_t len = strlen(who->key);
+    HASH_FIND(hh, m->rights, who->key, len, e);
     if (!e) {
         e = mem_zalloc(sizeof(*e) + len + 1);
-        memcpy(e->identity, identity, len + 1);
-        e->rights = acl_rights_new(m->program, identity, &m->vm->acl);
-        HASH_ADD_KEYPTR(hh, m->rights, e->identity, len, e);
+        memcpy(e->key, who->key, len + 1);
+        e->rights = acl_rights_new(m->program, subject_of(who), &m->vm->acl);
+        HASH_ADD_KEYPTR(hh, m->rights, e->key, len, e);
     }
     return e->rights;
 }
@@ -184,14 +184,14 @@ static void forget_rights(struct monitor *m)
 /* Policy may have changed since the attach was asked for. */
 void monitor_join(struct monitor *m, struct session *s)
 {
-    if (!acl_policy_sees(m->loop->snapshot->policy, caller_name(s->caller), &m->vm->acl)) {
+    if (!acl_policy_sees(m->loop->snapshot->policy, caller_subject(s->caller), &m->vm->acl)) {
         session_attach_failed(s, attach_no_such_vm);
         return;
     }
     DL_APPEND2(m->sessions, s, monitor_prev, monitor_next);
     m->n_sessions++;
     event_del(&m->linger_timer);
-    s->rights = acl_rights_ref(monitor_rights(m, caller_name(s->caller)));
+    s->rights = acl_rights_ref(monitor_rights(m, caller_rights_of(s->caller)));
     session_attached(s, (struct span){ m->greeting, m->greeting_len });
 }
 
@@ -558,10 +558,9 @@ static void rejudge(struct monitor *m)
     }
     DL_FOREACH_SAFE2(m->sessions, s, next, monitor_next)
     {
-        const char *name = caller_name(s->caller);
         acl_rights_unref(s->rights);
-        s->rights = acl_rights_ref(monitor_rights(m, name));
-        if (!acl_policy_sees(policy, name, &m->vm->acl))
+        s->rights = acl_rights_ref(monitor_rights(m, caller_rights_of(s->caller)));
+        if (!acl_policy_sees(policy, caller_subject(s->caller), &m->vm->acl))
             client_finish(s->client, "policy no longer admits it to this VM");
     }
 }

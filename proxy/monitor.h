@@ -7,6 +7,7 @@
 #include <event2/event_struct.h>
 #include <uthash.h>
 #include "acl/acl.h"
+#include "auth/identity.h"
 #include "base/limits.h"
 #include "proxy/backend.h"
 #include "proxy/fairqueue.h"
@@ -76,8 +77,8 @@ struct monitor *monitor_get(struct loop *loop, struct vm *vm);
 void monitor_attach(struct monitor *m, struct session *s);
 void monitor_detach(struct monitor *m, struct session *s);
 
-/* What an identity may do here; borrowed until the policy changes or the session leaves. */
-struct acl_rights *monitor_rights(struct monitor *m, const char *identity);
+/* What somebody may do here; borrowed until the policy changes or the session leaves. */
+struct acl_rights *monitor_rights(struct monitor *m, const struct identity *who);
 
 /* --- the way of a command --------------------------------------------------------------------- */
 

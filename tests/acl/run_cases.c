@@ -113,7 +113,7 @@ static const char *judge(const struct table *t, const char *identity, const stru
     static const char *const words[] = {
         [ACL_ALLOWED] = "allow", [ACL_DENIED] = "deny", [ACL_UNKNOWN_COMMAND] = "unknown"
     };
-    struct acl_rights *rights = acl_rights_new(t->program, identity, vm);
+    struct acl_rights *rights = acl_rights_new(t->program, acl_subject_named(identity), vm);
     const char *answer;
     if (strncmp(command, "event:", 6) == 0) {
         answer = acl_check_event(rights, span_of(command + 6)) ? "allow" : "deny";
@@ -141,11 +141,11 @@ static void run_case(const struct table *t, char *rest)
     char names[128], rule[1024] = "";
     const char *answer;
     if (strcmp(command, "sees") == 0)
-        answer = acl_policy_sees(t->policy, identity, &vm) ? "yes" : "no";
+        answer = acl_policy_sees(t->policy, acl_subject_named(identity), &vm) ? "yes" : "no";
     else if (strcmp(command, "admits") == 0)
-        answer = acl_policy_admits(t->policy, identity) ? "yes" : "no";
+        answer = acl_policy_admits(t->policy, acl_subject_named(identity)) ? "yes" : "no";
     else if (strcmp(command, "admin") == 0)
-        answer = admin_names(acl_policy_admin(t->policy, identity), names);
+        answer = admin_names(acl_policy_admin(t->policy, acl_subject_named(identity)), names);
     else
         answer = judge(t, identity, &vm, command, rule);
     n_run++;

@@ -75,7 +75,7 @@ static double measure_looks(void *opaque)
     unsigned seen = 0;
     int64_t start = clock_monotonic_us();
     for (unsigned i = 0; i < LOOKS; i++)
-        seen += acl_policy_sees(l->policy, l->identity, &l->vm);
+        seen += acl_policy_sees(l->policy, acl_subject_named(l->identity), &l->vm);
     int64_t end = clock_monotonic_us();
     if (seen != LOOKS)
         printf("not seen\n");
@@ -99,7 +99,7 @@ static void measure(const struct size *size, struct qmp_schema *schema)
     CLEANUP_FREE char *name = mem_printf("vm%u-a", size->grants - 1);
     struct look look = { .policy = policy, .identity = identity, .vm = { .name = name } };
     int64_t t3 = clock_monotonic_us();
-    struct acl_rights *r = acl_rights_new(program, identity, &look.vm);
+    struct acl_rights *r = acl_rights_new(program, acl_subject_named(identity), &look.vm);
     int64_t t4 = clock_monotonic_us();
     printf("%6u rules %5u grants %s | check %5.1f ns | sees %5.1f us | rights %4ld us | "
            "program %6ld us | parse %6ld us\n",

@@ -17,7 +17,7 @@ static const char schema_json[] =
 static void check_rights(struct acl_program *program, const char *identity, const struct acl_vm *vm,
                          const struct acl_policy *policy)
 {
-    struct acl_rights *r = acl_rights_new(program, identity, vm);
+    struct acl_rights *r = acl_rights_new(program, acl_subject_named(identity), vm);
     bool any = acl_check_event(r, SPAN_LIT("STOP"));
     static const char *const names[] = { "query-status", "stop", "migrate", "nothing" };
     for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
@@ -28,9 +28,9 @@ static void check_rights(struct acl_program *program, const char *identity, cons
     }
     FUZZ_ASSERT(acl_check(r, SPAN_LIT("gateway-info"), NULL, NULL).decision == ACL_DENIED);
     /* who may do anything is seen, and who is seen is admitted */
-    bool sees = acl_policy_sees(policy, identity, vm);
+    bool sees = acl_policy_sees(policy, acl_subject_named(identity), vm);
     FUZZ_ASSERT(!any || sees);
-    FUZZ_ASSERT(!sees || acl_policy_admits(policy, identity));
+    FUZZ_ASSERT(!sees || acl_policy_admits(policy, acl_subject_named(identity)));
     acl_rights_unref(r);
 }
 

@@ -208,6 +208,111 @@ static void a_ca_is_part_of_the_identity(void **state)
     assert_no_match("x509:CN=a:b", "x509:CN=a:c");
 }
 
+/* --- URIs ------------------------------------------------------------------------------------- */
+
+#define NS "x509-uri:spiffe://example.org/ns/"
+
+static void a_uri_matches_itself_and_nothing_like_it(void **state)
+{
+    (void)state;
+    assert_match(NS "a", NS "a");
+    assert_no_match(NS "a", NS "A");
+    assert_no_match(NS "a", NS "a/");
+    assert_no_match(NS "a", NS "a/b");
+    assert_no_match(NS "a", NS "a?b");
+    assert_no_match(NS "a", NS "a#b");
+    assert_no_match(NS "a", NS "%C3%A1");
+    assert_no_match(NS "a/b", NS "a%2Fb");
+    assert_no_match(NS "a", "x509-uri:spiffe://example.org:1/ns/a");
+    assert_no_match(NS "a", "x509-uri:http://example.org/ns/a");
+    assert_no_match(NS "a", "x509-uri:spiffe://example.org.evil/ns/a");
+    assert_no_match(NS "a", "x509-uri:spiffe://evil/spiffe://example.org/ns/a");
+    assert_no_match(NS "*", NS "");
+}
+
+static void scheme_and_authority_count_without_their_case(void **state)
+{
+    (void)state;
+    assert_match("x509-uri:SPIFFE://Example.ORG/ns/a", NS "a");
+    assert_match("x509-uri:SPIFFE://Example.ORG/ns/*", NS "a");
+    assert_match(NS "%c3%b6", NS "%C3%B6");
+    assert_no_match("x509-uri:spiffe://example.org/NS/a", NS "a");
+}
+
+static void a_wildcard_stays_within_its_segment(void **state)
+{
+    (void)state;
+    assert_match(NS "*", NS "a");
+    assert_match(NS "*/sa/b", NS "a/sa/b");
+    assert_match(NS "a-*-c", NS "a-b-b-c");
+    assert_match(NS "a*", NS "a");
+    assert_no_match(NS "*", NS "a/b");
+    assert_no_match(NS "*", NS "a?b");
+    assert_no_match(NS "*", NS "a#b");
+    assert_no_match(NS "*/b", NS "a/x/b");
+    assert_no_match(NS "*/sa/b", NS "a/ns/x/sa/b");
+    assert_no_match(NS "*/sa/b", NS "/sa/b");
+    assert_no_match(NS "a*c", NS "a/c");
+    assert_no_match("x509-uri:spiffe://*/ns/a", "x509-uri:spiffe://evil/x/ns/a");
+    assert_no_match("x509-uri:spiffe://*/ns/a", "x509-uri:spiffe:///ns/a");
+    assert_match("x509-uri:spiffe://*.example.org/a", "x509-uri:spiffe://x.example.org/a");
+    assert_no_match("x509-uri:spiffe://*.example.org/a", "x509-uri:spiffe://evil/x.example.org/a");
+}
+
+static void two_stars_at_the_end_are_all_that_is_below(void **state)
+{
+    (void)state;
+    assert_match(NS "a/**", NS "a/b");
+    assert_match(NS "a/**", NS "a/b/c/d?e#f");
+    assert_match(NS "*/**", NS "a/b/c");
+    assert_no_match(NS "a/**", NS "a");
+    assert_no_match(NS "a/**", NS "a/");
+    assert_no_match(NS "a/**", NS "ab/c");
+    assert_no_match(NS "a/**", NS "a?b/c");
+    assert_no_match("x509-uri:spiffe://example.org/**", "x509-uri:spiffe://example.org.evil/a");
+}
+
+static void a_question_mark_is_the_uris_own(void **state)
+{
+    (void)state;
+    assert_match("x509-uri:https://e/a?b", "x509-uri:https://e/a?b");
+    assert_no_match("x509-uri:https://e/a?b", "x509-uri:https://e/axb");
+    assert_no_match("x509-uri:https://e/a?*", "x509-uri:https://e/axb");
+}
+
+static void the_ca_of_a_uri_is_not_its_scheme(void **state)
+{
+    (void)state;
+    assert_match("x509-uri:spiffe:spiffe://e/a", "x509-uri:spiffe:spiffe://e/a");
+    assert_no_match("x509-uri:spiffe://e/a", "x509-uri:spiffe:spiffe://e/a");
+    assert_no_match("x509-uri:spiffe:spiffe://e/a", "x509-uri:spiffe://e/a");
+    assert_no_match("x509-uri:ca:spiffe://e/a", "x509-uri:Ca:spiffe://e/a");
+    assert_no_match("x509-uri:ca:spiffe://*/**", "x509-uri:ca2:spiffe://e/a");
+}
+
+/* --- names of SASL ---------------------------------------------------------------------------- */
+
+static void the_case_of_a_realm_does_not_count_and_that_of_a_user_does(void **state)
+{
+    (void)state;
+    assert_match("sasl:alice@EXAMPLE.com", "sasl:alice@example.com");
+    assert_match("sasl:*@Example.*", "sasl:alice@example.com");
+    assert_match("sasl:alice@example.com", "sasl:alice@Example.COM");
+    assert_no_match("sasl:Alice@example.com", "sasl:alice@example.com");
+    assert_no_match("sasl:alice@example.com", "sasl:alice@example.co");
+    assert_no_match("sasl:alice@example.com", "sasl:alice@xexample.com");
+    assert_no_match("sasl:\xd0\xb0lice@example.com", "sasl:alice@example.com");
+}
+
+static void a_wildcard_does_not_meet_the_at_sign(void **state)
+{
+    (void)state;
+    assert_no_match("sasl:a*@tenants", "sasl:a@tenants.evil");
+    assert_no_match("sasl:*@tenants", "sasl:a@other-tenants");
+    assert_match("sasl:?@*", "sasl:a@tenants");
+    assert_no_match("sasl:?@*", "sasl:ab@tenants");
+}
+
 /* --- other sorts ------------------------------------------------------------------------------ */
 
 static void users_match_by_glob_and_case(void **state)
@@ -226,11 +331,14 @@ static void users_match_by_glob_and_case(void **state)
 static void a_sort_of_identity_never_matches_another(void **state)
 {
     (void)state;
-    assert_no_match("unix:*", "sasl:root");
-    assert_no_match("sasl:*", "unix:root");
+    assert_no_match("unix:*", "sasl:root@r");
+    assert_no_match("sasl:*@*", "unix:root@r");
     assert_no_match("unix:*", "x509:CN=root");
     assert_no_match("x509:CN=*", "unix:CN=root");
-    assert_no_match("sasl:*", "x509:CN=root");
+    assert_no_match("sasl:*@*", "x509:CN=root@r");
+    assert_no_match("unix:*", "unix-group:root");
+    assert_no_match("unix-group:*", "unix:root");
+    assert_no_match("x509-uri:spiffe://*/a", "x509-uri:ca:spiffe://e/a");
 }
 
 static void malformed_patterns_are_refused(void **state)
@@ -244,6 +352,61 @@ static void malformed_patterns_are_refused(void **state)
         "unix:",
         "unix:a\nb",
         "sasl:",
+        "sasl:alice",
+        "sasl:*",
+        "sasl:@r",
+        "sasl:a@",
+        "sasl:a@b@c",
+        "sasl:a@b c",
+        "sasl:a@\xc3\xb6",
+        "sasl: a@r",
+        "sasl:a @r",
+        "sasl:a\xcc\x88@r",     /* not NFC */
+        "sasl:a\xe2\x80\x8b@r", /* invisible */
+        "sasl:a\xff@r",
+        "sasl:a\nb@r",
+        "unix-group:",
+        "unix-group:a\nb",
+        "x509-uri:",
+        "x509-uri:*",
+        "x509-uri:spiffe",
+        "x509-uri:urn:a:b",
+        "x509-uri:mailto:a@b",
+        "x509-uri:ca:urn:a:b",
+        "x509-uri::spiffe://e/a",
+        "x509-uri:c a:spiffe://e/a",
+        "x509-uri:c*:spiffe://e/a",
+        "x509-uri:a:b:spiffe://e/a",
+        "x509-uri:ca:*://e/a",
+        "x509-uri:s*://e/a",
+        "x509-uri:1a://e/a",
+        "x509-uri:spiffe://u@e/a",
+        "x509-uri:spiffe://e/a b",
+        "x509-uri:spiffe://e/\xc3\xb6",
+        "x509-uri:spiffe://e/a\n",
+        "x509-uri:spiffe://e/%",
+        "x509-uri:spiffe://e/%4",
+        "x509-uri:spiffe://e/%4g",
+        "x509-uri:spiffe://e/%41",
+        "x509-uri:spiffe://e/%2e%2E",
+        "x509-uri:spiffe://e/%00",
+        "x509-uri:spiffe://e/%0a",
+        "x509-uri:spiffe://e/%7F",
+        "x509-uri:spiffe://e/..",
+        "x509-uri:spiffe://e/./a",
+        "x509-uri:spiffe://e/a/../b",
+        "x509-uri:spiffe://e/a/..?b",
+        "x509-uri:spiffe://e/a#b#c",
+        "x509-uri:spiffe://e/[",
+        "x509-uri:spiffe://**",
+        "x509-uri:spiffe:///**",
+        "x509-uri:spiffe://e/**/b",
+        "x509-uri:spiffe://e/a**",
+        "x509-uri:spiffe://e/***",
+        "x509-uri:spiffe://e/**/**",
+        "x509-uri:spiffe://e//**",
+        "x509-uri:spiffe://e/a?b/**",
+        "x509-uri:spiffe://e/a#b/**",
         "group:ops",
         "x509:",
         "x509:*",
@@ -300,8 +463,26 @@ static void what_is_no_identity_is_refused(void **state)
 {
     (void)state;
     static const char *const bad[] = {
-        "",     "x509:",       "x509:CN=a,CN=b", "x509:CN=a,*", "x509:CN=a\\*",  "unix:",
-        "CN=a", "x509:CN=a\\", "x509:CN=a,O",    "unix:a\nb",   "x509:CN=a\\00", "unix",
+        "",
+        "x509:",
+        "x509:CN=a,CN=b",
+        "x509:CN=a,*",
+        "x509:CN=a\\*",
+        "unix:",
+        "CN=a",
+        "x509:CN=a\\",
+        "x509:CN=a,O",
+        "unix:a\nb",
+        "x509:CN=a\\00",
+        "unix",
+        "sasl:a",
+        "sasl:a@b@c",
+        "sasl:a@*",
+        "sasl:@r",
+        "unix-group:",
+        "x509-uri:a",
+        "x509-uri:urn:a",
+        "x509-uri:spiffe://e/%41",
     };
     for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
         assert_no_identity(bad[i]);
@@ -311,10 +492,12 @@ static void different_names_have_different_keys(void **state)
 {
     (void)state;
     static const char *const names[] = {
-        "x509:CN=a,O=b", "x509:CN=a\\,O=b", "x509:CN=a+O=b", "x509:O=b,CN=a",
-        "x509:CN=a",     "x509:CN=aO=b",    "x509:ca:CN=a",  "x509:CN=a\\,O=1:b",
-        "x509:CN=#6161", "x509:CN=\\#6161", "x509:CN=6161",  "x509:CN=a,O=1:b",
-        "unix:CN=a",     "sasl:x509:CN=a",  "unix:a",        "sasl:a",
+        "x509:CN=a,O=b",    "x509:CN=a\\,O=b",   "x509:CN=a+O=b",    "x509:O=b,CN=a",
+        "x509:CN=a",        "x509:CN=aO=b",      "x509:ca:CN=a",     "x509:CN=a\\,O=1:b",
+        "x509:CN=#6161",    "x509:CN=\\#6161",   "x509:CN=6161",     "x509:CN=a,O=1:b",
+        "unix:CN=a",        "sasl:x509:CN=a@r",  "unix:a",           "sasl:a@r",
+        "unix-group:a",     "x509-uri:a://b",    "x509-uri:a:a://b", "x509-uri:a:a://b/",
+        "x509-uri:a:b://a", "x509-uri:ca:b://a",
     };
     struct acl_principal *p[ARRAY_SIZE(names)];
     for (size_t i = 0; i < ARRAY_SIZE(names); i++)
@@ -345,6 +528,14 @@ int main(void)
         cmocka_unit_test(an_identity_has_no_wildcards),
         cmocka_unit_test(a_hexadecimal_value_matches_only_the_same),
         cmocka_unit_test(a_ca_is_part_of_the_identity),
+        cmocka_unit_test(a_uri_matches_itself_and_nothing_like_it),
+        cmocka_unit_test(scheme_and_authority_count_without_their_case),
+        cmocka_unit_test(a_wildcard_stays_within_its_segment),
+        cmocka_unit_test(two_stars_at_the_end_are_all_that_is_below),
+        cmocka_unit_test(a_question_mark_is_the_uris_own),
+        cmocka_unit_test(the_ca_of_a_uri_is_not_its_scheme),
+        cmocka_unit_test(the_case_of_a_realm_does_not_count_and_that_of_a_user_does),
+        cmocka_unit_test(a_wildcard_does_not_meet_the_at_sign),
         cmocka_unit_test(users_match_by_glob_and_case),
         cmocka_unit_test(a_sort_of_identity_never_matches_another),
         cmocka_unit_test(malformed_patterns_are_refused),

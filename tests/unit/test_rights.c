@@ -26,8 +26,9 @@ static const char *const patterns[] = {
 };
 /* Of those in deny only. */
 static const char *const deny_patterns[] = { "@host-path", "@host-exec", "@nested", "@fd" };
-static const char *const callers[] = { "unix:a", "unix:b", "unix:*", "x509:CN=a,*", "sasl:a" };
-static const char *const identities[] = { "unix:a", "unix:b", "unix:c", "x509:CN=a,O=b", "sasl:x" };
+static const char *const callers[] = { "unix:a", "unix:b", "unix:*", "x509:CN=a,*", "sasl:a@r" };
+static const char *const identities[] = { "unix:a", "unix:b", "unix:c", "x509:CN=a,O=b",
+                                          "sasl:x@r" };
 static const char *const vms[] = { "*", "v1", "v*", "w?", "label:a=1" };
 
 /* Numbers are indices into the tables above; -1 is nothing. */
@@ -202,7 +203,7 @@ static size_t compare_with_the_manual(const struct sketch *s, struct acl_program
                                       const char *identity, const struct acl_vm *vm)
 {
     size_t n_allowed = 0;
-    struct acl_rights *r = acl_rights_new(program, identity, vm);
+    struct acl_rights *r = acl_rights_new(program, acl_subject_named(identity), vm);
     for (unsigned c = 0; c < qmp_schema_n_commands(schema); c++) {
         const char *name = qmp_schema_command(schema, c)->name;
         bool expected = allowed_by_the_manual(s, identity, vm, name);
@@ -239,8 +240,8 @@ static void compare(struct acl_program *pa, struct acl_program *pb, bool only_le
     for (size_t i = 0; i < ARRAY_SIZE(identities) * ARRAY_SIZE(the_vms); i++) {
         const char *identity = identities[i % ARRAY_SIZE(identities)];
         const struct acl_vm *vm = &the_vms[i / ARRAY_SIZE(identities)];
-        struct acl_rights *ra = acl_rights_new(pa, identity, vm);
-        struct acl_rights *rb = acl_rights_new(pb, identity, vm);
+        struct acl_rights *ra = acl_rights_new(pa, acl_subject_named(identity), vm);
+        struct acl_rights *rb = acl_rights_new(pb, acl_subject_named(identity), vm);
         for (unsigned c = 0; c < qmp_schema_n_commands(schema) + 2; c++) {
             const char *name = c < qmp_schema_n_commands(schema)
                                    ? qmp_schema_command(schema, c)->name
@@ -303,7 +304,7 @@ static struct acl_rights *rights_of(const char *text, const char *identity)
     struct acl_program *program = acl_program_new(policy, schema);
     acl_policy_unref(policy);
     static const struct acl_vm vm = { .name = "v" };
-    struct acl_rights *r = acl_rights_new(program, identity, &vm);
+    struct acl_rights *r = acl_rights_new(program, acl_subject_named(identity), &vm);
     acl_program_unref(program);
     return r;
 }
@@ -387,7 +388,7 @@ static void a_vm_s_new_commands_are_opened_by_their_names_only(void **state)
               "grant \"d\" { to = {\"unix:b\"} role = {\"r\", \"d\"} vms = {\"*\"} }");
     struct acl_program *program = acl_program_new(policy, newer);
     static const struct acl_vm vm = { .name = "v" };
-    struct acl_rights *r = acl_rights_new(program, "unix:a", &vm);
+    struct acl_rights *r = acl_rights_new(program, acl_subject_named("unix:a"), &vm);
     assert_int_equal(acl_check(r, SPAN_LIT("stop"), NULL, NULL).decision, ACL_ALLOWED);
     assert_int_equal(acl_check(r, SPAN_LIT("other-new"), NULL, NULL).decision, ACL_ALLOWED);
     assert_int_equal(acl_check(r, SPAN_LIT("query-new"), NULL, NULL).decision, ACL_DENIED);
@@ -399,12 +400,12 @@ static void a_vm_s_new_commands_are_opened_by_their_names_only(void **state)
     assert_false(acl_check_event(r, SPAN_LIT("RESET")));
     acl_rights_unref(r);
     /* what only the VM's schema calls unstable is not allowed as such */
-    r = acl_rights_new(program, "unix:c", &vm);
+    r = acl_rights_new(program, acl_subject_named("unix:c"), &vm);
     assert_int_equal(acl_check(r, SPAN_LIT("stop"), NULL, NULL).decision, ACL_DENIED);
     acl_rights_unref(r);
     /* but it is denied as such, and so are new commands by globs
      */
-    r = acl_rights_new(program, "unix:b", &vm);
+    r = acl_rights_new(program, acl_subject_named("unix:b"), &vm);
     assert_int_equal(acl_check(r, SPAN_LIT("stop"), NULL, NULL).decision, ACL_DENIED);
     assert_int_equal(acl_check(r, SPAN_LIT("other-new"), NULL, NULL).decision, ACL_DENIED);
     acl_rights_unref(r);
@@ -422,7 +423,7 @@ static void rights_keep_what_they_stand_on(void **state)
     assert_int_equal(strlen(acl_policy_hash(policy)), 64);
     struct acl_program *program = acl_program_new(policy, schema);
     static const struct acl_vm vm = { .name = "v" };
-    struct acl_rights *r = acl_rights_new(program, "unix:a", &vm);
+    struct acl_rights *r = acl_rights_new(program, acl_subject_named("unix:a"), &vm);
     struct acl_rights *again = acl_rights_ref(r);
     acl_policy_unref(policy);
     acl_program_unref(program);
