@@ -43,10 +43,13 @@ struct sasl_settings {
     const char *keytab;        /* of Kerberos; NULL: its own */
 };
 
-/* Loads libsasl2's plugins. `db` and `keytab` given here must be usable if `mechanisms` (of all
- * listeners) need them; the keytab stays this one until the end. A second call is an error. */
-int sasl_process_start(const struct sasl_settings *settings, const char *const *mechanisms,
-                       size_t n_mechanisms, struct error *err) MUST_CHECK;
+/* Loads libsasl2's plugins. The keytab stays this one until the end, all else each login brings
+ * along. A second call is an error. */
+int sasl_process_start(const struct sasl_settings *settings, struct error *err) MUST_CHECK;
+/* After it, and before a reload: is what these mechanisms (of all listeners) need there and
+ * readable? Without its means a mechanism would refuse everybody. */
+int sasl_settings_check(const struct sasl_settings *settings, const char *const *mechanisms,
+                        size_t n_mechanisms, struct error *err) MUST_CHECK;
 void sasl_process_stop(void);
 
 /* --- one login -------------------------------------------------------------------------------- */

@@ -126,16 +126,10 @@ static int start_library(struct error *err)
     return sasl_decoy_add(err);
 }
 
-int sasl_process_start(const struct sasl_settings *settings, const char *const *mechanisms,
-                       size_t n_mechanisms, struct error *err)
+int sasl_process_start(const struct sasl_settings *settings, struct error *err)
 {
     if (process.started)
         return error_set(err, ERROR_STATE, "libsasl2 is started already");
-    for (size_t i = 0; i < n_mechanisms; i++) {
-        int rc = check_means(settings, mechanisms[i], err);
-        if (rc < 0)
-            return rc;
-    }
     process.settings = (struct sasl_settings){
         .pwcheck = settings->pwcheck,
         .db = mem_strdup(settings->db),
@@ -144,16 +138,25 @@ int sasl_process_start(const struct sasl_settings *settings, const char *const *
     };
     process.started = true;
     int rc = start_library(err);
-    for (size_t i = 0; i < n_mechanisms && rc == 0; i++) {
-        if (!sasl_has_plugin(mechanisms[i]))
-            rc = error_set(err, ERROR_INVALID,
-                           "libsasl2 has no plugin for %s (Debian: libsasl2-modules, "
-                           "libsasl2-modules-gssapi-mit)",
-                           mechanisms[i]);
-    }
     if (rc < 0)
         sasl_process_stop();
     return rc;
+}
+
+int sasl_settings_check(const struct sasl_settings *settings, const char *const *mechanisms,
+                        size_t n_mechanisms, struct error *err)
+{
+    for (size_t i = 0; i < n_mechanisms; i++) {
+        int rc = check_means(settings, mechanisms[i], err);
+        if (rc < 0)
+            return rc;
+        if (!sasl_has_plugin(mechanisms[i]))
+            return error_set(err, ERROR_INVALID,
+                             "libsasl2 has no plugin for %s (Debian: libsasl2-modules, "
+                             "libsasl2-modules-gssapi-mit)",
+                             mechanisms[i]);
+    }
+    return 0;
 }
 
 void sasl_process_stop(void)

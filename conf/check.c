@@ -67,6 +67,37 @@ static void check_tls_listener(struct loader *l, const struct conf_listener *c,
                         c->name);
 }
 
+/* Each mechanism once, and only where it can work. */
+static void check_listener_sasl(struct loader *l, const struct conf_listener *c,
+                                const struct cfgtext_item *section)
+{
+    const struct cfgtext_item *item = find(l, section, "sasl");
+    for (size_t i = 0; i < c->n_sasl; i++) {
+        for (size_t k = 0; k < i; k++) {
+            if (strcmp(c->sasl[i], c->sasl[k]) == 0)
+                loader_complain(l, item->line, "listener \"%s\" offers %s twice", c->name,
+                                c->sasl[i]);
+        }
+        if (c->path && strcmp(c->sasl[i], "SCRAM-SHA-256-PLUS") == 0)
+            loader_complain(l, item->line,
+                            "listener \"%s\": SCRAM-SHA-256-PLUS binds to TLS, which a UNIX socket "
+                            "has not: offer SCRAM-SHA-256",
+                            c->name);
+        if (c->address && c->client_cert == CONF_CLIENT_CERT_NONE &&
+            strcmp(c->sasl[i], "EXTERNAL") == 0)
+            loader_complain(l, item->line,
+                            "listener \"%s\": EXTERNAL is for clients with a certificate, which "
+                            "client_cert = \"none\" does not ask for",
+                            c->name);
+    }
+    if (c->address && c->client_cert == CONF_CLIENT_CERT_NONE && !item)
+        loader_complain(
+            l, c->line,
+            "listener \"%s\" takes no certificates: give it sasl = {...}, or nobody can "
+            "log in",
+            c->name);
+}
+
 static bool same_place(const struct conf_listener *a, const struct conf_listener *b)
 {
     if (a->path && b->path)
@@ -82,6 +113,7 @@ static void check_listener(struct loader *l, size_t index)
     check_listener_kind(l, c, section);
     if (find(l, section, "address"))
         check_tls_listener(l, c, section);
+    check_listener_sasl(l, c, section);
     for (size_t i = 0; i < index; i++) {
         const struct conf_listener *other = &l->conf->listeners[i];
         if (same_place(c, other))
@@ -184,6 +216,15 @@ static void check_cas(struct loader *l)
         loader_complain(l, find(l, tls, "crl")->line, "crl is a ca's: set ca as well");
 }
 
+static void check_sasl(struct loader *l)
+{
+    const struct cfgtext_item *section = find(l, NULL, "sasl");
+    const struct cfgtext_item *socket = section ? find(l, section, "saslauthd") : NULL;
+    if (socket && l->conf->sasl.pwcheck != CONF_PWCHECK_SASLAUTHD)
+        loader_complain(l, socket->line,
+                        "saslauthd is for pwcheck = \"saslauthd\": set that, or remove it");
+}
+
 /* A UUID is compared as text from here on, and so is a TLS server name. */
 static void lower_case(char *s)
 {
@@ -217,5 +258,6 @@ void loader_check_whole(struct loader *l)
     }
     for (size_t i = 0; i < c->n_directories; i++)
         check_directory(l, i);
+    check_sasl(l);
     check_limits(l);
 }

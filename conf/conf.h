@@ -17,6 +17,7 @@ enum conf_client_cert {
     CONF_CLIENT_CERT_NONE
 };
 enum conf_sync { CONF_SYNC_WRITE, CONF_SYNC_DATA };
+enum conf_pwcheck { CONF_PWCHECK_SASLDB, CONF_PWCHECK_SASLAUTHD };
 enum conf_refusal_detail { CONF_REFUSAL_BRIEF, CONF_REFUSAL_FULL };
 
 struct conf_ca {
@@ -37,6 +38,9 @@ struct conf_listener {
     bool proxy_protocol; /* v2 */
     char **proxy_from;   /* CIDRs */
     size_t n_proxy_from;
+    /* either: */
+    char **sasl; /* mechanisms that are offered; none: no login by SASL */
+    size_t n_sasl;
     /* UNIX: */
     char *path;
     mode_t mode;
@@ -86,8 +90,10 @@ struct conf_limits {
     uint64_t output_total_bytes; /* of all clients together */
     unsigned vm_timeout_seconds;
     unsigned monitor_linger_seconds;
-    unsigned drain_seconds;      /* SIGTERM: for commands in flight */
-    unsigned explain_per_minute; /* gateway-explain, a client */
+    unsigned drain_seconds;            /* SIGTERM: for commands in flight */
+    unsigned explain_per_minute;       /* gateway-explain, a client */
+    unsigned login_attempts;           /* failed ones of a connection, then it ends */
+    unsigned login_delay_milliseconds; /* answers to them wait for a multiple of this */
 };
 
 struct conf {
@@ -118,6 +124,17 @@ struct conf {
         char *path;
         enum conf_sync sync;
     } audit;
+
+    /* Logins by SASL; the defaults if the section is not there. */
+    struct {
+        char *service;
+        char *hostname; /* NULL: the machine's */
+        char *realm;    /* lower case; NULL: hostname */
+        char *db;
+        enum conf_pwcheck pwcheck;
+        char *saslauthd; /* socket */
+        char *keytab;    /* NULL: Kerberos' own */
+    } sasl;
 
     struct conf_limits limits;
 

@@ -7,7 +7,8 @@
 
 #define DIGITS     "0123456789"
 #define HEX        DIGITS "abcdefABCDEF"
-#define LETTERS    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+#define LOWER      "abcdefghijklmnopqrstuvwxyz"
+#define LETTERS    LOWER "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 #define NAME_CHARS LETTERS DIGITS "._-"
 
 #define DNS_LABEL_MAX 63  /* RFC 1035, section 2.3.4 */
@@ -157,5 +158,46 @@ int conf_form_pattern(const char *s, struct error *err)
         return error_set(err, ERROR_INVALID,
                          "must be a file name with exactly one '*', which stands for the VM's "
                          "name: \"*.qmp\"");
+    return 0;
+}
+
+/* Others either hand the password to whoever listens, or let everybody in, or are broken; so they
+ * are not to be had by a slip of the pen. */
+int conf_form_mechanism(const char *s, struct error *err)
+{
+    static const char *const known[] = { "SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "GSSAPI",
+                                         "EXTERNAL", "PLAIN" };
+    for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
+        if (strcmp(s, known[i]) == 0)
+            return 0;
+    }
+    return error_set(
+        err, ERROR_INVALID,
+        "must be \"SCRAM-SHA-256-PLUS\", \"SCRAM-SHA-256\", \"GSSAPI\", \"EXTERNAL\" or "
+        "\"PLAIN\"");
+}
+
+int conf_form_service(const char *s, struct error *err)
+{
+    if (!consists_of(s, LOWER DIGITS "-") || strlen(s) > DNS_LABEL_MAX)
+        return error_set(err, ERROR_INVALID,
+                         "must be made of lower case letters, digits and '-', at most %d",
+                         DNS_LABEL_MAX);
+    return 0;
+}
+
+int conf_form_hostname(const char *s, struct error *err)
+{
+    bool good = strlen(s) <= DNS_NAME_MAX;
+    for (const char *label = s; good; label++) {
+        size_t len = strcspn(label, ".");
+        good = is_dns_label(label, len) && strspn(label, LOWER DIGITS "-") >= len;
+        label += len;
+        if (!*label)
+            break;
+    }
+    if (!good)
+        return error_set(err, ERROR_INVALID,
+                         "must be a DNS name in lower case: \"gateway.example.com\"");
     return 0;
 }

@@ -20,4 +20,9 @@ int conf_form_loopback(const char *s, struct error *err) MUST_CHECK;
 int conf_form_cidr(const char *s, struct error *err) MUST_CHECK;
 int conf_form_pattern(const char *s, struct error *err) MUST_CHECK; /* of a vm_directory */
 
+/* Of SASL: one of those that auth/ has; a service; a DNS name in lower case (also of a realm). */
+int conf_form_mechanism(const char *s, struct error *err) MUST_CHECK;
+int conf_form_service(const char *s, struct error *err) MUST_CHECK;
+int conf_form_hostname(const char *s, struct error *err) MUST_CHECK;
+
 #endif

@@ -26,6 +26,7 @@
 #define VM(m)        .section = CONF_VM, .member = offsetof(struct conf_vm, m)
 #define DIRECTORY(m) .section = CONF_VM_DIRECTORY, .member = offsetof(struct conf_vm_directory, m)
 #define AUDIT(m)     .section = CONF_AUDIT, .member = offsetof(struct conf, audit.m)
+#define SASL(m)      .section = CONF_SASL, .name = #m, .member = offsetof(struct conf, sasl.m)
 #define LIMIT(m)     .section = CONF_LIMITS, .name = #m, .member = offsetof(struct conf, limits.m)
 
 const struct conf_section conf_sections[CONF_SECTIONS] = {
@@ -100,6 +101,12 @@ const struct conf_section conf_sections[CONF_SECTIONS] = {
     [CONF_AUDIT] = {
         .name = "audit",
         .doc = "The record of who did what. A command that cannot be recorded does not run.",
+    },
+    [CONF_SASL] = {
+        .name = "sasl",
+        .doc = "Who knows the names and passwords of clients that log in by SASL, on listeners with "
+               "*sasl*. An identity by such a login is *sasl:USER@REALM*. Accounts of sasldb are "
+               "made by *saslpasswd2 -f DB -u REALM USER*, readable for the gateway's user.",
     },
     [CONF_LIMITS] = {
         .name = "limits",
@@ -183,6 +190,13 @@ const struct conf_option conf_options[] = {
     { LISTENER(proxy_from), .count = offsetof(struct conf_listener, n_proxy_from),
       .name = "proxy_from", .type = CONF_TYPE_TEXTS, .value_doc = "{CIDR, ...}", .reload = true,
       .check = conf_form_cidr, .doc = "The balancer's addresses. Needed with *proxy_protocol*." },
+    { LISTENER(sasl), .count = offsetof(struct conf_listener, n_sasl), .name = "sasl",
+      .type = CONF_TYPE_TEXTS, .value_doc = "{MECHANISM, ...}", .reload = true,
+      .check = conf_form_mechanism, .default_doc = "no login by SASL",
+      .doc = "Clients may log in by these mechanisms of SASL, and no others: \"SCRAM-SHA-256-PLUS\" "
+             "(bound to the TLS session), \"SCRAM-SHA-256\", \"GSSAPI\" (Kerberos), \"EXTERNAL\" "
+             "(the client's certificate or, on a UNIX socket, its user) and \"PLAIN\" (hands the "
+             "password over)." },
     { LISTENER(path), .name = "path", .type = CONF_TYPE_PATH, .value_doc = "PATH",
       .max = SOCKET_PATH_MAX, .reload = true, .doc = "Where local clients connect: a UNIX socket, made by the gateway." },
     { LISTENER(mode), .name = "mode", .type = CONF_TYPE_MODE, .value_doc = "\"0660\"",
@@ -231,6 +245,35 @@ const struct conf_option conf_options[] = {
       .choices = { { "write", CONF_SYNC_WRITE }, { "data", CONF_SYNC_DATA } },
       .doc = "When a record counts as written: once the kernel has it (write), or once the disk has "
              "it (data: survives a power failure, and costs each command a wait for the disk)." },
+
+    /* --- sasl ------------------------------------------------------------------------------------- */
+    { SASL(service), .type = CONF_TYPE_TEXT, .value_doc = "NAME", .default_text = "qmpgate",
+      .reload = true, .check = conf_form_service,
+      .doc = "The service's name: for saslauthd, and in Kerberos' principal SERVICE/HOSTNAME. "
+             "Clients have to know it." },
+    { SASL(hostname), .type = CONF_TYPE_TEXT, .value_doc = "NAME", .reload = true,
+      .check = conf_form_hostname, .default_doc = "the machine's own",
+      .doc = "The name by which clients know this machine, in Kerberos' principal." },
+    { SASL(realm), .type = CONF_TYPE_TEXT, .value_doc = "NAME", .reload = true,
+      .check = conf_form_hostname, .default_doc = "*hostname*",
+      .doc = "The realm of names that carry none, and the only one whose users can log in. It is "
+             "written in lower case, here and in the policy. With GSSAPI it stands for the default "
+             "realm of *krb5.conf*(5)." },
+    { SASL(db), .type = CONF_TYPE_PATH, .value_doc = "PATH",
+      .default_text = "/var/lib/qmpgate/sasldb2", .reload = true,
+      .doc = "The passwords of SCRAM, and of PLAIN where *pwcheck* is sasldb: a file of "
+             "*saslpasswd2*(8). It holds them in clear." },
+    { SASL(pwcheck), .type = CONF_TYPE_CHOICE, .default_text = "sasldb", .reload = true,
+      .choices = { { "sasldb", CONF_PWCHECK_SASLDB }, { "saslauthd", CONF_PWCHECK_SASLAUTHD } },
+      .doc = "Who judges a password of PLAIN: the file *db*, or a *saslauthd*(8) (PAM, LDAP, ...). "
+             "With saslauthd a user's name must be made of lower case letters, digits and '._-+': "
+             "directories know one account by many spellings." },
+    { SASL(saslauthd), .type = CONF_TYPE_PATH, .value_doc = "PATH",
+      .default_text = "/run/saslauthd/mux", .max = SOCKET_PATH_MAX, .reload = true,
+      .doc = "The socket of saslauthd. The gateway's user must be allowed to use it." },
+    { SASL(keytab), .type = CONF_TYPE_PATH, .value_doc = "PATH",
+      .default_doc = "Kerberos' own, /etc/krb5.keytab",
+      .doc = "The keys of Kerberos' principal SERVICE/HOSTNAME." },
 
     /* --- limits ----------------------------------------------------------------------------------- */
     { LIMIT(connections), .type = CONF_TYPE_NUMBER, .default_text = "16384", .min = 1,
@@ -283,6 +326,12 @@ const struct conf_option conf_options[] = {
       .doc = "How long commands in flight may take when the gateway stops." },
     { LIMIT(explain_per_minute), .type = CONF_TYPE_NUMBER, .default_text = "60", .max = 100000,
       .unit = "commands a minute", .reload = true, .doc = "*gateway-explain* of one client." },
+    { LIMIT(login_attempts), .type = CONF_TYPE_NUMBER, .default_text = "3", .min = 1, .max = 100,
+      .reload = true, .doc = "Logins by SASL that may fail on one connection before it ends." },
+    { LIMIT(login_delay_milliseconds), .type = CONF_TYPE_NUMBER, .default_text = "1000",
+      .min = 100, .max = 60000, .unit = "milliseconds", .reload = true,
+      .doc = "A login that failed is answered when a multiple of this has passed, so that the time "
+             "it took tells nothing. More than saslauthd ever needs is best." },
 };
 /* clang-format on */
 const size_t conf_n_options = ARRAY_SIZE(conf_options);

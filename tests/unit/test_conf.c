@@ -187,6 +187,48 @@ static void the_example_of_the_manual_loads(void **state)
     conf_unref(c);
 }
 
+static void logins_by_sasl_have_defaults(void **state)
+{
+    (void)state;
+    struct conf *c = parse("/e/f", MINIMUM "listener \"sasl\" { path = /t sasl = {\"PLAIN\"} }\n");
+    assert_int_equal(c->listeners[0].n_sasl, 0);
+    assert_int_equal(c->listeners[1].n_sasl, 1);
+    assert_string_equal(c->listeners[1].sasl[0], "PLAIN");
+    assert_string_equal(c->sasl.service, "qmpgate");
+    assert_string_equal(c->sasl.db, "/var/lib/qmpgate/sasldb2");
+    assert_int_equal(c->sasl.pwcheck, CONF_PWCHECK_SASLDB);
+    assert_null(c->sasl.hostname);
+    assert_null(c->sasl.realm);
+    assert_null(c->sasl.keytab);
+    assert_int_equal(c->limits.login_attempts, 3);
+    assert_int_equal(c->limits.login_delay_milliseconds, 1000);
+    conf_unref(c);
+}
+
+static void logins_by_sasl_are_configured(void **state)
+{
+    (void)state;
+    struct conf *c = parse("/e/f", MINIMUM
+                           "tls { cert = c key = k }\n"
+                           "listener \"tls\" { address = \"::\" port = 1 client_cert = \"none\"\n"
+                           "    sasl = {\"SCRAM-SHA-256-PLUS\", \"GSSAPI\"} }\n"
+                           "sasl { service = \"qmp\" hostname = \"gw.example.com\"\n"
+                           "    realm = \"example.com\" db = \"sasldb2\" keytab = \"k.keytab\"\n"
+                           "    pwcheck = \"saslauthd\" saslauthd = \"mux\" }\n"
+                           "limits { login_attempts = 5 login_delay_milliseconds = 2000 }\n");
+    assert_int_equal(c->listeners[1].n_sasl, 2);
+    assert_string_equal(c->sasl.service, "qmp");
+    assert_string_equal(c->sasl.hostname, "gw.example.com");
+    assert_string_equal(c->sasl.realm, "example.com");
+    assert_string_equal(c->sasl.db, "/e/sasldb2");
+    assert_string_equal(c->sasl.keytab, "/e/k.keytab");
+    assert_int_equal(c->sasl.pwcheck, CONF_PWCHECK_SASLAUTHD);
+    assert_string_equal(c->sasl.saslauthd, "/e/mux");
+    assert_int_equal(c->limits.login_attempts, 5);
+    assert_int_equal(c->limits.login_delay_milliseconds, 2000);
+    conf_unref(c);
+}
+
 static void the_shipped_example_loads(void **state)
 {
     (void)state;
@@ -298,6 +340,14 @@ static void a_reload_can_change_policy_limits_and_vms(void **state)
                           "");
 }
 
+static void a_reload_cannot_change_the_keytab(void **state)
+{
+    (void)state;
+    assert_not_reloadable(MINIMUM, MINIMUM "sasl { realm = \"x\" pwcheck = \"saslauthd\" }", "");
+    assert_not_reloadable(MINIMUM, MINIMUM "sasl { keytab = \"/k\" }",
+                          "sasl.keytab has changed: restart to have that\n");
+}
+
 static void a_reload_cannot_change_threads_and_audit(void **state)
 {
     (void)state;
@@ -352,6 +402,8 @@ int main(void)
         cmocka_unit_test(the_policy_of_a_bad_file_is_told),
         cmocka_unit_test(the_least_that_works_has_the_defaults),
         cmocka_unit_test(the_example_of_the_manual_loads),
+        cmocka_unit_test(logins_by_sasl_have_defaults),
+        cmocka_unit_test(logins_by_sasl_are_configured),
         cmocka_unit_test(the_shipped_example_loads),
         cmocka_unit_test(certification_authorities_may_have_names),
         cmocka_unit_test(a_balancer_may_stand_in_front),
@@ -359,6 +411,7 @@ int main(void)
         cmocka_unit_test(lines_are_those_of_the_file_whatever_comments_stand_before),
         cmocka_unit_test(a_relative_file_name_still_gives_absolute_paths),
         cmocka_unit_test(a_reload_can_change_policy_limits_and_vms),
+        cmocka_unit_test(a_reload_cannot_change_the_keytab),
         cmocka_unit_test(a_reload_cannot_change_threads_and_audit),
         cmocka_unit_test(a_listener_can_come_go_and_move_but_keeps_the_socket_that_it_has),
         cmocka_unit_test(every_option_says_what_it_is),

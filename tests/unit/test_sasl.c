@@ -627,7 +627,27 @@ static void logins_go_on_in_several_threads(void **state)
 
 static void the_process_starts_once(void **state)
 {
-    assert_int_equal(sasl_process_start(&sasl_db_settings, NULL, 0, NULL), ERROR_STATE);
+    assert_int_equal(sasl_process_start(&sasl_db_settings, NULL), ERROR_STATE);
+}
+
+static void a_mechanism_without_its_means_is_told(void **state)
+{
+    const char *all[] = { "SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "PLAIN", "EXTERNAL", "GSSAPI" };
+    struct error err = { 0 };
+    struct sasl_settings s = sasl_db_settings;
+    assert_int_equal(sasl_settings_check(&s, all, 4, &err), 0);
+    s.db = "/nowhere/sasldb2";
+    for (size_t i = 0; i < 3; i++)
+        assert_int_equal(sasl_settings_check(&s, &all[i], 1, &err), ERROR_SYSTEM);
+    assert_non_null(strstr(err.text, "cannot read the sasldb /nowhere/sasldb2"));
+    s.pwcheck = SASL_PWCHECK_SASLAUTHD; /* PLAIN no longer needs it */
+    assert_int_equal(sasl_settings_check(&s, &all[2], 1, &err), 0);
+    assert_int_equal(sasl_settings_check(&s, &all[3], 1, &err), 0);
+    s.keytab = "/nowhere/keytab";
+    assert_int_equal(sasl_settings_check(&s, &all[4], 1, &err), ERROR_SYSTEM);
+    const char *unknown = "SCRAM-SHA-9";
+    assert_true(sasl_settings_check(&sasl_db_settings, &unknown, 1, &err) < 0);
+    assert_non_null(strstr(err.text, "no plugin"));
 }
 
 static void a_failure_is_answered_at_a_multiple_of_the_delay(void **state)
@@ -650,24 +670,17 @@ static int reset(void **state)
 
 int main(void)
 {
-    static const char *const mechanisms[] = { "SCRAM-SHA-256", "SCRAM-SHA-256-PLUS", "PLAIN",
-                                              "EXTERNAL" };
     struct error err;
     if (!sasl_db_make()) {
         fprintf(stderr, "SKIPPED: saslpasswd2 is missing (scripts/install-deps test)\n");
         return 77;
-    }
-    if (sasl_process_start(&sasl_db_settings, mechanisms, 4, &err) == 0) {
-        fprintf(stderr, "started without a sasldb\n");
-        return 1;
     }
     sasl_db_add("alice", REALM, "secret");
     sasl_db_add("alice", "elsewhere", "secret");
     sasl_db_add("andr\xc3\xa9", REALM, "secret");
     sasl_db_add("gone", REALM, "secret");
     sasl_db_disable("gone", REALM);
-    if (sasl_process_start(&sasl_db_settings, mechanisms, 4, &err) < 0 ||
-        sasl_caller_process_start(&err) < 0) {
+    if (sasl_process_start(&sasl_db_settings, &err) < 0 || sasl_caller_process_start(&err) < 0) {
         fprintf(stderr, "%s\n", err.text);
         return 1;
     }
@@ -718,6 +731,7 @@ int main(void)
         TEST(a_server_that_does_not_prove_itself_is_refused),
         TEST(logins_go_on_in_several_threads),
         TEST(the_process_starts_once),
+        TEST(a_mechanism_without_its_means_is_told),
         TEST(a_failure_is_answered_at_a_multiple_of_the_delay),
     };
     int failed = cmocka_run_group_tests_name("sasl", tests, NULL, NULL);
