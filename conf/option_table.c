@@ -266,8 +266,8 @@ const struct conf_option conf_options[] = {
     { SASL(pwcheck), .type = CONF_TYPE_CHOICE, .default_text = "sasldb", .reload = true,
       .choices = { { "sasldb", CONF_PWCHECK_SASLDB }, { "saslauthd", CONF_PWCHECK_SASLAUTHD } },
       .doc = "Who judges a password of PLAIN: the file *db*, or a *saslauthd*(8) (PAM, LDAP, ...). "
-             "With saslauthd a user's name must be made of lower case letters, digits and '._-+': "
-             "directories know one account by many spellings." },
+             "With saslauthd a user's name must be made of lower case letters, digits, '.', '\\_', '-' "
+             "and '+': directories know one account by many spellings." },
     { SASL(saslauthd), .type = CONF_TYPE_PATH, .value_doc = "PATH",
       .default_text = "/run/saslauthd/mux", .max = SOCKET_PATH_MAX, .reload = true,
       .doc = "The socket of saslauthd. The gateway's user must be allowed to use it." },
