@@ -98,6 +98,41 @@ static void check_listener_sasl(struct loader *l, const struct conf_listener *c,
             c->name);
 }
 
+static bool has_second_factor(const struct conf_listener *c)
+{
+    for (size_t i = 0; i < c->n_sasl; i++) {
+        if (strcmp(c->sasl[i], "EXTERNAL") != 0)
+            return true;
+    }
+    return false;
+}
+
+/* Somebody known by certificate or peer credentials logs in only where that is asked for. */
+static void check_listener_identity(struct loader *l, const struct conf_listener *c,
+                                    const struct cfgtext_item *section)
+{
+    const struct cfgtext_item *sasl = find(l, section, "sasl");
+    bool all_known = c->path || c->client_cert == CONF_CLIENT_CERT_REQUIRED;
+    bool login = c->identity == CONF_IDENTITY_SASL || c->two_factors;
+    if (login && !sasl)
+        loader_complain(l, c->line,
+                        "listener \"%s\" demands a login and offers none: give it sasl = {...}",
+                        c->name);
+    if (sasl && all_known && !login)
+        loader_complain(l, sasl->line,
+                        "listener \"%s\": everybody is known here by %s, so that nobody could log "
+                        "in: add identity = \"sasl\" or two_factors = true%s",
+                        c->name, c->path ? "peer credentials" : "certificate",
+                        c->path ? "" : ", or make client_cert optional");
+    if (c->two_factors && c->address && c->client_cert != CONF_CLIENT_CERT_REQUIRED)
+        loader_complain(l, c->line, "listener \"%s\": two_factors needs client_cert = \"required\"",
+                        c->name);
+    if (c->two_factors && sasl && !has_second_factor(c))
+        loader_complain(l, sasl->line,
+                        "listener \"%s\": EXTERNAL is no second factor: offer another mechanism",
+                        c->name);
+}
+
 static bool same_place(const struct conf_listener *a, const struct conf_listener *b)
 {
     if (a->path && b->path)
@@ -114,6 +149,7 @@ static void check_listener(struct loader *l, size_t index)
     if (find(l, section, "address"))
         check_tls_listener(l, c, section);
     check_listener_sasl(l, c, section);
+    check_listener_identity(l, c, section);
     for (size_t i = 0; i < index; i++) {
         const struct conf_listener *other = &l->conf->listeners[i];
         if (same_place(c, other))

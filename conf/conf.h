@@ -16,6 +16,7 @@ enum conf_client_cert {
     CONF_CLIENT_CERT_OPTIONAL,
     CONF_CLIENT_CERT_NONE
 };
+enum conf_identity { CONF_IDENTITY_EXTERNAL, CONF_IDENTITY_SASL };
 enum conf_sync { CONF_SYNC_WRITE, CONF_SYNC_DATA };
 enum conf_pwcheck { CONF_PWCHECK_SASLDB, CONF_PWCHECK_SASLAUTHD };
 enum conf_refusal_detail { CONF_REFUSAL_BRIEF, CONF_REFUSAL_FULL };
@@ -41,6 +42,8 @@ struct conf_listener {
     /* either: */
     char **sasl; /* mechanisms that are offered; none: no login by SASL */
     size_t n_sasl;
+    enum conf_identity identity; /* whose name counts where there are two */
+    bool two_factors;            /* a certificate (or peer credentials) and a login */
     /* UNIX: */
     char *path;
     mode_t mode;
@@ -132,8 +135,9 @@ struct conf {
         char *realm;    /* lower case; NULL: hostname */
         char *db;
         enum conf_pwcheck pwcheck;
-        char *saslauthd; /* socket */
-        char *keytab;    /* NULL: Kerberos' own */
+        char *saslauthd;          /* socket */
+        char *keytab;             /* NULL: Kerberos' own */
+        unsigned session_seconds; /* a login is good for; 0: for ever */
     } sasl;
 
     struct conf_limits limits;

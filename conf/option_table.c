@@ -196,7 +196,19 @@ const struct conf_option conf_options[] = {
       .doc = "Clients may log in by these mechanisms of SASL, and no others: \"SCRAM-SHA-256-PLUS\" "
              "(bound to the TLS session), \"SCRAM-SHA-256\", \"GSSAPI\" (Kerberos), \"EXTERNAL\" "
              "(the client's certificate or, on a UNIX socket, its user) and \"PLAIN\" (hands the "
-             "password over)." },
+             "password over). They are for clients that are nobody yet: without a certificate, "
+             "where *client_cert* is optional or none, or by *identity* or *two_factors*." },
+    { LISTENER(identity), .name = "identity", .type = CONF_TYPE_CHOICE, .reload = true,
+      .default_text = "external",
+      .choices = { { "external", CONF_IDENTITY_EXTERNAL }, { "sasl", CONF_IDENTITY_SASL } },
+      .doc = "Who a client is that has a certificate (or, on a UNIX socket, peer credentials). "
+             "external: whom that says, and without *two_factors* no login is needed. sasl: who logs "
+             "in, and everybody has to." },
+    { LISTENER(two_factors), .name = "two_factors", .type = CONF_TYPE_BOOL, .reload = true,
+      .default_text = "false",
+      .doc = "A certificate (or peer credentials) and a login by SASL are both needed; *identity* "
+             "says which of them is who the client is, and the audit log has the other too. EXTERNAL "
+             "is no second factor and not offered then." },
     { LISTENER(path), .name = "path", .type = CONF_TYPE_PATH, .value_doc = "PATH",
       .max = SOCKET_PATH_MAX, .reload = true, .doc = "Where local clients connect: a UNIX socket, made by the gateway." },
     { LISTENER(mode), .name = "mode", .type = CONF_TYPE_MODE, .value_doc = "\"0660\"",
@@ -274,6 +286,11 @@ const struct conf_option conf_options[] = {
     { SASL(keytab), .type = CONF_TYPE_PATH, .value_doc = "PATH",
       .default_doc = "Kerberos' own, /etc/krb5.keytab",
       .doc = "The keys of Kerberos' principal SERVICE/HOSTNAME." },
+    { SASL(session_seconds), .type = CONF_TYPE_NUMBER, .default_text = "36000", .max = 31536000,
+      .unit = "seconds", .reload = true,
+      .doc = "How long a login by SASL is good for: then the connection ends, unless its client has "
+             "logged in again as the same. 0: for ever. The end of a Kerberos ticket is not known to "
+             "the gateway: this is what ends such a session." },
 
     /* --- limits ----------------------------------------------------------------------------------- */
     { LIMIT(connections), .type = CONF_TYPE_NUMBER, .default_text = "16384", .min = 1,

@@ -190,7 +190,8 @@ static void the_example_of_the_manual_loads(void **state)
 static void logins_by_sasl_have_defaults(void **state)
 {
     (void)state;
-    struct conf *c = parse("/e/f", MINIMUM "listener \"sasl\" { path = /t sasl = {\"PLAIN\"} }\n");
+    struct conf *c = parse("/e/f", MINIMUM
+                           "listener \"sasl\" { path = /t identity = sasl sasl = {\"PLAIN\"} }\n");
     assert_int_equal(c->listeners[0].n_sasl, 0);
     assert_int_equal(c->listeners[1].n_sasl, 1);
     assert_string_equal(c->listeners[1].sasl[0], "PLAIN");
@@ -200,6 +201,9 @@ static void logins_by_sasl_have_defaults(void **state)
     assert_null(c->sasl.hostname);
     assert_null(c->sasl.realm);
     assert_null(c->sasl.keytab);
+    assert_int_equal(c->sasl.session_seconds, 36000);
+    assert_int_equal(c->listeners[0].identity, CONF_IDENTITY_EXTERNAL);
+    assert_false(c->listeners[0].two_factors);
     assert_int_equal(c->limits.login_attempts, 3);
     assert_int_equal(c->limits.login_delay_milliseconds, 1000);
     conf_unref(c);
