@@ -58,7 +58,7 @@ static inline struct acl_subject acl_subject_named(const char *name)
     return (struct acl_subject){ .name = name };
 }
 
-/* Does any grant name him at all (else he is turned away at the door)? */
+/* Does any grant or delegation name him at all (else he is turned away at the door)? */
 bool acl_policy_admits(const struct acl_policy *p, struct acl_subject who);
 
 /* May he see and attach to this VM? */
@@ -76,6 +76,21 @@ unsigned acl_policy_admin(const struct acl_policy *p, struct acl_subject who);
 /* The first grant that gives one of them: its name, borrowed; NULL if none does. */
 const char *acl_policy_admin_grant(const struct acl_policy *p, struct acl_subject who,
                                    enum acl_admin admin);
+
+/* May somebody act for the person of that name? The section `delegate` that says so: its name,
+ * borrowed; NULL if none does. `from` is who logged in, never whom he acts for already.
+ *
+ * Nobody acts for a delegate, whoever else is named with him: so nobody gets by two steps what he
+ * does not get by one. A pattern with wildcards does not reach people who administer: they are
+ * named exactly in `to`, or nobody acts for them. Of the person only the name is known, so that his
+ * rights while somebody acts for him are those of acl_subject_named(to): what attributes would give
+ * or deny him does not count. (Nor can one be found to be a delegate who is named in `from` by
+ * attributes only: he may be acted for, with the rights of his name, which then are no delegate's.)
+ * To be oneself again is no matter of policy. */
+const char *acl_policy_delegates(const struct acl_policy *p, struct acl_subject from,
+                                 const char *to);
+/* Is he named in the `from` of any? */
+bool acl_policy_is_delegate(const struct acl_policy *p, struct acl_subject who);
 
 /* --- program ---------------------------------------------------------------------------------- */
 

@@ -4,6 +4,7 @@ acl_libacl_a_SOURCES = \
     acl/acl.h \
     acl/bits.h \
     acl/classes.c acl/classes.h acl/classes.def acl/commands.def acl/events.def \
+    acl/delegate.c acl/delegate.h \
     acl/dn.c acl/dn.h \
     acl/index.c acl/index.h \
     acl/order.c acl/order.h \
@@ -30,7 +31,8 @@ EXTRA_DIST += \
     tests/acl/bad.table \
     tests/acl/example.cases \
     tests/acl/identities.policy tests/acl/identities.cases \
-    tests/acl/roles.policy tests/acl/roles.cases
+    tests/acl/roles.policy tests/acl/roles.cases \
+    tests/acl/subjects.policy tests/acl/subjects.cases
 
 acl_unit_tests = tests/unit/test_principal tests/unit/test_classes tests/unit/test_rights
 check_PROGRAMS += $(acl_unit_tests)

@@ -119,18 +119,16 @@ static void free_titles(struct title **titles)
 static void add_caller(struct parser *p, const struct acl_word *w, uint32_t target)
 {
     struct error err;
-    struct acl_principal *pattern = NULL;
+    CLEANUP_PRINCIPAL struct acl_principal *pattern = NULL;
     if (acl_principal_parse_pattern(w->text, &pattern, &err) < 0) {
         refuse_word(p, w, err.text);
         return;
     }
     const char *key = acl_principal_key(pattern);
-    if (key) {
+    if (key)
         acl_index_add(&p->policy->callers, key, NULL, target);
-        acl_principal_free(pattern);
-    } else {
-        acl_index_add(&p->policy->callers, w->text, pattern, target);
-    }
+    else
+        acl_index_add(&p->policy->callers, w->text, TAKE_PTR(pattern), target);
 }
 
 static bool is_group(const char *text)
@@ -150,7 +148,7 @@ static void read_groups(struct parser *p)
             if (is_group(w->text))
                 refuse_word(p, w, "groups do not nest: name the members themselves");
             else
-                add_caller(p, w, (uint32_t)(policy->n_grants + g));
+                add_caller(p, w, acl_target_of_group(policy, g));
         }
         if (!cfgtext_find(p->outline, cfgtext_find(p->outline, NULL, "group", cfg_title(section)),
                           "members", NULL))
@@ -158,7 +156,7 @@ static void read_groups(struct parser *p)
     }
 }
 
-static void add_group_to_grant(struct parser *p, const struct acl_word *w, uint32_t grant)
+static void add_group(struct parser *p, const struct acl_word *w, uint32_t target)
 {
     const struct title *t = find_title(p->groups, w->text + strlen(group_prefix));
     if (!t) {
@@ -166,8 +164,20 @@ static void add_group_to_grant(struct parser *p, const struct acl_word *w, uint3
         return;
     }
     struct acl_group *g = &p->policy->groups[t->number];
-    mem_grow((void **)&g->grants, &g->cap_grants, g->n_grants + 1, sizeof(*g->grants));
-    g->grants[g->n_grants++] = grant;
+    mem_grow((void **)&g->targets, &g->cap_targets, g->n_targets + 1, sizeof(*g->targets));
+    g->targets[g->n_targets++] = target;
+}
+
+/* A list of identities and groups. */
+static void read_callers(struct parser *p, cfg_t *section, const char *option, uint32_t target)
+{
+    for (size_t i = 0; i < acl_text_n_words(section, option); i++) {
+        const struct acl_word *w = acl_text_word(section, option, i);
+        if (is_group(w->text))
+            add_group(p, w, target);
+        else
+            add_caller(p, w, target);
+    }
 }
 
 /* --- roles ------------------------------------------------------------------------------------ */
@@ -265,17 +275,6 @@ static void order_roles(struct parser *p)
 
 /* --- grants ----------------------------------------------------------------------------------- */
 
-static void read_to(struct parser *p, cfg_t *section, uint32_t grant)
-{
-    for (size_t i = 0; i < acl_text_n_words(section, "to"); i++) {
-        const struct acl_word *w = acl_text_word(section, "to", i);
-        if (is_group(w->text))
-            add_group_to_grant(p, w, grant);
-        else
-            add_caller(p, w, grant);
-    }
-}
-
 static void read_vms(struct parser *p, cfg_t *section, uint32_t grant)
 {
     for (size_t i = 0; i < acl_text_n_words(section, "vms"); i++) {
@@ -318,9 +317,9 @@ static unsigned read_admin(struct parser *p, cfg_t *section)
 /* Is the option in the text? Then it must hold something: an empty list is half of a thought. */
 static bool is_given(struct parser *p, cfg_t *section, const char *option)
 {
-    const struct cfgtext_item *grant =
+    const struct cfgtext_item *parent =
         cfgtext_find(p->outline, NULL, cfg_name(section), cfg_title(section));
-    const struct cfgtext_item *item = cfgtext_find(p->outline, grant, option, NULL);
+    const struct cfgtext_item *item = cfgtext_find(p->outline, parent, option, NULL);
     if (item && acl_text_n_words(section, option) == 0)
         acl_reports_add(&p->reports, item->line, "%s is empty", option);
     return item != NULL;
@@ -348,10 +347,47 @@ static void read_grants(struct parser *p)
         struct acl_grant *grant = &p->policy->grants[i];
         grant->name = mem_strdup(cfg_title(section));
         check_complete(p, section);
-        read_to(p, section, i);
+        read_callers(p, section, "to", i);
         grant->roles = read_role_names(p, section, "role", &grant->n_roles);
         read_vms(p, section, i);
         grant->admin = read_admin(p, section);
+    }
+}
+
+/* --- delegates -------------------------------------------------------------------------------- */
+
+/* Whom nobody can act for, though he is named exactly: somebody thought otherwise. */
+static void check_person(struct parser *p, const struct acl_word *w)
+{
+    CLEANUP_PRINCIPAL struct acl_principal *pattern = NULL;
+    if (is_group(w->text) || acl_principal_parse_pattern(w->text, &pattern, NULL) < 0)
+        return; /* reported, if it is a mistake */
+    if (acl_principal_is_attribute(pattern))
+        refuse_word(p, w,
+                    "of a person who is acted for only the name is known: to = {...} takes "
+                    "x509:, unix: and sasl:");
+    else if (acl_principal_key(pattern) &&
+             acl_policy_is_delegate(p->policy, acl_subject_named(w->text)))
+        refuse_word(p, w, "is a delegate as well: nobody acts for a delegate");
+}
+
+static void read_delegates(struct parser *p)
+{
+    struct acl_policy *policy = p->policy;
+    for (uint32_t i = 0; i < policy->n_delegates; i++) {
+        cfg_t *section = cfg_getnsec(p->tree, "delegate", i);
+        policy->delegates[i].name = mem_strdup(cfg_title(section));
+        if (!is_given(p, section, "from"))
+            refuse_section(p, section, "has no from = {...}: it says not who acts");
+        if (!is_given(p, section, "to"))
+            refuse_section(p, section, "has no to = {...}: it says not for whom");
+        read_callers(p, section, "from", acl_target_of_from(policy, i));
+        read_callers(p, section, "to", acl_target_of_to(policy, i));
+    }
+    for (unsigned i = 0; i < policy->n_delegates; i++) {
+        cfg_t *section = cfg_getnsec(p->tree, "delegate", i);
+        for (size_t k = 0; k < acl_text_n_words(section, "to"); k++)
+            check_person(p, acl_text_word(section, "to", k));
     }
 }
 
@@ -395,10 +431,13 @@ static void read_policy(struct parser *p)
     policy->groups = MEM_NEW_N(struct acl_group, policy->n_groups + 1);
     policy->n_grants = read_titles(p, "grant", NULL);
     policy->grants = MEM_NEW_N(struct acl_grant, policy->n_grants + 1);
+    policy->n_delegates = read_titles(p, "delegate", NULL);
+    policy->delegates = MEM_NEW_N(struct acl_delegate, policy->n_delegates + 1);
     read_groups(p);
     read_roles(p);
     order_roles(p);
     read_grants(p);
+    read_delegates(p);
 }
 
 static int hash_text(const char *text, size_t len, char out[65])

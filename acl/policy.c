@@ -2,6 +2,7 @@
 #include "acl/policy.h"
 
 #include <stdlib.h>
+#include "acl/delegate.h"
 #include "acl/principal.h"
 #include "acl/vmsel.h"
 
@@ -34,9 +35,12 @@ static void free_grants(struct acl_policy *p)
     free(p->grants);
     for (size_t i = 0; i < p->n_groups; i++) {
         free(p->groups[i].name);
-        free(p->groups[i].grants);
+        free(p->groups[i].targets);
     }
     free(p->groups);
+    for (size_t i = 0; i < p->n_delegates; i++)
+        free(p->delegates[i].name);
+    free(p->delegates);
     acl_index_fini(&p->callers);
     acl_index_fini(&p->vms);
 }
@@ -69,40 +73,45 @@ unsigned acl_policy_n_rules(const struct acl_policy *p)
 
 static void expand_groups(const struct acl_policy *p, uint64_t *targets)
 {
-    size_t all = p->n_grants + p->n_groups;
-    for (size_t i = bits_next(targets, all, p->n_grants); i < all;
-         i = bits_next(targets, all, i + 1)) {
-        const struct acl_group *g = &p->groups[i - p->n_grants];
-        for (size_t k = 0; k < g->n_grants; k++)
-            bits_set(targets, g->grants[k]);
+    size_t first = acl_target_of_group(p, 0), end = first + p->n_groups;
+    for (size_t i = bits_next(targets, end, first); i < end; i = bits_next(targets, end, i + 1)) {
+        const struct acl_group *g = &p->groups[i - first];
+        for (size_t k = 0; k < g->n_targets; k++)
+            bits_set(targets, g->targets[k]);
     }
 }
 
-/* Adds what is said of one form of somebody; false if it is none of the sort. */
+/* Adds what names one form of somebody; false if it is none of the sort. */
 static bool find_form(const struct acl_policy *p, const char *form, bool attribute,
-                      uint64_t *targets)
+                      enum acl_named named, uint64_t *targets)
 {
     CLEANUP_PRINCIPAL struct acl_principal *caller = NULL;
     if (acl_principal_parse_identity(form, &caller, NULL) < 0 ||
         acl_principal_is_attribute(caller) != attribute)
         return false;
     acl_index_find_key(&p->callers, acl_principal_key(caller), targets);
-    acl_index_find_patterns(&p->callers, caller, targets);
+    if (named == ACL_NAMED_AT_ALL)
+        acl_index_find_patterns(&p->callers, caller, targets);
     return true;
 }
 
-/* The grants that name somebody; NULL if he is nobody. */
-static uint64_t *grants_of_caller(const struct acl_policy *p, struct acl_subject who)
+uint64_t *acl_policy_targets(const struct acl_policy *p, struct acl_subject who,
+                             enum acl_named named)
 {
-    CLEANUP_FREE uint64_t *targets = bits_new(p->n_grants + p->n_groups);
-    if (!who.name || !find_form(p, who.name, false, targets))
+    CLEANUP_FREE uint64_t *targets = bits_new(acl_policy_n_targets(p));
+    if (!who.name || !find_form(p, who.name, false, named, targets))
         return NULL;
     for (size_t i = 0; i < who.n_attributes; i++) {
-        if (!find_form(p, who.attributes[i], true, targets))
+        if (!find_form(p, who.attributes[i], true, named, targets))
             return NULL;
     }
     expand_groups(p, targets);
     return TAKE_PTR(targets);
+}
+
+static uint64_t *targets_of(const struct acl_policy *p, struct acl_subject who)
+{
+    return acl_policy_targets(p, who, ACL_NAMED_AT_ALL);
 }
 
 struct key_search {
@@ -119,7 +128,7 @@ static void find_key(void *opaque, const char *key)
 uint64_t *acl_policy_grants(const struct acl_policy *p, struct acl_subject who,
                             const struct acl_vm *vm)
 {
-    uint64_t *grants = grants_of_caller(p, who);
+    uint64_t *grants = targets_of(p, who);
     if (!grants)
         return NULL;
     CLEANUP_FREE uint64_t *of_vm = bits_new(p->n_grants);
@@ -135,8 +144,9 @@ uint64_t *acl_policy_grants(const struct acl_policy *p, struct acl_subject who,
 
 bool acl_policy_admits(const struct acl_policy *p, struct acl_subject who)
 {
-    CLEANUP_FREE uint64_t *grants = grants_of_caller(p, who);
-    return grants && bits_next(grants, p->n_grants, 0) < p->n_grants;
+    CLEANUP_FREE uint64_t *targets = targets_of(p, who);
+    return targets &&
+           (bits_next(targets, p->n_grants, 0) < p->n_grants || acl_delegate_is_among(p, targets));
 }
 
 bool acl_policy_sees(const struct acl_policy *p, struct acl_subject who, const struct acl_vm *vm)
@@ -148,7 +158,7 @@ bool acl_policy_sees(const struct acl_policy *p, struct acl_subject who, const s
 const char *acl_policy_admin_grant(const struct acl_policy *p, struct acl_subject who,
                                    enum acl_admin admin)
 {
-    CLEANUP_FREE uint64_t *grants = grants_of_caller(p, who);
+    CLEANUP_FREE uint64_t *grants = targets_of(p, who);
     if (grants) {
         BITS_EACH(grants, p->n_grants, i)
         {
@@ -161,7 +171,7 @@ const char *acl_policy_admin_grant(const struct acl_policy *p, struct acl_subjec
 
 unsigned acl_policy_admin(const struct acl_policy *p, struct acl_subject who)
 {
-    CLEANUP_FREE uint64_t *grants = grants_of_caller(p, who);
+    CLEANUP_FREE uint64_t *grants = targets_of(p, who);
     unsigned admin = 0;
     if (grants) {
         BITS_EACH(grants, p->n_grants, i)

@@ -41,9 +41,13 @@ struct acl_grant {
 };
 
 struct acl_group {
-    char *name;       /* owned */
-    uint32_t *grants; /* that it is named in; owned */
-    size_t n_grants, cap_grants;
+    char *name;        /* owned */
+    uint32_t *targets; /* that it is named in; owned */
+    size_t n_targets, cap_targets;
+};
+
+struct acl_delegate {
+    char *name; /* owned */
 };
 
 struct acl_policy {
@@ -58,11 +62,42 @@ struct acl_policy {
     size_t n_grants;
     struct acl_group *groups; /* owned */
     size_t n_groups;
-    struct acl_index callers; /* identity -> grants, and n_grants + groups */
+    struct acl_delegate *delegates; /* owned */
+    size_t n_delegates;
+    struct acl_index callers; /* identity -> targets, as numbered below */
     struct acl_index vms;     /* VM -> grants */
     char **words;             /* the texts of rules; owned */
     size_t n_words, cap_words;
 };
+
+/* What somebody can be named in. A grant has its own number; these follow. */
+static inline uint32_t acl_target_of_group(const struct acl_policy *p, uint32_t group)
+{
+    return (uint32_t)p->n_grants + group;
+}
+
+static inline uint32_t acl_target_of_from(const struct acl_policy *p, uint32_t delegate)
+{
+    return (uint32_t)(p->n_grants + p->n_groups) + delegate;
+}
+
+static inline uint32_t acl_target_of_to(const struct acl_policy *p, uint32_t delegate)
+{
+    return (uint32_t)(p->n_grants + p->n_groups + p->n_delegates) + delegate;
+}
+
+static inline size_t acl_policy_n_targets(const struct acl_policy *p)
+{
+    return p->n_grants + p->n_groups + 2 * p->n_delegates;
+}
+
+/* By which patterns somebody is named. */
+enum acl_named { ACL_NAMED_EXACTLY, ACL_NAMED_AT_ALL };
+
+/* The targets that name somebody, directly or by a group, as a set; freed with free(). NULL if he
+ * is nobody at all. */
+uint64_t *acl_policy_targets(const struct acl_policy *p, struct acl_subject who,
+                             enum acl_named named);
 
 /* The grants that name both, as a set of numbers below n_grants; freed with free(). NULL if it is
  * nobody at all. */

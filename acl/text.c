@@ -21,9 +21,8 @@ static const struct section_form {
     { .name = "role", .options = { "include", "allow", "deny", "events" }, .later = "rule" },
     { .name = "group", .options = { "members" } },
     { .name = "grant", .options = { "to", "role", "vms", "admin" } },
+    { .name = "delegate", .options = { "from", "to" } },
 };
-
-static const char later_section[] = "delegate"; /* likewise, at the top */
 
 /* --- reports ---------------------------------------------------------------------------------- */
 
@@ -85,11 +84,9 @@ static const struct section_form *find_form(const char *name)
 static void check_section(struct acl_reports *reports, const struct cfgtext_item *item)
 {
     const struct section_form *form = find_form(item->name);
-    if (strcmp(item->name, later_section) == 0)
-        acl_reports_add(reports, item->line, "%s is not supported by this version", later_section);
-    else if (!form)
+    if (!form)
         acl_reports_add(reports, item->line,
-                        "unknown %s %s: a policy has sections role, group and grant",
+                        "unknown %s %s: a policy has sections role, group, grant and delegate",
                         item->section ? "section" : "option", item->name);
     else if (!item->section || !item->title)
         acl_reports_add(reports, item->line, "a %s is written: %s \"NAME\" { ... }", form->name,

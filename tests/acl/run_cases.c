@@ -10,6 +10,8 @@
 
 #define VMS_MAX    64
 #define LABELS_MAX 8
+#define WHOS_MAX   64
+#define ATTRS_MAX  8
 
 static unsigned n_run, n_failed;
 
@@ -61,6 +63,10 @@ struct table {
     struct acl_vm vms[VMS_MAX];
     const char *labels[VMS_MAX][LABELS_MAX];
     size_t n_vms;
+    const char *shorts[WHOS_MAX];
+    struct acl_subject whos[WHOS_MAX];
+    const char *attributes[WHOS_MAX][ATTRS_MAX];
+    size_t n_whos;
 };
 
 static void declare_vm(struct table *t, char *rest)
@@ -78,6 +84,29 @@ static void declare_vm(struct table *t, char *rest)
         else if (vm->n_labels < LABELS_MAX)
             labels[vm->n_labels++] = word;
     }
+}
+
+static void declare_who(struct table *t, char *rest)
+{
+    if (t->n_whos == WHOS_MAX) {
+        fail(t->file, t->line, "too many of who");
+        return;
+    }
+    struct acl_subject *who = &t->whos[t->n_whos];
+    const char **attributes = t->attributes[t->n_whos];
+    t->shorts[t->n_whos++] = next_word(&rest);
+    *who = (struct acl_subject){ .name = next_word(&rest), .attributes = attributes };
+    for (char *word; (word = next_word(&rest)) != NULL && who->n_attributes < ATTRS_MAX;)
+        attributes[who->n_attributes++] = word;
+}
+
+static struct acl_subject find_who(const struct table *t, const char *name)
+{
+    for (size_t i = 0; i < t->n_whos; i++) {
+        if (strcmp(t->shorts[i], name) == 0)
+            return t->whos[i];
+    }
+    return acl_subject_named(name);
 }
 
 static struct acl_vm find_vm(const struct table *t, const char *name)
@@ -107,13 +136,13 @@ static struct span span_of(const char *s)
 }
 
 /* The verdict and the rule for a command. */
-static const char *judge(const struct table *t, const char *identity, const struct acl_vm *vm,
+static const char *judge(const struct table *t, struct acl_subject who, const struct acl_vm *vm,
                          const char *command, char rule[1024])
 {
     static const char *const words[] = {
         [ACL_ALLOWED] = "allow", [ACL_DENIED] = "deny", [ACL_UNKNOWN_COMMAND] = "unknown"
     };
-    struct acl_rights *rights = acl_rights_new(t->program, acl_subject_named(identity), vm);
+    struct acl_rights *rights = acl_rights_new(t->program, who, vm);
     const char *answer;
     if (strncmp(command, "event:", 6) == 0) {
         answer = acl_check_event(rights, span_of(command + 6)) ? "allow" : "deny";
@@ -139,15 +168,19 @@ static void run_case(const struct table *t, char *rest)
     }
     struct acl_vm vm = find_vm(t, vm_name);
     char names[128], rule[1024] = "";
+    struct acl_subject who = find_who(t, identity);
     const char *answer;
     if (strcmp(command, "sees") == 0)
-        answer = acl_policy_sees(t->policy, acl_subject_named(identity), &vm) ? "yes" : "no";
+        answer = acl_policy_sees(t->policy, who, &vm) ? "yes" : "no";
     else if (strcmp(command, "admits") == 0)
-        answer = acl_policy_admits(t->policy, acl_subject_named(identity)) ? "yes" : "no";
+        answer = acl_policy_admits(t->policy, who) ? "yes" : "no";
     else if (strcmp(command, "admin") == 0)
-        answer = admin_names(acl_policy_admin(t->policy, acl_subject_named(identity)), names);
+        answer = admin_names(acl_policy_admin(t->policy, who), names);
+    else if (strcmp(command, "delegate") == 0)
+        answer = acl_policy_delegates(t->policy, who, vm_name);
     else
-        answer = judge(t, identity, &vm, command, rule);
+        answer = judge(t, who, &vm, command, rule);
+    answer = answer ? answer : "none";
     n_run++;
     rest += strspn(rest, " \t");
     if (strcmp(answer, expected) != 0)
@@ -164,6 +197,8 @@ static void run_cases(struct table *t, char *text)
         line += strspn(line, " \t");
         if (strncmp(line, "vm ", 3) == 0)
             declare_vm(t, line + 3);
+        else if (strncmp(line, "who ", 4) == 0)
+            declare_who(t, line + 4);
         else if (*line && *line != '#')
             run_case(t, line);
     }
