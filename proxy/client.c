@@ -2,6 +2,7 @@
 #include "proxy/client.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/clock.h"
@@ -541,10 +542,23 @@ static void on_deadline(struct client *c)
     client_finish(c, c->deadline_what);
 }
 
+/* Its input is not read while its attach is pending, so its end is looked for. Who has ended its
+ * input only still gets its answers: that is shutdown(2) on a UNIX socket, which hangs up when both
+ * directions are over, and close_notify in TLS, under which the end of TCP's stream is the end. */
+static bool has_left(const struct client *c)
+{
+    struct pollfd p = { .fd = stream_fd(c->stream), .events = c->tls ? POLLRDHUP : 0 };
+    return poll(&p, 1, 0) > 0;
+}
+
 void client_check_deadlines(struct loop *loop, int64_t now)
 {
     struct client *c, *next;
     HASH_ITER (hh, loop->clients, c, next) {
+        if (c->state == CLIENT_OPEN && c->session.attaching && has_left(c)) {
+            client_close(c, "closed by the peer while its attach was pending");
+            continue;
+        }
         if (c->deadline_idle && (c->active || c->session.n_queued)) {
             c->active = false;
             client_set_idle_deadline(c);

@@ -21,6 +21,7 @@ EXTRA_DIST += \
     tests/e2e/harness/scripted_vm.py \
     tests/e2e/harness/wait.py \
     tests/e2e/test_admin.py \
+    tests/e2e/test_attach_pending.py \
     tests/e2e/test_audit.py \
     tests/e2e/test_certs.py \
     tests/e2e/test_clients.py \
