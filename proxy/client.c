@@ -106,6 +106,17 @@ void client_finish(struct client *c, const char *reason)
     client_touch(c);
 }
 
+void client_dismiss(struct client *c, const char *reason)
+{
+    CLEANUP_BUF struct buf data = { 0 };
+    BUF_ADD_LIT(&data, "{\"reason\": ");
+    buf_add_json_string(&data, reason, strlen(reason));
+    BUF_ADD_LIT(&data, "}");
+    session_gateway_event(&c->session, "GATEWAY_CLOSED",
+                          (struct span){ buf_data(&data), buf_len(&data) });
+    client_finish(c, reason);
+}
+
 /* Our side is closed; reading on until the peer closes keeps the kernel from answering what it
  * still sends with a reset, which could overtake our last words. */
 static void start_lingering(struct client *c)
@@ -539,7 +550,7 @@ static void on_deadline(struct client *c)
     }
     STATS_INC(c->loop, timeouts);
     log_info("connection %llu: %s: closed", (unsigned long long)c->number, c->deadline_what);
-    client_finish(c, c->deadline_what);
+    client_dismiss(c, c->deadline_what);
 }
 
 /* Its input is not read while its attach is pending, so its end is looked for. Who has ended its

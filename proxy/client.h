@@ -84,6 +84,9 @@ void client_close(struct client *c, const char *reason);
 /* The same after what is in `out` has gone. */
 void client_finish(struct client *c, const char *reason);
 
+/* The same, and the client is told why by GATEWAY_CLOSED: no values and no names of the policy. */
+void client_dismiss(struct client *c, const char *reason);
+
 /* Takes up input again that was left lying. */
 void client_resume(struct client *c);
 

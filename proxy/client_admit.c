@@ -55,8 +55,13 @@ static const char *objection(struct client *c)
     if (c->checked == now->number)
         return NULL;
     c->checked = now->number;
-    if (!snapshot_listener(now, c->listener))
+    const struct snapshot_listener *l = snapshot_listener(now, c->listener);
+    if (!l)
         return "its listener was removed";
+    struct tls_peer peer;
+    if (c->tls && l->conf->client_cert == CONF_CLIENT_CERT_REQUIRED &&
+        !tls_session_peer(stream_tls(c->stream), &peer))
+        return "its listener wants a certificate now";
     if (c->tls && now->tls && tls_session_reverify(stream_tls(c->stream), now->tls, &err) < 0) {
         log_info("connection %llu: closed after reload: %s", (unsigned long long)c->number,
                  err.text);
@@ -72,7 +77,7 @@ void client_admit_recheck(struct client *c)
 {
     const char *why = c->state == CLIENT_OPEN ? objection(c) : NULL;
     if (why)
-        client_finish(c, why);
+        client_dismiss(c, why);
 }
 
 /* The same for who is not let in yet: TLS, or the look-up of a user, began before a reload. */

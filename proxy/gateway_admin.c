@@ -152,8 +152,10 @@ static void run_close(struct loop *loop, struct loop_message *message)
     struct close_message *m = container_of(message, struct close_message, message);
     struct client *c = client_find(loop, m->connection);
     struct loop *elsewhere = c ? NULL : registry_find_loop(loop->daemon->registry, m->connection);
-    if (c)
+    if (c && c->state > CLIENT_OPEN) /* was told already: whoever asks twice waits no longer */
         client_close(c, "closed by an administrator");
+    else if (c)
+        client_dismiss(c, "closed by an administrator");
     if (elsewhere)
         loop_post(elsewhere, &m->message);
     else

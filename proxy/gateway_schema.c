@@ -24,6 +24,7 @@ static const char events[] =
     ", {\"name\": \"GATEWAY_EVENTS_LOST\", \"arg-type\": \"gateway:lost\", \"meta-type\": "
     "\"event\"}"
     ", {\"name\": \"GATEWAY_VM_DOWN\", \"arg-type\": \"gateway:down\", \"meta-type\": \"event\"}"
+    ", {\"name\": \"GATEWAY_CLOSED\", \"arg-type\": \"gateway:down\", \"meta-type\": \"event\"}"
     ", {\"name\": \"GATEWAY_SHUTDOWN\", \"arg-type\": \"gateway:empty\", \"meta-type\": \"event\"}";
 
 static bool allows_command(void *opaque, unsigned i)

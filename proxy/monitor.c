@@ -561,7 +561,7 @@ static void rejudge(struct monitor *m)
         acl_rights_unref(s->rights);
         s->rights = acl_rights_ref(monitor_rights(m, caller_rights_of(s->caller)));
         if (!acl_policy_sees(policy, caller_subject(s->caller), &m->vm->acl))
-            client_finish(s->client, "policy no longer admits it to this VM");
+            client_dismiss(s->client, "policy no longer admits it to this VM");
     }
 }
 

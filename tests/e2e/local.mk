@@ -39,6 +39,7 @@ EXTRA_DIST += \
     tests/e2e/test_proxy_protocol.py \
     tests/e2e/test_reload.py \
     tests/e2e/test_secrets.py \
+    tests/e2e/test_session_end.py \
     tests/e2e/test_shutdown.py \
     tests/e2e/test_unix_listener.py \
     tests/e2e/test_vm_directory.py \

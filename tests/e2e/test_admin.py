@@ -3,7 +3,7 @@
 import re
 import pytest
 
-from harness import expect
+from harness import expect, wait
 
 COMMANDS = {"gateway-sessions": None, "gateway-session-close": {"connection": 1}, "gateway-reload": None,
             "gateway-stats": None, "gateway-audit-tail": None}
@@ -53,8 +53,9 @@ def test_session_close_ends_one_session_and_no_other(gateway):
     number = find(admin.result("gateway-sessions"), "viewer")[0]["connection"]
     admin.result("gateway-session-close", connection=number)
     victim.drain()
+    victim.close()
     assert other.result("query-name") == {"name": "web1"}
-    assert not find(admin.result("gateway-sessions"), "viewer")
+    wait.until(lambda: not find(admin.result("gateway-sessions"), "viewer"), "the session to be gone")
 
 
 @pytest.mark.parametrize("number", [10**9, -1, "1", 1.5, None])
