@@ -125,6 +125,9 @@ struct acl_verdict {
  * judgement by name, as introspection and explain need it). */
 struct acl_verdict acl_check(const struct acl_rights *r, struct span name, const struct qmp_tape *t,
                              const struct qmp_request *request);
+/* What more there is to say of who decided, for clients that may know the policy: patterns, with
+ * the places in its text. Nothing if the VM has no such command. */
+void acl_check_detail(const struct acl_rights *r, struct span name, struct buf *out);
 bool acl_check_event(const struct acl_rights *r, struct span name);
 
 /* The same by the schema's numbers, for introspection. */

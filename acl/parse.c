@@ -207,7 +207,7 @@ static void read_rules(struct parser *p, cfg_t *section, uint32_t role, const ch
     size_t n = acl_text_n_words(section, option);
     for (size_t i = 0; i < n; i++) {
         const struct acl_word *w = acl_text_word(section, option, i);
-        struct acl_rule rule = { .effect = effect, .role = role };
+        struct acl_rule rule = { .effect = effect, .role = role, .line = w->line };
         struct error err;
         if (acl_rule_parse(w->text, &rule, &err) < 0) {
             refuse_word(p, w, err.text);
@@ -346,6 +346,7 @@ static void read_grants(struct parser *p)
         cfg_t *section = cfg_getnsec(p->tree, "grant", i);
         struct acl_grant *grant = &p->policy->grants[i];
         grant->name = mem_strdup(cfg_title(section));
+        grant->line = line_of(p, section);
         check_complete(p, section);
         read_callers(p, section, "to", i);
         grant->roles = read_role_names(p, section, "role", &grant->n_roles);
@@ -467,6 +468,7 @@ int acl_policy_parse(const char *name, const char *text, size_t len, acl_report_
 {
     struct parser p = { .reports = { .name = name }, .policy = new_policy() };
     *out = NULL;
+    p.policy->name = mem_strdup(name);
     if (acl_text_read(&p.reports, text, len, &p.outline, &p.tree) == 0) {
         read_policy(&p);
         if (hash_text(text, len, p.policy->hash) < 0)

@@ -51,6 +51,7 @@ void acl_policy_unref(struct acl_policy *p)
         return;
     free_roles(p);
     free_grants(p);
+    free(p->name);
     free(p);
 }
 

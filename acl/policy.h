@@ -23,6 +23,7 @@ struct acl_rule {
     enum acl_rule_kind kind;
     uint64_t class_bit; /* ACL_RULE_CLASS */
     uint32_t role;      /* in which it stands */
+    unsigned line;
 };
 
 struct acl_role {
@@ -38,6 +39,7 @@ struct acl_grant {
     uint32_t *roles; /* owned */
     size_t n_roles;
     unsigned admin; /* enum acl_admin */
+    unsigned line;
 };
 
 struct acl_group {
@@ -52,6 +54,7 @@ struct acl_delegate {
 
 struct acl_policy {
     _Atomic unsigned refs;
+    char *name; /* of the text; owned */
     char hash[65];
     struct acl_role *roles; /* owned */
     size_t n_roles;

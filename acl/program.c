@@ -156,7 +156,7 @@ static void apply_to(const struct compiler *c, struct acl_compiled_role *role, u
     else if (r->kind == ACL_RULE_NAME || is_opened_by_many(&c->commands[command]))
         note(c->program, &role->allow, command, rule);
     else
-        bits_set(role->near_misses, command);
+        note(c->program, &role->near_misses, command, rule);
 }
 
 static void apply_event_rule(const struct compiler *c, struct acl_compiled_role *role,
@@ -206,7 +206,7 @@ static void include(const struct acl_program *p, struct acl_compiled_role *role,
 {
     include_said(p, &role->allow, &other->allow);
     include_said(p, &role->deny, &other->deny);
-    bits_add(role->near_misses, other->near_misses, p->n_commands);
+    include_said(p, &role->near_misses, &other->near_misses);
     bits_add(role->events, other->events, p->n_events);
 }
 
@@ -217,7 +217,7 @@ static void compile_role(const struct compiler *c, uint32_t number)
     struct acl_compiled_role *role = &p->roles[number];
     role->allow = acl_said_new(p);
     role->deny = acl_said_new(p);
-    role->near_misses = bits_new(p->n_commands);
+    role->near_misses = acl_said_new(p);
     role->events = bits_new(p->n_events);
     for (uint32_t i = 0; i < source->n_rules; i++)
         apply_rule(c, role, source->first_rule + i);
@@ -229,7 +229,7 @@ static void free_role(struct acl_compiled_role *role)
 {
     acl_said_free(&role->allow);
     acl_said_free(&role->deny);
-    free(role->near_misses);
+    acl_said_free(&role->near_misses);
     free(role->events);
 }
 

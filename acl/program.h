@@ -24,8 +24,8 @@ struct acl_said {
 struct acl_compiled_role {
     struct acl_said allow;
     struct acl_said deny;
-    uint64_t *near_misses; /* commands that a class or glob would allow if it could open them */
-    uint64_t *events;      /* a set */
+    struct acl_said near_misses; /* by a class or glob that would allow it if it could open it */
+    uint64_t *events;            /* a set */
 };
 
 struct acl_program {

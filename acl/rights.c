@@ -14,9 +14,9 @@ static const char by_name_only[] =
     "it can reach the host, or is not known, and is allowed by its own name only";
 
 struct entry {
-    uint32_t citation; /* number of it */
-    uint8_t decision;  /* enum acl_decision */
-    bool near_miss;    /* refused, though a class or glob matches */
+    uint32_t citation;  /* number of it */
+    uint32_t near_miss; /* likewise: refused, though this class or glob matches; 0: none */
+    uint8_t decision;   /* enum acl_decision */
 };
 
 /* What is said of who decided, made once. */
@@ -30,6 +30,7 @@ struct citation {
 struct acl_rights {
     _Atomic unsigned refs;
     struct acl_program *program; /* a reference */
+    uint64_t *grants;            /* that apply here: a set, NULL for none; owned */
     struct entry *entries;       /* of each command that is present; owned */
     uint64_t *absent;            /* those that are not, but would be allowed: a set; owned */
     uint64_t *events;            /* a set; owned */
@@ -46,7 +47,7 @@ struct found {
 struct findings {
     struct found allow;
     struct found deny;
-    uint64_t *near_misses; /* a set; owned */
+    struct found near_misses;
 };
 
 static const char *const effect_words[] = {
@@ -104,7 +105,7 @@ static void add_role(struct acl_rights *r, struct findings *f, uint32_t grant,
     const struct acl_program *p = r->program;
     add_said(p, &f->allow, &role->allow, grant);
     add_said(p, &f->deny, &role->deny, grant);
-    bits_add(f->near_misses, role->near_misses, p->n_commands);
+    add_said(p, &f->near_misses, &role->near_misses, grant);
     bits_add(r->events, role->events, p->n_events);
 }
 
@@ -120,7 +121,7 @@ static void add_grants(struct acl_rights *r, struct findings *f, const uint64_t 
 
 static struct entry decide(struct acl_rights *r, const struct findings *f, size_t command)
 {
-    const struct found *deny = &f->deny, *allow = &f->allow;
+    const struct found *deny = &f->deny, *allow = &f->allow, *near = &f->near_misses;
     if (bits_test(deny->said.commands, command))
         return (struct entry){
             .decision = ACL_DENIED,
@@ -134,7 +135,9 @@ static struct entry decide(struct acl_rights *r, const struct findings *f, size_
     return (struct entry){
         .decision = ACL_DENIED,
         .citation = CITE_DEFAULT,
-        .near_miss = bits_test(f->near_misses, command),
+        .near_miss = bits_test(near->said.commands, command)
+                         ? cite(r, near->grants[command], near->said.rules[command])
+                         : 0,
     };
 }
 
@@ -175,15 +178,15 @@ struct acl_rights *acl_rights_new(struct acl_program *program, struct acl_subjec
     struct findings f = {
         .allow = found_new(program),
         .deny = found_new(program),
-        .near_misses = bits_new(program->n_commands),
+        .near_misses = found_new(program),
     };
-    CLEANUP_FREE uint64_t *grants = acl_policy_grants(program->policy, who, vm);
-    if (grants)
-        add_grants(r, &f, grants);
+    r->grants = acl_policy_grants(program->policy, who, vm);
+    if (r->grants)
+        add_grants(r, &f, r->grants);
     decide_all(r, &f);
     found_free(&f.allow);
     found_free(&f.deny);
-    free(f.near_misses);
+    found_free(&f.near_misses);
     return r;
 }
 
@@ -202,6 +205,7 @@ void acl_rights_unref(struct acl_rights *r)
         free(r->citations[i].reason);
     }
     free(r->citations);
+    free(r->grants);
     free(r->entries);
     free(r->absent);
     free(r->events);
@@ -246,6 +250,57 @@ struct acl_verdict acl_check(const struct acl_rights *r, struct span name, const
         .rule = c->rule,
         .reason = reason_of(&e, c),
     };
+}
+
+/* --- for those who trust their clients -------------------------------------------------------- */
+
+#define GRANTS_TOLD_MAX 4 /* of those that say nothing of a command */
+
+static void add_grant_place(struct buf *out, const struct acl_policy *p, size_t grant)
+{
+    buf_printf(out, "grant \"%s\" (%s:%u)", p->grants[grant].name, p->name, p->grants[grant].line);
+}
+
+/* Where the rule of a citation stands, and by which grant it is in force. */
+static void add_rule_place(struct buf *out, const struct acl_policy *p, const struct citation *c)
+{
+    const struct acl_rule *rule = &p->rules[c->number];
+    buf_printf(out, "%s \"%s\" of role \"%s\" (%s:%u), by ", effect_words[rule->effect], rule->text,
+               p->roles[rule->role].name, p->name, rule->line);
+    add_grant_place(out, p, c->grant);
+}
+
+static void add_silent_grants(struct buf *out, const struct acl_policy *p, const uint64_t *grants)
+{
+    size_t n = 0;
+    if (grants) {
+        BITS_EACH(grants, p->n_grants, g)
+        {
+            if (n < GRANTS_TOLD_MAX) {
+                buf_add_str(out, n ? ", " : "no pattern matches of ");
+                add_grant_place(out, p, g);
+            }
+            n++;
+        }
+    }
+    if (n == 0)
+        buf_add_str(out, "no grant applies here");
+    else if (n > GRANTS_TOLD_MAX)
+        buf_printf(out, " and %zu more", n - GRANTS_TOLD_MAX);
+}
+
+void acl_check_detail(const struct acl_rights *r, struct span name, struct buf *out)
+{
+    const struct acl_policy *p = r->program->policy;
+    const struct entry e = find_entry(r, name);
+    if (e.citation >= N_FIXED_CITATIONS) {
+        add_rule_place(out, p, &r->citations[e.citation]);
+    } else if (e.near_miss) {
+        add_rule_place(out, p, &r->citations[e.near_miss]);
+        buf_add_str(out, " matches it, but opens no such command");
+    } else if (e.decision == ACL_DENIED) {
+        add_silent_grants(out, p, r->grants);
+    }
 }
 
 bool acl_allows_command(const struct acl_rights *r, unsigned command)

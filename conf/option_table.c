@@ -120,7 +120,8 @@ const struct conf_option conf_options[] = {
     { TOP(policy), .name = "policy", .type = CONF_TYPE_PATH, .value_doc = "PATH", .required = true,
       .reload = true, .doc = "The policy: who may do what. See *policy.conf*(5)." },
     { TOP(state_dir), .name = "state_dir", .type = CONF_TYPE_PATH, .value_doc = "PATH",
-      .default_text = "/var/lib/qmpgate", .doc = "Where the gateway keeps what must outlive it. This release keeps nothing there." },
+      .default_text = "/var/lib/qmpgate", .doc = "Reserved for what must outlive the gateway. This release keeps nothing there and does not "
+             "look at it: it need not exist." },
     { TOP(threads), .name = "threads", .type = CONF_TYPE_NUMBER, .default_text = "0", .max = 256,
       .doc = "Threads that serve virtual machines; 0 stands for one a processor." },
     { TOP(front_threads), .name = "front_threads", .type = CONF_TYPE_NUMBER, .default_text = "0",
@@ -135,9 +136,10 @@ const struct conf_option conf_options[] = {
     { TOP(refusal_detail), .name = "refusal_detail", .type = CONF_TYPE_CHOICE,
       .default_text = "brief", .reload = true,
       .choices = { { "brief", CONF_REFUSAL_BRIEF }, { "full", CONF_REFUSAL_FULL } },
-      .doc = "What a refused client is told: the command and the name of the rule (brief), or also "
-             "the rule's values, which tell of paths and hosts (full; for those who trust their "
-             "clients). Rules of this release have no such values: there is no difference yet." },
+      .doc = "What a refused client, and one that asks *gateway-explain*, is told: the command, the "
+             "grant, the role and the pattern that decided (brief); or also where in the policy's "
+             "file they stand, which class or glob would have matched, and which grants apply to "
+             "the client at all (full; for those who trust their clients)." },
 
     /* --- tls -------------------------------------------------------------------------------------- */
     { TLS(cert), .name = "cert", .type = CONF_TYPE_PATH, .value_doc = "PATH", .required = true,

@@ -115,6 +115,12 @@ void dispatch_refused(struct session *s, struct request *r, const char *rule, co
                               memory_order_relaxed);
 }
 
+void dispatch_refusal_detail(struct session *s, struct span command, struct buf *out)
+{
+    if (s->client->loop->snapshot->conf->refusal_detail == CONF_REFUSAL_FULL)
+        acl_check_detail(s->rights, command, out);
+}
+
 /* Refused by policy: the words name the command and the rule. */
 static void refuse(struct session *s, struct request *r, const struct acl_verdict *v)
 {
@@ -127,8 +133,11 @@ static void refuse(struct session *s, struct request *r, const struct acl_verdic
         return;
     }
     dispatch_refused(s, r, v->rule, v->reason);
-    session_error(r, QMP_ERROR_GENERIC, "permission denied: command '%s': %s",
-                  log_escape(name.data, name.len, shown), v->reason);
+    CLEANUP_BUF struct buf detail = { 0 };
+    dispatch_refusal_detail(s, name, &detail);
+    session_error(r, QMP_ERROR_GENERIC, "permission denied: command '%s': %s%s%.*s",
+                  log_escape(name.data, name.len, shown), v->reason, buf_len(&detail) ? ": " : "",
+                  (int)buf_len(&detail), buf_len(&detail) ? buf_data(&detail) : "");
 }
 
 /* Why a command cannot go to its VM now, whatever policy says; NULL if it can. */

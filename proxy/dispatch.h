@@ -21,6 +21,9 @@ void dispatch_local_outcome(struct session *s, struct request *r, const char *er
 
 /* Records a refusal; the caller answers. */
 void dispatch_refused(struct session *s, struct request *r, const char *rule, const char *why);
+/* What may be said of a verdict beyond its rule and reason: nothing unless refusal_detail = "full".
+ */
+void dispatch_refusal_detail(struct session *s, struct span command, struct buf *out);
 
 /* Ends a turn: commits the audit batch, sends what it covers, refuses what could not be recorded.
  */

@@ -329,6 +329,10 @@ static void gateway_explain(struct session *s, struct request *r)
         add_member(&b, "reason", "the VM does not know this command");
     else if (v.decision != ACL_ALLOWED)
         add_member(&b, "reason", v.reason);
+    CLEANUP_BUF struct buf detail = { 0 };
+    dispatch_refusal_detail(s, name, &detail);
+    buf_add_char(&detail, '\0');
+    add_member(&b, "detail", buf_data(&detail));
     BUF_ADD_LIT(&b, "}");
     session_return(r, gateway_buf_span(&b));
 }

@@ -322,6 +322,62 @@ static void an_empty_policy_allows_nothing(void **state)
     acl_rights_unref(r);
 }
 
+static const char *detail_of(const struct acl_rights *r, const char *command)
+{
+    static char text[1000];
+    CLEANUP_BUF struct buf out = { 0 };
+    acl_check_detail(r, (struct span){ command, strlen(command) }, &out);
+    snprintf(text, sizeof(text), "%.*s", (int)buf_len(&out), buf_len(&out) ? buf_data(&out) : "");
+    return text;
+}
+
+static const char detailed[] = "role \"base\" {\n"
+                               "  allow = {\n"
+                               "    \"@block\",\n"
+                               "    \"stop\", \"no-such\" }\n"
+                               "}\n"
+                               "role \"r\" { include = {\"base\"}\n"
+                               "  deny = {\"quit\"} }\n"
+                               "role \"none\" { allow = {\"cont\"} }\n";
+
+static void a_detail_says_where_the_rule_and_the_grant_stand(void **state)
+{
+    CLEANUP_BUF struct buf text = { 0 };
+    (void)state;
+    buf_printf(&text, "%s\n%s%c", detailed, GRANT, '\0');
+    struct acl_rights *r = rights_of(buf_data(&text), "unix:a");
+    assert_string_equal(detail_of(r, "quit"),
+                        "deny \"quit\" of role \"r\" (p:7), by grant \"g\" (p:10)");
+    assert_string_equal(detail_of(r, "stop"),
+                        "allow \"stop\" of role \"base\" (p:4), by grant \"g\" (p:10)");
+    assert_string_equal(detail_of(r, "blockdev-add"),
+                        "allow \"@block\" of role \"base\" (p:3), by grant \"g\" (p:10) matches "
+                        "it, but opens no such command");
+    assert_string_equal(detail_of(r, "cont"), "no pattern matches of grant \"g\" (p:10)");
+    assert_string_equal(detail_of(r, "nobody-has-it"), detail_of(r, "cont"));
+    assert_string_equal(detail_of(r, "no-such"), "");
+    acl_rights_unref(r);
+}
+
+static void a_detail_names_a_few_grants_and_counts_the_others(void **state)
+{
+    CLEANUP_BUF struct buf text = { 0 };
+    (void)state;
+    buf_add_str(&text, detailed);
+    for (int i = 0; i < 7; i++)
+        buf_printf(&text, "grant \"g%d\" { to = {\"unix:a\"} role = {\"none\"} vms = {\"%s\"} }\n",
+                   i, i == 1 ? "other" : "*");
+    buf_add_char(&text, '\0');
+    struct acl_rights *r = rights_of(buf_data(&text), "unix:a");
+    assert_string_equal(detail_of(r, "quit"),
+                        "no pattern matches of grant \"g0\" (p:9), grant \"g2\" (p:11), "
+                        "grant \"g3\" (p:12), grant \"g4\" (p:13) and 2 more");
+    acl_rights_unref(r);
+    r = rights_of(buf_data(&text), "unix:b");
+    assert_string_equal(detail_of(r, "quit"), "no grant applies here");
+    acl_rights_unref(r);
+}
+
 static void numbers_beyond_the_schema_are_refused(void **state)
 {
     (void)state;
@@ -452,6 +508,8 @@ int main(void)
         cmocka_unit_test(an_added_deny_never_allows),
         cmocka_unit_test(the_order_of_sections_does_not_matter),
         cmocka_unit_test(an_empty_policy_allows_nothing),
+        cmocka_unit_test(a_detail_says_where_the_rule_and_the_grant_stand),
+        cmocka_unit_test(a_detail_names_a_few_grants_and_counts_the_others),
         cmocka_unit_test(numbers_beyond_the_schema_are_refused),
         cmocka_unit_test(a_name_is_compared_by_all_its_bytes),
         cmocka_unit_test(a_refusal_says_what_would_help),
