@@ -63,6 +63,7 @@ void client_close(struct client *c, const char *reason)
     session_end(&c->session, why);
     event_del(&c->read_event);
     event_del(&c->write_event);
+    offload_cancel(&c->away);
     HASH_DELETE(hh, loop->clients, c);
     registry_remove(loop->daemon->registry, c->registry);
     c->registry = NULL;

@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "net/stream.h"
 #include "proxy/loop.h"
+#include "proxy/offload.h"
 #include "proxy/session.h"
 #include "qmp/frame.h"
 
@@ -32,8 +33,9 @@ struct client {
     char *listener; /* name */
     bool tls;
     enum client_state state;
-    int fd; /* until the stream takes it (proxy header) */
-    struct stream *stream;
+    int fd;                   /* until the stream takes it (proxy header) */
+    struct stream *stream;    /* NULL while a step that is away has it */
+    struct offload_slot away; /* a step of the login that blocks */
     struct event read_event, write_event;
 
     struct buf in; /* the beginning of a message, or what cannot be taken yet */

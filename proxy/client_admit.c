@@ -129,59 +129,78 @@ static void admit_nobody(struct client *c)
     client_resume(c);
 }
 
+/* --- what blocks ------------------------------------------------------------------------------ */
+
+/* What the peer says meanwhile waits, and wakes nobody. */
+static void go_away(struct client *c, struct offload *take_step, const struct offload_ops *ops,
+                    enum pool pool, const char *what)
+{
+    struct loop *loop = c->loop;
+    event_del(&c->read_event);
+    event_del(&c->write_event);
+    if (offload_start(&c->away, take_step, ops, loop->daemon->pools[pool], &loop->inbox) < 0) {
+        STATS_INC(loop, rejected);
+        log_warning("connection %llu from %s: turned away: too many %s wait already",
+                    (unsigned long long)c->number, c->session.caller->peer, what);
+        client_close(c, "the gateway is too busy");
+    }
+}
+
 /* --- UNIX: who is behind the socket ----------------------------------------------------------- */
 
-struct identify_job {
-    struct worker_job job;
-    struct loop_message message;
-    struct loop *loop;
-    uint64_t number;
+struct identify_step {
+    struct offload step;
     struct peer_credentials who;
-    struct identity *identity; /* result */
+    struct identity *identity; /* result; owned */
     struct error err;
 };
 
-static void run_identified(struct loop *loop, struct loop_message *message)
+static void identify_work(struct offload *step)
 {
-    struct identify_job *j = container_of(message, struct identify_job, message);
-    struct client *c = client_find(loop, j->number);
-    if (!c || c->state != CLIENT_IDENTIFY) {
-        identity_unref(j->identity);
-    } else if (is_turned_away_by_reload(c)) {
-        identity_unref(j->identity);
-    } else if (j->identity) {
+    struct identify_step *s = container_of(step, struct identify_step, step);
+    if (identity_from_uid(s->who.uid, s->who.gid, &s->identity, &s->err) < 0)
+        s->identity = NULL;
+}
+
+static void identify_home(struct offload_slot *slot, struct offload *step)
+{
+    struct client *c = container_of(slot, struct client, away);
+    struct identify_step *s = container_of(step, struct identify_step, step);
+    if (is_turned_away_by_reload(c))
+        return;
+    if (s->identity) {
         event_add(&c->read_event, NULL);
-        admit_identity(c, j->identity);
+        admit_identity(c, TAKE_PTR(s->identity));
     } else {
-        record_refused_login(c, j->err.text);
+        record_refused_login(c, s->err.text);
         turn_away(c, "permission denied: peer credentials name no user of this machine",
                   "no identity");
     }
-    free(j);
 }
 
-static void run_identify(struct worker_job *job)
+static void identify_free(struct offload *step)
 {
-    struct identify_job *j = container_of(job, struct identify_job, job);
-    if (identity_from_uid(j->who.uid, j->who.gid, &j->identity, &j->err) < 0)
-        j->identity = NULL;
-    j->message.run = run_identified;
-    loop_post(j->loop, &j->message);
+    struct identify_step *s = container_of(step, struct identify_step, step);
+    identity_unref(s->identity);
+    free(s);
 }
+
+static const struct offload_ops identify_ops = {
+    .work = identify_work,
+    .home = identify_home,
+    .free = identify_free,
+};
 
 static void identify_unix(struct client *c)
 {
     struct error err;
-    struct identify_job *j = MEM_NEW(struct identify_job);
-    j->job.run = run_identify;
-    j->loop = c->loop;
-    j->number = c->number;
+    struct identify_step *s = MEM_NEW(struct identify_step);
     c->state = CLIENT_IDENTIFY;
-    event_del(&c->read_event); /* what it says meanwhile waits, and wakes nobody */
-    if (peer_credentials_get(stream_fd(c->stream), &j->who, &err) < 0 ||
-        worker_submit(c->loop->daemon->workers, &j->job) < 0) {
-        free(j);
+    if (peer_credentials_get(stream_fd(c->stream), &s->who, &err) < 0) {
+        free(s);
         client_close(c, "cannot look up the peer's user");
+    } else {
+        go_away(c, &s->step, &identify_ops, POOL_NAMES, "look-ups of users");
     }
 }
 

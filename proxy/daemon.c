@@ -26,11 +26,8 @@
 #include "proxy/vm_board.h"
 #include "proxy/vm_directory.h"
 #include "proxy/vms.h"
-#include "proxy/worker.h"
 
-#define WORKERS        2u    /* threads: look-ups and compilations are rare */
-#define WORKERS_QUEUED 4096u /* jobs that may wait */
-#define DRAIN_LOOK_MS  20    /* how often the end of the drain is looked for */
+#define DRAIN_LOOK_MS 20 /* how often the end of the drain is looked for */
 
 /* --- all loops -------------------------------------------------------------------------------- */
 
@@ -245,9 +242,9 @@ static int start(struct daemon *d, struct error *err)
     if (rc < 0)
         return rc;
     raise_descriptor_limit(conf->limits.connections);
-    d->workers = worker_pool_new(WORKERS, WORKERS_QUEUED, err);
-    if (!d->workers)
-        return ERROR_SYSTEM;
+    rc = pools_start(d->pools, err);
+    if (rc < 0)
+        return rc;
     vms_set_configured(d->vms, conf);
     vm_directories_apply(d->directories, conf);
     record_life(d, AUDIT_START, PACKAGE_VERSION);
@@ -264,18 +261,30 @@ static int start(struct daemon *d, struct error *err)
 
 /* --- end -------------------------------------------------------------------------------------- */
 
-static void stop_loops(struct daemon *d)
+static void settle_loops(struct daemon *d)
+{
+    for (unsigned i = 0; i < d->n_front_loops; i++)
+        loop_settle(d->front_loops[i]);
+    for (unsigned i = 0; i < d->n_vm_loops; i++)
+        loop_settle(d->vm_loops[i]);
+}
+
+/* After it no thread of ours runs, and no connection is left. False: but for workers that hang. */
+static bool stop_threads(struct daemon *d)
 {
     set_loops_live(d, false);
     for (unsigned i = 0; i < d->n_front_loops; i++)
         loop_stop(d->front_loops[i]);
     for (unsigned i = 0; i < d->n_vm_loops; i++)
         loop_stop(d->vm_loops[i]);
-    worker_pool_free(TAKE_PTR(d->workers)); /* its results go to inboxes that are emptied below */
-    for (unsigned i = 0; i < d->n_front_loops; i++)
-        loop_settle(d->front_loops[i]);
-    for (unsigned i = 0; i < d->n_vm_loops; i++)
-        loop_settle(d->vm_loops[i]);
+    bool done = pools_stop(d->pools); /* results go to inboxes that are emptied below */
+    settle_loops(d);
+    settle_loops(d); /* a client that was between two loops */
+    return done;
+}
+
+static void free_loops(struct daemon *d)
+{
     for (unsigned i = 0; i < d->n_front_loops; i++)
         loop_free(d->front_loops[i]);
     for (unsigned i = 0; i < d->n_vm_loops; i++)
@@ -294,16 +303,22 @@ static void drop_waiters(struct daemon *d)
     }
 }
 
-static void tear_down(struct daemon *d)
+/* What the world sees of the end. False: workers hang in a library, and go on using what there is.
+ */
+static bool end(struct daemon *d)
 {
-    listeners_close(d->listeners);
-    d->listeners = NULL;
-    if (d->base)
-        stop_loops(d);
+    listeners_close(TAKE_PTR(d->listeners));
+    bool done = stop_threads(d);
     drop_waiters(d);
     if (d->batch)
         record_life(d, AUDIT_STOP, PACKAGE_VERSION);
-    audit_batch_free(d->batch);
+    return done;
+}
+
+static void free_all(struct daemon *d)
+{
+    free_loops(d);
+    pools_free(d->pools);
     audit_close(d->audit);
     free(d->audit_path);
     vm_directories_free(d->directories);
@@ -366,6 +381,12 @@ int daemon_run(const char *config_file)
         event_base_dispatch(d.base);
         log_info("stopped");
     }
-    tear_down(&d);
+    bool done = end(&d);
+    audit_batch_free(d.batch);
+    if (!done) {
+        audit_close(d.audit);
+        _exit(code); /* nothing is freed under who hangs, and no library is asked to clean up */
+    }
+    free_all(&d);
     return code;
 }

@@ -9,6 +9,7 @@
 #include "conf/conf.h"
 #include "proxy/inbox.h"
 #include "proxy/loop.h"
+#include "proxy/pools.h"
 
 struct expiry_watch;
 struct listeners;
@@ -19,7 +20,6 @@ struct snapshot;
 struct vm_board;
 struct vm_directories;
 struct vms;
-struct worker_pool;
 
 struct daemon {
     struct snapshot *snapshot; /* under snapshot_lock */
@@ -31,7 +31,7 @@ struct daemon {
     struct registry *registry;
     struct vms *vms;
     struct vm_board *board;
-    struct worker_pool *workers;
+    struct worker_pool *pools[N_POOLS];
 
     pthread_mutex_t loops_lock; /* against posting to loops that are gone */
     bool loops_live;            /* under loops_lock */

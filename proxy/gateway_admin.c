@@ -298,6 +298,8 @@ void gateway_stats(struct session *s, struct request *r)
     buf_truncate(&b, buf_len(&b) - 2);
     BUF_ADD_LIT(&b, "}, ");
     write_audit_stats(&b, d);
+    BUF_ADD_LIT(&b, ", \"workers\": ");
+    pools_write(&b, d->pools);
     BUF_ADD_LIT(&b, ", \"expiring\": ");
     expiry_write(&b, s->client->loop->snapshot);
     BUF_ADD_LIT(&b, "}");
@@ -374,7 +376,7 @@ void gateway_audit_tail(struct session *s, struct request *r)
     j->snapshot = snapshot_ref(s->client->loop->snapshot);
     j->who = identity_ref(caller_rights_of(s->caller));
     j->count = (uint64_t)count;
-    if (worker_submit(j->ticket.daemon->workers, &j->job) < 0) {
+    if (worker_submit(j->ticket.daemon->pools[POOL_GENERAL], &j->job) < 0) {
         snapshot_unref(j->snapshot);
         identity_unref(j->who);
         free(j);

@@ -17,6 +17,8 @@ proxy_libproxy_a_SOURCES = \
     proxy/loop.c proxy/loop.h \
     proxy/monitor.c proxy/monitor.h proxy/monitor_gone.c \
     proxy/monitor_start.c proxy/monitor_start.h \
+    proxy/offload.c proxy/offload.h \
+    proxy/pools.c proxy/pools.h \
     proxy/privileges.c proxy/privileges.h \
     proxy/registry.c proxy/registry.h \
     proxy/reload.c proxy/reload.h \
@@ -42,14 +44,16 @@ proxy_qmpgated_SOURCES = proxy/main.c
 proxy_qmpgated_LDADD = $(proxy_ldadd)
 
 proxy_unit_tests = \
-    tests/unit/test_fairqueue tests/unit/test_login_backoff tests/unit/test_registry \
-    tests/unit/test_reload tests/unit/test_vm_board tests/unit/test_vms
+    tests/unit/test_fairqueue tests/unit/test_login_backoff tests/unit/test_offload \
+    tests/unit/test_registry tests/unit/test_reload tests/unit/test_vm_board tests/unit/test_vms
 check_PROGRAMS += $(proxy_unit_tests)
 TESTS += $(proxy_unit_tests)
 tests_unit_test_fairqueue_SOURCES = tests/unit/test_fairqueue.c
 tests_unit_test_fairqueue_LDADD = $(proxy_ldadd) $(CMOCKA_LIBS)
 tests_unit_test_login_backoff_SOURCES = tests/unit/test_login_backoff.c
 tests_unit_test_login_backoff_LDADD = $(proxy_ldadd) $(CMOCKA_LIBS)
+tests_unit_test_offload_SOURCES = tests/unit/test_offload.c
+tests_unit_test_offload_LDADD = $(proxy_ldadd) $(CMOCKA_LIBS)
 tests_unit_test_registry_SOURCES = tests/unit/test_registry.c
 tests_unit_test_registry_LDADD = $(proxy_ldadd) $(CMOCKA_LIBS)
 tests_unit_test_reload_SOURCES = tests/unit/test_reload.c

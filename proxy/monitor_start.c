@@ -133,7 +133,7 @@ static void got_schema(struct monitor *m, const struct qmp_tape *tape,
     j->generation = m->generation;
     j->json = mem_dup(body.data, body.len);
     j->len = body.len;
-    if (worker_submit(m->loop->daemon->workers, &j->job) < 0) {
+    if (worker_submit(m->loop->daemon->pools[POOL_GENERAL], &j->job) < 0) {
         free_schema_job(j);
         monitor_lost(m, "the gateway is too busy: try again");
     }

@@ -201,7 +201,7 @@ void reload_start(struct daemon *d, struct reload_waiter *take_waiter)
     j->waiters = TAKE_PTR(d->reload_waiters);
     d->reloading = true;
     service_reloading(d->service);
-    if (worker_submit(d->workers, &j->job) < 0) {
+    if (worker_submit(d->pools[POOL_GENERAL], &j->job) < 0) {
         add_line(&j->text, "the gateway is too busy to reload: try again");
         atomic_fetch_add(&d->failed_reloads, 1);
         finish(d, j, false);

@@ -4,7 +4,7 @@ E2E =
 PYTEST = $(PYTHON3) -B -m pytest -q -p no:cacheprovider
 
 .PHONY: check-e2e
-check-e2e: all $(check_PROGRAMS)
+check-e2e: all $(check_PROGRAMS) $(check_DATA)
 	QMPGATE_BUILD='$(abs_top_builddir)' $(PYTEST) '$(abs_top_srcdir)/tests/e2e' $(E2E)
 
 EXTRA_DIST += \
@@ -19,10 +19,12 @@ EXTRA_DIST += \
     tests/e2e/harness/process.py \
     tests/e2e/harness/qemu.py \
     tests/e2e/harness/scripted_vm.py \
+    tests/e2e/harness/stall.py \
     tests/e2e/harness/wait.py \
     tests/e2e/test_admin.py \
     tests/e2e/test_attach_pending.py \
     tests/e2e/test_audit.py \
+    tests/e2e/test_blocking.py \
     tests/e2e/test_certs.py \
     tests/e2e/test_clients.py \
     tests/e2e/test_command_line.py \
