@@ -13,6 +13,7 @@ static enum cli_exit tell_verdict(struct cli *cli, struct json_object *verdict)
         json_object_object_get_ex(verdict, "allowed", &member) && json_object_get_boolean(member);
     const char *rule = document_string(verdict, "rule");
     const char *reason = document_string(verdict, "reason");
+    const char *detail = document_string(verdict, "detail");
     if (cli->output.pretty) {
         CLEANUP_BUF struct buf line = { 0 };
         output_add_painted(&cli->output, &line, allowed ? PAINT_STRING : PAINT_ERROR,
@@ -24,6 +25,10 @@ static enum cli_exit tell_verdict(struct cli *cli, struct json_object *verdict)
         if (rule && !(reason && strstr(reason, rule))) {
             buf_add_str(&line, "\nby: ");
             output_add_text(&line, rule);
+        }
+        if (detail) {
+            buf_add_str(&line, "\nin detail: ");
+            output_add_text(&line, detail);
         }
         buf_add_char(&line, '\n');
         fwrite(buf_data(&line), 1, buf_len(&line), stdout);

@@ -128,9 +128,11 @@ def test_explain_tells_by_its_exit_code(cli, local, script):
     done = cli("explain", "stop", "x=1")
     assert done.code == OK
     assert local.requests[-1]["arguments"] == {"execute": "stop", "arguments": {"x": 1}}
-    script.returns["gateway-explain"] = {"allowed": False, "rule": "grant g role r deny quit", "reason": "denied"}
+    script.returns["gateway-explain"] = {"allowed": False, "rule": "grant g role r deny quit", "reason": "denied",
+                                         "detail": "deny quit of role r (policy.conf:7)"}
     done = cli("--pretty", "explain", "quit")
-    assert done.code == DENIED and done.stdout == "refused: denied\nby: grant g role r deny quit\n"
+    assert done.code == DENIED and done.stdout == (
+        "refused: denied\nby: grant g role r deny quit\nin detail: deny quit of role r (policy.conf:7)\n")
     assert "arguments" not in local.requests[-1]["arguments"]
 
 
