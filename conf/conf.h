@@ -155,6 +155,8 @@ int conf_parse(const char *name, const char *text, size_t len, conf_report_fn *r
 /* The policy that a file names, whatever else is wrong with it; NULL if that cannot be told. For
  * telling the errors of both files at once; the caller frees it. */
 char *conf_policy_of(const char *file);
+/* Is a `key` a pkcs11: URI rather than a file? NULL is none. */
+bool conf_key_in_token(const char *key);
 struct conf *conf_ref(struct conf *c);
 void conf_unref(struct conf *c);
 

@@ -7,6 +7,7 @@
 #include <strings.h>
 #include <sys/types.h>
 #include "base/mem.h"
+#include "conf/conf.h"
 
 static void *member_of(const void *base, size_t offset)
 {
@@ -16,6 +17,11 @@ static void *member_of(const void *base, size_t offset)
 char *conf_value_resolve(const char *path, const char *directory)
 {
     return *path == '/' ? mem_strdup(path) : mem_printf("%s/%s", directory, path);
+}
+
+bool conf_key_in_token(const char *key)
+{
+    return key && strncmp(key, "pkcs11:", 7) == 0;
 }
 
 /* Digits only: no sign, no white space, no other base than said. */
@@ -141,8 +147,8 @@ int conf_value_set(const struct conf_option *o, void *base, const char *text, co
     case CONF_TYPE_PATH:
         return set_path(o, member, text, directory, err);
     case CONF_TYPE_KEY:
-        return strncmp(text, "pkcs11:", 7) == 0 ? set_text(o, member, text, err)
-                                                : set_path(o, member, text, directory, err);
+        return conf_key_in_token(text) ? set_text(o, member, text, err)
+                                       : set_path(o, member, text, directory, err);
     case CONF_TYPE_NUMBER:
         rc = parse_number(o, text, &number, err);
         if (rc == 0)

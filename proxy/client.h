@@ -35,6 +35,7 @@ struct client {
     enum client_state state;
     int fd;                   /* until the stream takes it (proxy header) */
     struct stream *stream;    /* NULL while a step that is away has it */
+    bool handshake_blocks;    /* its key is in a token */
     struct offload_slot away; /* a step of the login that blocks */
     struct event read_event, write_event;
 

@@ -228,10 +228,10 @@ static void identify_tls(struct client *c)
     }
 }
 
-static void continue_handshake(struct client *c)
+/* How far a step of the handshake came. */
+static void handshake_went(struct client *c, enum stream_status status, const struct error *err)
 {
-    struct error err;
-    switch (stream_handshake(c->stream, &err)) {
+    switch (status) {
     case STREAM_OK:
         if (c->tls)
             identify_tls(c);
@@ -249,9 +249,67 @@ static void continue_handshake(struct client *c)
         return;
     case STREAM_FAILED:
         STATS_INC(c->loop, handshake_failures);
-        record_refused_login(c, err.text);
+        record_refused_login(c, err->text);
         client_close(c, "TLS handshake failed");
         return;
+    }
+}
+
+/* With a key in a token: which may be a box at the other end of a network. */
+struct handshake_step {
+    struct offload step;
+    struct stream *stream; /* owned until it is home */
+    enum stream_status status;
+    struct error err;
+};
+
+static void handshake_work(struct offload *step)
+{
+    struct handshake_step *s = container_of(step, struct handshake_step, step);
+    s->status = stream_handshake(s->stream, &s->err);
+}
+
+static void handshake_home(struct offload_slot *slot, struct offload *step)
+{
+    struct client *c = container_of(slot, struct client, away);
+    struct handshake_step *s = container_of(step, struct handshake_step, step);
+    c->stream = TAKE_PTR(s->stream);
+    if (s->status != STREAM_WANT_WRITE)
+        event_add(&c->read_event, NULL);
+    handshake_went(c, s->status, &s->err);
+}
+
+/* The descriptor stays open until the step is home, but the peer need not wait for that. */
+static void handshake_cancelled(struct offload *step)
+{
+    struct handshake_step *s = container_of(step, struct handshake_step, step);
+    shutdown(stream_fd(s->stream), SHUT_RDWR);
+}
+
+static void handshake_free(struct offload *step)
+{
+    struct handshake_step *s = container_of(step, struct handshake_step, step);
+    stream_free(s->stream);
+    free(s);
+}
+
+static const struct offload_ops handshake_ops = {
+    .work = handshake_work,
+    .home = handshake_home,
+    .cancelled = handshake_cancelled,
+    .free = handshake_free,
+};
+
+static void continue_handshake(struct client *c)
+{
+    if (c->handshake_blocks) {
+        struct handshake_step *s = MEM_NEW(struct handshake_step);
+        s->stream = TAKE_PTR(c->stream);
+        go_away(c, &s->step, &handshake_ops, POOL_TOKENS, "handshakes");
+    } else {
+        struct error err;
+        enum stream_status status = stream_handshake(c->stream, &err);
+        handshake_went(c, status, &err);
     }
 }
 
@@ -267,6 +325,7 @@ static void start_handshake(struct client *c, const struct conf_listener *conf)
                                                wanted[conf->client_cert], c->listener)
                        : stream_new_plain(fd);
     c->state = CLIENT_HANDSHAKE;
+    c->handshake_blocks = c->tls && c->loop->snapshot->tls_key_in_token;
     c->checked = c->loop->snapshot->number;
     continue_handshake(c);
 }

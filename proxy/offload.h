@@ -1,5 +1,5 @@
-/* A step of a connection that blocks, run away from its loop: the look-up of a user. One at a time
- * a connection.
+/* A step of a connection that blocks, run away from its loop: a handshake whose key is in a token,
+ * the look-up of a user. One at a time a connection.
  *
  * The step owns all that its work needs: copies, or what the connection gives away until it is back
  * (a stream). Its work runs on a worker, which sees nothing but the step. The step then comes home

@@ -14,6 +14,7 @@ static const struct {
 } kinds[N_POOLS] = {
     [POOL_GENERAL] = { "general", 2 },
     [POOL_NAMES] = { "names", 2 },
+    [POOL_TOKENS] = { "tokens", 4 },
 };
 
 int pools_start(struct worker_pool *pools[N_POOLS], struct error *err)

@@ -1,5 +1,5 @@
-/* The daemon's pools of workers. What may block for long has a pool of its own, so that a
- * directory service that does not answer holds up nothing but those who need it. */
+/* The daemon's pools of workers. What may block for long has a pool of its own, so that a token or
+ * a directory service that does not answer holds up nothing but those who need it. */
 #ifndef PROXY_POOLS_H
 #define PROXY_POOLS_H
 
@@ -9,6 +9,7 @@
 enum pool {
     POOL_GENERAL, /* our own work: loading a snapshot, compiling for a schema, audit-tail */
     POOL_NAMES,   /* NSS: users and groups, perhaps from a directory service */
+    POOL_TOKENS,  /* handshakes with a key in a token (PKCS#11) */
     N_POOLS,
 };
 

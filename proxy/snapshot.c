@@ -76,6 +76,7 @@ static int load_tls(struct snapshot *s, struct error *err)
         .cas = cas,
         .n_cas = n,
     };
+    s->tls_key_in_token = conf_key_in_token(s->conf->tls.key);
     return tls_context_new(&settings, &s->tls, err);
 }
 

@@ -22,6 +22,7 @@ struct snapshot {
     struct conf *conf;
     struct acl_policy *policy;
     struct tls_context *tls;             /* NULL without TLS listeners */
+    bool tls_key_in_token;               /* a handshake may wait for it, for long */
     struct snapshot_listener *listeners; /* as in conf */
 
     /* private */

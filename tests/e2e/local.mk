@@ -20,6 +20,7 @@ EXTRA_DIST += \
     tests/e2e/harness/qemu.py \
     tests/e2e/harness/scripted_vm.py \
     tests/e2e/harness/stall.py \
+    tests/e2e/harness/token.py \
     tests/e2e/harness/wait.py \
     tests/e2e/test_admin.py \
     tests/e2e/test_attach_pending.py \

@@ -2,6 +2,7 @@
  * directory $QMPGATE_TEST_STALL a file NAME holds every call of the function NAME up for as long
  * as it is there, and NAME.waits appears when one is held up.
  *
+ *   C_Sign       a token (SoftHSM) that does not answer
  *   getpwuid_r   a directory service that does not answer
  */
 #define _GNU_SOURCE
@@ -35,4 +36,18 @@ int getpwuid_r(uid_t uid, struct passwd *entry, char *memory, size_t size, struc
     getpwuid_r_fn *real = (getpwuid_r_fn *)dlsym(RTLD_NEXT, "getpwuid_r");
     hold_up("getpwuid_r");
     return real(uid, entry, memory, size, found);
+}
+
+/* As in the PKCS#11 specification, section 5.13 (version 2.40), but for the names of the types. */
+typedef unsigned long sign_fn(unsigned long, unsigned char *, unsigned long, unsigned char *,
+                              unsigned long *);
+
+unsigned long C_Sign(unsigned long session, unsigned char *data, unsigned long data_len,
+                     unsigned char *signature, unsigned long *signature_len)
+{
+    enum { CKR_GENERAL_ERROR = 5 };
+    void *module = dlopen(getenv("QMPGATE_TEST_MODULE"), RTLD_NOW | RTLD_NOLOAD);
+    sign_fn *real = module ? (sign_fn *)dlsym(module, "C_Sign") : NULL;
+    hold_up("C_Sign");
+    return real ? real(session, data, data_len, signature, signature_len) : CKR_GENERAL_ERROR;
 }
