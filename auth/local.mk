@@ -34,3 +34,8 @@ TESTS += tests/unit/test_sasl
 tests_unit_test_sasl_SOURCES = tests/unit/test_sasl.c tests/unit/sasl_db.c tests/unit/sasl_db.h
 tests_unit_test_sasl_LDADD = auth/libauth.a base/libbase.a $(SASL_LIBS) $(GNUTLS_LIBS) \
     $(CMOCKA_LIBS)
+
+# both halves against real daemons: tests/e2e/test_sasl_parts.py
+check_PROGRAMS += tests/sasl/sasl_drive
+tests_sasl_sasl_drive_SOURCES = tests/sasl/sasl_drive.c
+tests_sasl_sasl_drive_LDADD = auth/libauth.a base/libbase.a $(SASL_LIBS) $(GNUTLS_LIBS)

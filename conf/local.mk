@@ -29,7 +29,8 @@ EXTRA_DIST += tests/fuzz/corpus/conf
 
 # --- what is installed beside the program --------------------------------------------------------
 examplesdir = $(docdir)/examples
-dist_examples_DATA = conf/examples/qmpgate.conf conf/examples/policy.conf
+dist_examples_DATA = conf/examples/qmpgate.conf conf/examples/policy.conf \
+    conf/examples/sasl2-qmpgate.conf
 
 systemdsystemunit_DATA = conf/units/qmpgated.service conf/units/qmpgated.socket
 EXTRA_DIST += conf/units/qmpgated.service.in conf/units/qmpgated.socket conf/units/qmpgate.sysusers

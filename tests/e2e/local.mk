@@ -18,6 +18,7 @@ EXTRA_DIST += \
     tests/e2e/harness/pki.py \
     tests/e2e/harness/process.py \
     tests/e2e/harness/qemu.py \
+    tests/e2e/harness/sasl.py \
     tests/e2e/harness/scripted_vm.py \
     tests/e2e/harness/stall.py \
     tests/e2e/harness/token.py \
@@ -42,6 +43,7 @@ EXTRA_DIST += \
     tests/e2e/test_proxy_protocol.py \
     tests/e2e/test_refusal_detail.py \
     tests/e2e/test_reload.py \
+    tests/e2e/test_sasl_parts.py \
     tests/e2e/test_secrets.py \
     tests/e2e/test_session_end.py \
     tests/e2e/test_shutdown.py \
