@@ -9,8 +9,10 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include "auth/attributes.h"
 #include "auth/name_text.h"
 #include "auth/sasl_name.h"
+#include "base/buf.h"
 #include "base/mem.h"
 
 #define OID_COMMON_NAME "2.5.4.3"
@@ -31,6 +33,29 @@ static struct identity *identity_new(enum identity_kind kind, char *take_name)
     i->gid = (gid_t)-1;
     atomic_init(&i->refs, 1);
     return i;
+}
+
+/* No part holds a line feed. */
+static char *make_key(const struct identity *i)
+{
+    CLEANUP_BUF struct buf key = { 0 };
+    buf_add_str(&key, i->name);
+    for (size_t k = 0; k < i->n_attributes; k++) {
+        buf_add_char(&key, '\n');
+        buf_add_str(&key, i->attributes[k]);
+    }
+    return mem_strndup(buf_data(&key), buf_len(&key));
+}
+
+/* Moves them in. */
+static void take_attributes(struct identity *i, struct attributes *a)
+{
+    attributes_settle(a);
+    i->attributes = (const char *const *)a->list;
+    i->n_attributes = a->n;
+    *a = (struct attributes){ 0 };
+    free((char *)i->key);
+    i->key = make_key(i);
 }
 
 struct identity *identity_ref(struct identity *i)
@@ -161,6 +186,7 @@ int identity_from_certificate(const unsigned char *der, size_t len, const char *
 {
     CLEANUP(crt_clear) gnutls_x509_crt_t crt = NULL;
     CLEANUP(datum_clear) gnutls_datum_t dn = { NULL, 0 };
+    CLEANUP(attributes_clear) struct attributes attributes = { 0 };
     gnutls_datum_t in = { (unsigned char *)der, (unsigned)len };
 
     if (!is_section_name(ca))
@@ -171,6 +197,8 @@ int identity_from_certificate(const unsigned char *der, size_t len, const char *
     int rc = check_purpose(crt, err);
     if (rc == 0)
         rc = check_subject(crt, err);
+    if (rc == 0)
+        rc = attributes_add_uris(&attributes, crt, ca, err);
     if (rc < 0)
         return rc;
     if (gnutls_x509_crt_get_dn3(crt, &dn, 0) < 0 || dn.size == 0 ||
@@ -183,6 +211,7 @@ int identity_from_certificate(const unsigned char *der, size_t len, const char *
                          IDENTITY_NAME_MAX);
     }
     *out = identity_new(IDENTITY_X509, name);
+    take_attributes(*out, &attributes);
     return 0;
 }
 
@@ -213,7 +242,12 @@ int identity_from_uid(uid_t uid, gid_t gid, struct identity **out, struct error 
     if (!name_text_is_clean((unsigned char *)found->pw_name, len) || len > IDENTITY_NAME_MAX - 5)
         return error_set(err, ERROR_INVALID, "the name of user %u is not fit for use",
                          (unsigned)uid);
+    CLEANUP(attributes_clear) struct attributes attributes = { 0 };
+    rc = attributes_add_groups(&attributes, found->pw_name, found->pw_gid, err);
+    if (rc < 0)
+        return rc;
     *out = identity_new(IDENTITY_UNIX, mem_printf("unix:%s", found->pw_name));
+    take_attributes(*out, &attributes);
     (*out)->uid = uid;
     (*out)->gid = gid;
     return 0;

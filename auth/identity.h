@@ -3,8 +3,8 @@
  *     x509:CA:DN         of the `ca` section CA, where sections are named
  *     unix:USER          peer credentials, the user's name
  *     sasl:USER@REALM    a login by SASL; see auth/sasl_name.h for what is equal
- * Equal identities are equal strings, and no two different ones are. Immutable, reference counted.
- */
+ * Equal identities are equal strings, and no two different ones are. What else is known of somebody
+ * are attributes (auth/attributes.h), found when he logs in. Immutable, reference counted. */
 #ifndef AUTH_IDENTITY_H
 #define AUTH_IDENTITY_H
 
@@ -33,13 +33,14 @@ void identity_unref(struct identity *i);
 
 /* From a verified certificate. `ca` is the section's name, "" for the unnamed one. No identity: an
  * empty subject, two CNs, an attribute that is empty, holds a NUL or control character, or is
- * neither UTF-8 nor ASCII, a subject longer than IDENTITY_NAME_MAX, and no extended key usage or
- * one without clientAuth. */
+ * neither UTF-8 nor ASCII, a subject longer than IDENTITY_NAME_MAX, alternative names that
+ * attributes_add_uris refuses, and no extended key usage or one without clientAuth. */
 int identity_from_certificate(const unsigned char *der, size_t len, const char *ca,
                               struct identity **out, struct error *err) MUST_CHECK;
 
-/* From peer credentials. Looks the user up (NSS): may block, so never on a loop. The overflow user
- * (65534, "nobody" of a foreign namespace) and a uid without a name are no identity. */
+/* From peer credentials. Looks the user and his groups up (NSS): may block, so never on a loop. The
+ * overflow user (65534, "nobody" of a foreign namespace) and a uid without a name are no identity.
+ */
 int identity_from_uid(uid_t uid, gid_t gid, struct identity **out, struct error *err) MUST_CHECK;
 
 /* From the name of a login that succeeded, in canonical form (auth/sasl_name.h). */

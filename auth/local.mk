@@ -1,5 +1,6 @@
 noinst_LIBRARIES += auth/libauth.a
 auth_libauth_a_SOURCES = \
+    auth/attributes.c auth/attributes.h \
     auth/identity.c auth/identity.h \
     auth/name_text.c auth/name_text.h \
     auth/sasl.h auth/sasl_internal.h \
@@ -10,6 +11,7 @@ auth_libauth_a_SOURCES = \
 check_PROGRAMS += tests/unit/test_identity
 TESTS += tests/unit/test_identity
 tests_unit_test_identity_SOURCES = tests/unit/test_identity.c tests/unit/pki.c tests/unit/pki.h
+tests_unit_test_identity_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=getgrouplist,--wrap=getgrgid_r
 tests_unit_test_identity_LDADD = auth/libauth.a base/libbase.a $(GNUTLS_LIBS) $(CMOCKA_LIBS)
 
 check_PROGRAMS += tests/unit/test_sasl_name

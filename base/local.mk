@@ -35,3 +35,9 @@ TESTS += tests/fuzz/fuzz_base64
 tests_fuzz_fuzz_base64_SOURCES = tests/fuzz/fuzz_base64.c tests/fuzz/replay.c
 tests_fuzz_fuzz_base64_LDADD = base/libbase.a
 EXTRA_DIST += tests/fuzz/corpus/base64
+
+check_PROGRAMS += tests/fuzz/fuzz_uri
+TESTS += tests/fuzz/fuzz_uri
+tests_fuzz_fuzz_uri_SOURCES = tests/fuzz/fuzz_uri.c tests/fuzz/replay.c
+tests_fuzz_fuzz_uri_LDADD = base/libbase.a
+EXTRA_DIST += tests/fuzz/corpus/uri

@@ -66,6 +66,48 @@ def test_a_name_is_matched_attribute_by_attribute(house, qemu, pki, place):
         assert turned_away(gateway, cert), cert
 
 
+def test_a_uri_of_a_certificate_is_as_good_as_its_name(house, qemu, pki, place):
+    own = pki.copy(place + "/pki")
+    for name, uri in (("shop", "spiffe://example.org/ns/web/sa/shop"), ("deep", "spiffe://example.org/ns/web/sa/x/y"),
+                      ("alike", "spiffe://example.org.evil/ns/web/sa/shop")):
+        own.issue(name, "service", lines=("tls_www_client", f'uri = "{uri}"'))
+    gateway = house.gateway(qemu, pki=own)
+    gateway.policy += '''
+grant "web" { to = {"x509-uri:spiffe://Example.org/ns/web/sa/*"} role = {"operator"} vms = {"web1"} }
+'''
+    gateway.start()
+    client = gateway.client("web1", "shop")
+    assert client.result("gateway-info")["identity"] == "x509:CN=service,O=Example"
+    client.result("stop")
+    assert turned_away(gateway, "deep")
+    assert turned_away(gateway, "alike")
+
+
+def test_two_certificates_of_one_name_have_the_rights_of_their_uris(house, qemu, pki, place):
+    """Rights are kept for later by all that they come from."""
+    own = pki.copy(place + "/pki")
+    for name in ("reader", "runner"):
+        own.issue(name, "service", lines=("tls_www_client", f'uri = "spiffe://example.org/{name}"'))
+    gateway = house.gateway(qemu, pki=own)
+    gateway.policy += '''
+grant "readers" { to = {"x509-uri:spiffe://example.org/reader"} role = {"viewer"} vms = {"web1"} }
+grant "runners" { to = {"x509-uri:spiffe://example.org/runner"} role = {"operator"} vms = {"web1"} }
+'''
+    gateway.start()
+    runner, reader = gateway.client("web1", "runner"), gateway.client("web1", "reader")
+    runner.result("stop")
+    expect.denied(reader.call("cont"))
+    runner.result("cont")
+
+
+def test_a_certificate_of_a_uri_that_reads_two_ways_is_no_identity(house, qemu, pki, place):
+    own = pki.copy(place + "/pki")
+    own.issue("dots", "admin", lines=("tls_www_client", 'uri = "spiffe://example.org/ns/../admin"'))
+    gateway = house.gateway(qemu, pki=own).start()
+    assert turned_away(gateway, "dots")
+    assert ". or .." in gateway.wait_record(type="auth", result="denied")["text"]
+
+
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # Python would rather not offer them at all
 def test_old_versions_of_tls_are_refused(gateway, pki):
     for version in (ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1):

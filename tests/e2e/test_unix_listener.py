@@ -1,6 +1,8 @@
 """The UNIX listener: clients are known by their peer credentials."""
 
+import grp
 import os
+import pwd
 import stat
 import subprocess
 import sys
@@ -42,6 +44,32 @@ def test_a_client_over_tls_and_a_local_one_share_a_vm(local):
     remote = local.client("web1", "viewer")
     client.result("stop")
     remote.event("STOP")
+
+
+def test_a_group_of_the_user_is_as_good_as_his_name(house, qemu):
+    group = grp.getgrgid(pwd.getpwuid(os.geteuid()).pw_gid).gr_name
+    gateway = house.gateway(qemu).add_control()
+    gateway.policy += f'''
+role "calm" {{ deny = {{"stop"}} }}
+grant "groups" {{ to = {{"unix-group:{group}"}} role = {{"operator"}} vms = {{"web1"}} }}
+'''
+    gateway.start()
+    client = gateway.local().ready()
+    client.result("gateway-attach", vm="web1")
+    assert client.result("stop") == {}
+    gateway.policy += f'grant "calm" {{ to = {{"unix-group:{group[0]}*"}} role = {{"calm"}} vms = {{"*"}} }}\n'
+    gateway.reload()
+    expect.denied(client.call("stop"), "calm")
+
+
+def test_a_group_of_another_is_nobodys(house, qemu):
+    gateway = house.gateway(qemu).add_control()
+    gateway.policy += 'grant "games" { to = {"unix-group:games"} role = {"operator"} vms = {"web1"} }\n'
+    gateway.policy += 'grant "alike" { to = {"unix:games"} role = {"operator"} vms = {"web1"} }\n'
+    gateway.start()
+    client = gateway.local()
+    expect.denied(client.read())
+    assert client.drain() == []
 
 
 def test_who_has_no_grant_is_turned_away(house, qemu):

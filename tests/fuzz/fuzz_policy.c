@@ -14,10 +14,26 @@ static const char schema_json[] =
     "{\"name\":\"gateway-info\",\"meta-type\":\"command\",\"arg-type\":\"0\",\"ret-type\":\"0\"},"
     "{\"name\":\"STOP\",\"meta-type\":\"event\",\"arg-type\":\"0\"}]";
 
-static void check_rights(struct acl_program *program, const char *identity, const struct acl_vm *vm,
-                         const struct acl_policy *policy)
+/* Nobody acts for a delegate, nor who is none; a part that is malformed ends it. */
+static void check_delegation(const struct acl_policy *policy, struct acl_subject from)
 {
-    struct acl_rights *r = acl_rights_new(program, acl_subject_named(identity), vm);
+    static const char *const people[] = { "unix:root", "sasl:a@r", "x509:CN=ops-1,O=Example" };
+    for (size_t i = 0; i < ARRAY_SIZE(people); i++) {
+        const char *section = acl_policy_delegates(policy, from, people[i]);
+        if (!section)
+            continue;
+        FUZZ_ASSERT(*section && acl_policy_is_delegate(policy, from));
+        FUZZ_ASSERT(acl_policy_admits(policy, from));
+        FUZZ_ASSERT(!acl_policy_is_delegate(policy, acl_subject_named(people[i])));
+    }
+    FUZZ_ASSERT(!acl_policy_delegates(policy, from, "unix-group:root"));
+    FUZZ_ASSERT(!acl_policy_delegates(policy, from, ""));
+}
+
+static void check_rights(struct acl_program *program, struct acl_subject who,
+                         const struct acl_vm *vm, const struct acl_policy *policy)
+{
+    struct acl_rights *r = acl_rights_new(program, who, vm);
     bool any = acl_check_event(r, SPAN_LIT("STOP"));
     static const char *const names[] = { "query-status", "stop", "migrate", "nothing" };
     for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
@@ -28,9 +44,9 @@ static void check_rights(struct acl_program *program, const char *identity, cons
     }
     FUZZ_ASSERT(acl_check(r, SPAN_LIT("gateway-info"), NULL, NULL).decision == ACL_DENIED);
     /* who may do anything is seen, and who is seen is admitted */
-    bool sees = acl_policy_sees(policy, acl_subject_named(identity), vm);
+    bool sees = acl_policy_sees(policy, who, vm);
     FUZZ_ASSERT(!any || sees);
-    FUZZ_ASSERT(!sees || acl_policy_admits(policy, acl_subject_named(identity)));
+    FUZZ_ASSERT(!sees || acl_policy_admits(policy, who));
     acl_rights_unref(r);
 }
 
@@ -56,10 +72,20 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         { .name = "web1", .labels = labels, .n_labels = 1 },
         { .name = "", .uuid = "01234567-89ab-cdef-0123-456789abcdef" },
     };
-    for (size_t i = 0; i < ARRAY_SIZE(vms); i++) {
-        check_rights(program, "unix:root", &vms[i], policy);
-        check_rights(program, "x509:CN=ops-1,O=Example", &vms[i], policy);
+    static const char *const groups[] = { "unix-group:adm", "unix-group:root" };
+    static const char *const uris[] = { "x509-uri:spiffe://e/ns/a" };
+    static const char *const bad[] = { "unix-group:root", "unix:root" };
+    static const struct acl_subject whos[] = {
+        { "unix:root", groups, ARRAY_SIZE(groups) },
+        { "x509:CN=ops-1,O=Example", uris, ARRAY_SIZE(uris) },
+        { "sasl:a@r", NULL, 0 },
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(whos); i++) {
+        check_delegation(policy, whos[i]);
+        for (size_t k = 0; k < ARRAY_SIZE(vms); k++)
+            check_rights(program, whos[i], &vms[k], policy);
     }
+    FUZZ_ASSERT(!acl_policy_admits(policy, (struct acl_subject){ "unix:root", bad, 2 }));
     acl_program_unref(program);
     acl_policy_unref(policy);
     qmp_schema_unref(schema);

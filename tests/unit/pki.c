@@ -72,6 +72,9 @@ static void set_names(gnutls_x509_crt_t crt, const struct pki_request *r)
     if (r->ip && inet_pton(AF_INET, r->ip, ip) == 1)
         MUST(gnutls_x509_crt_set_subject_alt_name(crt, GNUTLS_SAN_IPADDRESS, ip, sizeof(ip),
                                                   GNUTLS_FSAN_APPEND));
+    for (const struct pki_attribute *u = r->uris; u && u->value; u++)
+        MUST(gnutls_x509_crt_set_subject_alt_name(crt, GNUTLS_SAN_URI, u->value, u->len,
+                                                  GNUTLS_FSAN_APPEND));
 }
 
 struct pki pki_issue(const struct pki *ca, const struct pki_request *r)

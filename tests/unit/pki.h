@@ -26,8 +26,10 @@ struct pki_request {
     const struct pki_attribute *attributes; /* in this order, until an oid of NULL */
     unsigned purpose;                       /* of enum pki_purpose; 0: no extended key usage */
     const char *dns, *ip;                   /* subject alternative names */
-    time_t from, until;                     /* 0: an hour ago, in a day */
-    unsigned serial;                        /* 0: the next one */
+    const struct pki_attribute
+        *uris;          /* likewise; until a value of NULL, the oid is not looked at */
+    time_t from, until; /* 0: an hour ago, in a day */
+    unsigned serial;    /* 0: the next one */
 };
 
 struct pki pki_issue(const struct pki *ca,
