@@ -394,6 +394,7 @@ static enum sasl_login_status judge(struct sasl_login *l, int rc, const char *da
                                     struct sasl_answer *out)
 {
     enum sasl_login_status status = SASL_LOGIN_MORE;
+    secret_wipe_stack(); /* libsasl2 reads passwords into arrays there */
     if (rc == SASL_OK)
         status = finish(l);
     else if (rc != SASL_CONTINUE) {

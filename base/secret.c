@@ -16,6 +16,12 @@ void secret_free(void *data, size_t len)
     free(data);
 }
 
+__attribute__((noinline)) void secret_wipe_stack(void)
+{
+    unsigned char below[SECRET_STACK_BYTES];
+    explicit_bzero(below, sizeof(below));
+}
+
 bool secret_equal(const void *a, const void *b, size_t len)
 {
     const volatile unsigned char *x = a, *y = b;

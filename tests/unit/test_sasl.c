@@ -3,8 +3,10 @@
 #include "tests/unit/unit.h"
 #include "tests/unit/sasl_db.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdbool.h>
+#include <unistd.h>
 #include "base/mem.h"
 
 #define OFFER(...)                                             \
@@ -623,6 +625,60 @@ static void logins_go_on_in_several_threads(void **state)
     }
 }
 
+/* --- secrets ---------------------------------------------------------------------------------- */
+
+#define SECRET_LEN 16
+
+/* How often it is in this thread's stack; `masked` so that what is sought is not found itself. */
+static unsigned count_on_stack(const unsigned char masked[SECRET_LEN])
+{
+    unsigned found = 0;
+    unsigned long from = 0, to = 0;
+    char line[512];
+    FILE *maps = fopen("/proc/self/maps", "r");
+    int memory = open("/proc/self/mem", O_RDONLY);
+    while (fgets(line, sizeof(line), maps) && !strstr(line, "[stack]"))
+        ;
+    fclose(maps);
+    assert_int_equal(sscanf(line, "%lx-%lx", &from, &to), 2);
+    CLEANUP_FREE unsigned char *copy = mem_alloc(to - from);
+    assert_int_equal(pread(memory, copy, to - from, (off_t)from), to - from);
+    close(memory);
+    for (size_t i = 0; i + SECRET_LEN <= to - from; i++) {
+        size_t k = 0;
+        while (k < SECRET_LEN && (copy[i + k] ^ 0x55) == masked[k])
+            k++;
+        found += k == SECRET_LEN;
+    }
+    return found;
+}
+
+/* libsasl2's sasldb reads the account's password into an array there. */
+static void a_password_is_not_left_on_the_stack(void **state)
+{
+    static const char *const mechanisms[] = { "PLAIN", "SCRAM-SHA-256" };
+    unsigned char masked[SECRET_LEN];
+    for (size_t i = 0; i < SECRET_LEN; i++)
+        masked[i] = (unsigned char)(('A' + i) ^ 0x55);
+    CLEANUP_FREE char *secret = mem_zalloc(SECRET_LEN + 1);
+    for (size_t i = 0; i < SECRET_LEN; i++)
+        secret[i] = (char)(masked[i] ^ 0x55);
+    sasl_db_add("secretive", REALM, secret);
+    for (size_t i = 0; i < 2; i++) {
+        struct sasl_answer answer;
+        struct sasl_login *l = login_by_hand(mechanisms[i]);
+        CLEANUP_FREE char *data = i == 0 ? mem_printf("%csecretive%c%s", 1, 1, secret)
+                                         : mem_strdup("n,,n=secretive,r=0123456789");
+        size_t len = strlen(data);
+        for (size_t k = 0; k < len; k++)
+            data[k] = data[k] == 1 ? '\0' : data[k];
+        assert_int_equal(start(l, mechanisms[i], data, len, &answer),
+                         i == 0 ? SASL_LOGIN_DONE : SASL_LOGIN_MORE);
+        assert_int_equal(count_on_stack(masked), 0);
+        sasl_login_free(l);
+    }
+}
+
 /* --- the start, and the rest ------------------------------------------------------------------ */
 
 static void the_process_starts_once(void **state)
@@ -730,6 +786,7 @@ int main(void)
         TEST(a_server_that_offers_nothing_known_is_refused),
         TEST(a_server_that_does_not_prove_itself_is_refused),
         TEST(logins_go_on_in_several_threads),
+        TEST(a_password_is_not_left_on_the_stack),
         TEST(the_process_starts_once),
         TEST(a_mechanism_without_its_means_is_told),
         TEST(a_failure_is_answered_at_a_multiple_of_the_delay),
