@@ -14,6 +14,7 @@
 #include <stdint.h>
 #include "base/buf.h"
 #include "base/error.h"
+#include "base/util.h"
 #include "qmp/message.h"
 #include "qmp/schema.h"
 
@@ -63,6 +64,19 @@ bool acl_policy_admits(const struct acl_policy *p, struct acl_subject who);
 
 /* May he see and attach to this VM? */
 bool acl_policy_sees(const struct acl_policy *p, struct acl_subject who, const struct acl_vm *vm);
+
+/* The same for many VMs: who he is is found out once, since somebody in a thousand groups has a
+ * thousand names. The policy is borrowed, and stays while the view does; `who` may go. */
+struct acl_view;
+struct acl_view *acl_view_new(const struct acl_policy *p, struct acl_subject who);
+bool acl_view_sees(const struct acl_view *v, const struct acl_vm *vm);
+void acl_view_free(struct acl_view *v);
+
+static inline void cleanup_view(struct acl_view **v)
+{
+    acl_view_free(*v);
+}
+#define CLEANUP_VIEW CLEANUP(cleanup_view)
 
 enum acl_admin {
     ACL_ADMIN_SESSIONS = 1 << 0,

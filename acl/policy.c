@@ -126,34 +126,70 @@ static void find_key(void *opaque, const char *key)
     acl_index_find_key(s->index, key, s->targets);
 }
 
+static bool names_any_grant(const struct acl_policy *p, const uint64_t *targets)
+{
+    return bits_next(targets, p->n_grants, 0) < p->n_grants;
+}
+
+/* The grants of a set of targets that name a VM. */
+static uint64_t *grants_on_vm(const struct acl_policy *p, const uint64_t *targets,
+                              const struct acl_vm *vm)
+{
+    uint64_t *grants = bits_new(p->n_grants);
+    if (names_any_grant(p, targets)) {
+        struct key_search search = { .index = &p->vms, .targets = grants };
+        acl_vmsel_keys(vm, find_key, &search);
+        acl_index_find_patterns(&p->vms, vm, grants);
+    }
+    for (size_t i = 0; i < bits_words(p->n_grants); i++)
+        grants[i] &= targets[i];
+    return grants;
+}
+
 uint64_t *acl_policy_grants(const struct acl_policy *p, struct acl_subject who,
                             const struct acl_vm *vm)
 {
-    uint64_t *grants = targets_of(p, who);
-    if (!grants)
-        return NULL;
-    CLEANUP_FREE uint64_t *of_vm = bits_new(p->n_grants);
-    if (bits_next(grants, p->n_grants, 0) < p->n_grants) {
-        struct key_search search = { .index = &p->vms, .targets = of_vm };
-        acl_vmsel_keys(vm, find_key, &search);
-        acl_index_find_patterns(&p->vms, vm, of_vm);
-    }
-    for (size_t i = 0; i < bits_words(p->n_grants); i++)
-        grants[i] &= of_vm[i];
-    return grants;
+    CLEANUP_FREE uint64_t *targets = targets_of(p, who);
+    return targets ? grants_on_vm(p, targets, vm) : NULL;
 }
 
 bool acl_policy_admits(const struct acl_policy *p, struct acl_subject who)
 {
     CLEANUP_FREE uint64_t *targets = targets_of(p, who);
-    return targets &&
-           (bits_next(targets, p->n_grants, 0) < p->n_grants || acl_delegate_is_among(p, targets));
+    return targets && (names_any_grant(p, targets) || acl_delegate_is_among(p, targets));
 }
 
 bool acl_policy_sees(const struct acl_policy *p, struct acl_subject who, const struct acl_vm *vm)
 {
     CLEANUP_FREE uint64_t *grants = acl_policy_grants(p, who, vm);
-    return grants && bits_next(grants, p->n_grants, 0) < p->n_grants;
+    return grants && names_any_grant(p, grants);
+}
+
+struct acl_view {
+    const struct acl_policy *policy; /* borrowed */
+    uint64_t *targets;               /* owned; NULL: of nobody */
+};
+
+struct acl_view *acl_view_new(const struct acl_policy *p, struct acl_subject who)
+{
+    struct acl_view *v = MEM_NEW(struct acl_view);
+    v->policy = p;
+    v->targets = targets_of(p, who);
+    return v;
+}
+
+bool acl_view_sees(const struct acl_view *v, const struct acl_vm *vm)
+{
+    CLEANUP_FREE uint64_t *grants = v->targets ? grants_on_vm(v->policy, v->targets, vm) : NULL;
+    return grants && names_any_grant(v->policy, grants);
+}
+
+void acl_view_free(struct acl_view *v)
+{
+    if (!v)
+        return;
+    free(v->targets);
+    free(v);
 }
 
 const char *acl_policy_admin_grant(const struct acl_policy *p, struct acl_subject who,

@@ -247,9 +247,11 @@ static void gateway_list_vms(struct session *s, struct request *r)
     CLEANUP_BUF struct buf b = { 0 };
     size_t n;
     struct vm **list = vms_list(loop->daemon->vms, &n);
+    CLEANUP_VIEW struct acl_view *view =
+        acl_view_new(loop->snapshot->policy, caller_subject(s->caller));
     BUF_ADD_LIT(&b, "[");
     for (size_t i = 0; i < n; i++) {
-        if (acl_policy_sees(loop->snapshot->policy, caller_subject(s->caller), &list[i]->acl)) {
+        if (acl_view_sees(view, &list[i]->acl)) {
             if (buf_len(&b) > 1)
                 BUF_ADD_LIT(&b, ", ");
             write_vm(s, &b, list[i]);

@@ -312,7 +312,7 @@ struct tail_job {
     struct worker_job job;
     struct ticket ticket;
     struct snapshot *snapshot;
-    struct identity *who; /* a reference */
+    struct acl_view *view; /* of the snapshot's policy */
     uint64_t count;
     struct buf *lines; /* newest first */
     size_t n_lines, cap;
@@ -325,7 +325,7 @@ static bool wanted(void *opaque, const struct audit_line *line)
     if (line->vm.len) {
         CLEANUP_FREE char *name = mem_strndup(line->vm.data, line->vm.len);
         struct vm *vm = vms_find_name(j->ticket.daemon->vms, name);
-        bool sees = vm && acl_policy_sees(j->snapshot->policy, subject_of(j->who), &vm->acl);
+        bool sees = vm && acl_view_sees(j->view, &vm->acl);
         vm_unref(vm);
         if (!sees)
             return false;
@@ -356,9 +356,9 @@ static void run_tail(struct worker_job *job)
         buf_add_str(&b, err.text);
     }
     answer_late(&j->ticket, ok, &b);
+    acl_view_free(j->view);
     snapshot_unref(j->snapshot);
     free(j->lines);
-    identity_unref(j->who);
     free(j);
 }
 
@@ -374,11 +374,11 @@ void gateway_audit_tail(struct session *s, struct request *r)
     j->job.run = run_tail;
     j->ticket = ticket_of(s, r);
     j->snapshot = snapshot_ref(s->client->loop->snapshot);
-    j->who = identity_ref(caller_rights_of(s->caller));
+    j->view = acl_view_new(j->snapshot->policy, caller_subject(s->caller));
     j->count = (uint64_t)count;
     if (worker_submit(j->ticket.daemon->pools[POOL_GENERAL], &j->job) < 0) {
+        acl_view_free(j->view);
         snapshot_unref(j->snapshot);
-        identity_unref(j->who);
         free(j);
         session_error(r, QMP_ERROR_GENERIC, "the gateway is too busy: try again");
     }

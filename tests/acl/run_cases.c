@@ -157,6 +157,16 @@ static const char *judge(const struct table *t, struct acl_subject who, const st
     return answer;
 }
 
+/* By itself, and as one of many. */
+static const char *sees(const struct table *t, struct acl_subject who, const struct acl_vm *vm)
+{
+    CLEANUP_VIEW struct acl_view *view = acl_view_new(t->policy, who);
+    bool one = acl_policy_sees(t->policy, who, vm);
+    if (acl_view_sees(view, vm) != one || acl_view_sees(view, vm) != one)
+        fail(t->file, t->line, "%s: seen by itself or as one of many, but not both", vm->name);
+    return one ? "yes" : "no";
+}
+
 static void run_case(const struct table *t, char *rest)
 {
     const char *identity = next_word(&rest), *vm_name = next_word(&rest);
@@ -171,7 +181,7 @@ static void run_case(const struct table *t, char *rest)
     struct acl_subject who = find_who(t, identity);
     const char *answer;
     if (strcmp(command, "sees") == 0)
-        answer = acl_policy_sees(t->policy, who, &vm) ? "yes" : "no";
+        answer = sees(t, who, &vm);
     else if (strcmp(command, "admits") == 0)
         answer = acl_policy_admits(t->policy, who) ? "yes" : "no";
     else if (strcmp(command, "admin") == 0)

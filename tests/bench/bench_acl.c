@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include "base/clock.h"
 #include "base/mem.h"
@@ -32,6 +33,14 @@ static void write_policy(struct buf *out, const struct size *size)
                    g % 10 == 1 ? ", \"x509:CN=*,O=Other\"" : "");
         buf_printf(out, "  role = {\"r%u\"}\n  vms = {\"vm%u-*\", \"label:n=%u\"}\n}\n", g, g, g);
     }
+}
+
+static void write_site(struct buf *out, const struct size *size)
+{
+    buf_printf(out,
+               "grant \"site\" {\n  to = {\"x509-uri:spiffe://example.org/ns/web/sa/*\", "
+               "\"sasl:*@example.org\"}\n  role = {\"r0\"}\n  vms = {\"vm%u-*\"}\n}\n",
+               size->grants - 1);
 }
 
 static double best_of(double (*measure)(void *), void *opaque)
@@ -65,7 +74,7 @@ static double measure_checks(void *opaque)
 
 struct look {
     const struct acl_policy *policy;
-    const char *identity;
+    struct acl_subject who;
     struct acl_vm vm;
 };
 
@@ -75,17 +84,40 @@ static double measure_looks(void *opaque)
     unsigned seen = 0;
     int64_t start = clock_monotonic_us();
     for (unsigned i = 0; i < LOOKS; i++)
-        seen += acl_policy_sees(l->policy, acl_subject_named(l->identity), &l->vm);
+        seen += acl_policy_sees(l->policy, l->who, &l->vm);
     int64_t end = clock_monotonic_us();
     if (seen != LOOKS)
         printf("not seen\n");
     return (double)(end - start) / LOOKS;
 }
 
+/* A list of VMs for somebody in as many groups as may be. */
+static void measure_list(struct look look)
+{
+    enum { GROUPS = 1024, VMS = 1000 };
+    const char *groups[GROUPS];
+    for (unsigned i = 0; i < GROUPS; i++)
+        groups[i] = mem_printf("unix-group:some-group-%u", i);
+    look.who = (struct acl_subject){ "unix:a", groups, GROUPS };
+    int64_t start = clock_monotonic_us();
+    struct acl_view *view = acl_view_new(look.policy, look.who);
+    unsigned seen = 0;
+    for (unsigned i = 0; i < VMS; i++)
+        seen += acl_view_sees(view, &look.vm);
+    acl_view_free(view);
+    int64_t listed = clock_monotonic_us();
+    seen += acl_policy_sees(look.policy, look.who, &look.vm);
+    printf("  in %d groups: a list of %d VMs %ld us, one of them %ld us%s\n", GROUPS, VMS,
+           (long)(listed - start), (long)(clock_monotonic_us() - listed), seen ? "?" : "");
+    for (unsigned i = 0; i < GROUPS; i++)
+        free((char *)groups[i]);
+}
+
 static void measure(const struct size *size, struct qmp_schema *schema)
 {
     CLEANUP_BUF struct buf text = { 0 };
     write_policy(&text, size);
+    write_site(&text, size);
     struct acl_policy *policy;
     int64_t t0 = clock_monotonic_us();
     if (acl_policy_parse("bench", buf_data(&text), buf_len(&text), NULL, NULL, &policy) < 0) {
@@ -97,15 +129,23 @@ static void measure(const struct size *size, struct qmp_schema *schema)
     int64_t t2 = clock_monotonic_us();
     CLEANUP_FREE char *identity = mem_printf("x509:CN=user%u,O=Example", size->grants - 1);
     CLEANUP_FREE char *name = mem_printf("vm%u-a", size->grants - 1);
-    struct look look = { .policy = policy, .identity = identity, .vm = { .name = name } };
+    struct look look = { policy, acl_subject_named(identity), { .name = name } };
+    /* somebody else, named by what is known of him */
+    static const char *const uris[] = { "x509-uri:spiffe://example.org/ns/a/sa/b",
+                                        "x509-uri:spiffe://example.org/ns/web/sa/shop" };
+    struct look by_uri = { policy, { "x509:CN=b", uris, ARRAY_SIZE(uris) }, { .name = name } };
+    struct look by_sasl = { policy, acl_subject_named("sasl:a@example.org"), { .name = name } };
     int64_t t3 = clock_monotonic_us();
-    struct acl_rights *r = acl_rights_new(program, acl_subject_named(identity), &look.vm);
+    struct acl_rights *r = acl_rights_new(program, look.who, &look.vm);
     int64_t t4 = clock_monotonic_us();
-    printf("%6u rules %5u grants %s | check %5.1f ns | sees %5.1f us | rights %4ld us | "
+    printf("%6u rules %5u grants %s | check %5.1f ns | sees %5.1f, by a URI %5.1f, of SASL %5.1f "
+           "us | rights %4ld us | "
            "program %6ld us | parse %6ld us\n",
            acl_policy_n_rules(policy), acl_policy_n_grants(policy), size->globs ? "globs" : "names",
-           best_of(measure_checks, r), best_of(measure_looks, &look), (long)(t4 - t3),
+           best_of(measure_checks, r), best_of(measure_looks, &look),
+           best_of(measure_looks, &by_uri), best_of(measure_looks, &by_sasl), (long)(t4 - t3),
            (long)(t2 - t1), (long)(t1 - t0));
+    measure_list(look);
     acl_rights_unref(r);
     acl_program_unref(program);
     acl_policy_unref(policy);
