@@ -84,6 +84,7 @@ enum acl_admin {
     ACL_ADMIN_RELOAD = 1 << 2,
     ACL_ADMIN_STATS = 1 << 3,
     ACL_ADMIN_AUDIT_TAIL = 1 << 4,
+    ACL_ADMIN_LOGIN_RELEASE = 1 << 5,
 };
 /* The administration that some grant gives by name: a set of enum acl_admin. */
 unsigned acl_policy_admin(const struct acl_policy *p, struct acl_subject who);

@@ -25,7 +25,7 @@ static const struct {
 } admin_verbs[] = {
     { "sessions", ACL_ADMIN_SESSIONS },     { "session-close", ACL_ADMIN_SESSION_CLOSE },
     { "reload", ACL_ADMIN_RELOAD },         { "stats", ACL_ADMIN_STATS },
-    { "audit-tail", ACL_ADMIN_AUDIT_TAIL },
+    { "audit-tail", ACL_ADMIN_AUDIT_TAIL }, { "login-release", ACL_ADMIN_LOGIN_RELEASE },
 };
 
 /* A section's number by its name. */
@@ -307,8 +307,8 @@ static unsigned read_admin(struct parser *p, cfg_t *section)
         }
         if (!bit)
             refuse_word(p, w,
-                        "administration is sessions, session-close, reload, stats and "
-                        "audit-tail, by name");
+                        "administration is sessions, session-close, reload, stats, audit-tail and "
+                        "login-release, by name");
         admin |= bit;
     }
     return admin;

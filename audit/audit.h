@@ -95,6 +95,9 @@ struct audit_record {
     const char *peer;     /* address */
     const char *identity; /* canonical */
     const char *acting_for;
+    const char *external;  /* auth: who the certificate or the peer credentials say it is */
+    const char *mechanism; /* auth: of SASL */
+    const char *claimed;   /* auth: the name that was claimed, proven or not */
     const char *vm;
     const char *uuid;
     struct span command; /* the name, decoded; any bytes */

@@ -100,6 +100,9 @@ void record_write(struct arguments_writer *w, const struct audit_record *r)
     write_optional(out, "peer", r->peer);
     write_optional(out, "identity", r->identity);
     write_optional(out, "acting-for", r->acting_for);
+    write_optional(out, "external", r->external);
+    write_optional(out, "mechanism", r->mechanism);
+    write_optional(out, "claimed", r->claimed);
     write_optional(out, "vm", r->vm);
     write_optional(out, "uuid", r->uuid);
     write_optional_span(out, "command", r->command);

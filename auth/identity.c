@@ -267,3 +267,56 @@ int identity_from_sasl(const char *name, struct identity **out, struct error *er
     *out = identity_new(IDENTITY_SASL, mem_printf("sasl:%s", name));
     return 0;
 }
+
+/* --- a name ----------------------------------------------------------------------------------- */
+
+static void dn_clear(gnutls_x509_dn_t *dn)
+{
+    if (*dn)
+        gnutls_x509_dn_deinit(*dn);
+}
+
+/* The text up to the first colon is a section's name if it has no `=`: every DN has one there. */
+static size_t section_length(const char *text)
+{
+    size_t len = strcspn(text, ":=");
+    return text[len] == ':' ? len + 1 : 0;
+}
+
+/* As GnuTLS writes it, whatever escapes and spaces it was written with. */
+static int from_x509_name(const char *text, struct identity **out, struct error *err)
+{
+    CLEANUP(dn_clear) gnutls_x509_dn_t dn = NULL;
+    CLEANUP(datum_clear) gnutls_datum_t canonical = { NULL, 0 };
+    size_t section = section_length(text);
+    if (gnutls_x509_dn_init(&dn) < 0 || gnutls_x509_dn_set_str(dn, text + section, NULL) < 0 ||
+        gnutls_x509_dn_get_str2(dn, &canonical, 0) < 0 || canonical.size == 0)
+        return error_set(err, ERROR_INVALID, "not a distinguished name");
+    char *name = mem_printf("x509:%.*s%s", (int)section, text, (char *)canonical.data);
+    if (strlen(name) > IDENTITY_NAME_MAX) {
+        free(name);
+        return error_set(err, ERROR_LIMIT, "the name is too long");
+    }
+    *out = identity_new(IDENTITY_X509, name);
+    return 0;
+}
+
+int identity_from_name(const char *name, struct identity **out, struct error *err)
+{
+    size_t len = strlen(name);
+    if (len <= 5 || len > IDENTITY_NAME_MAX ||
+        !name_text_is_clean((const unsigned char *)name, len))
+        return error_set(err, ERROR_INVALID, "not the name of an identity");
+    if (strncmp(name, "x509:", 5) == 0)
+        return from_x509_name(name + 5, out, err);
+    if (strncmp(name, "sasl:", 5) == 0) {
+        char canonical[SASL_NAME_SIZE];
+        int rc = sasl_name_canonical((struct span){ name + 5, len - 5 }, "", canonical, err);
+        return rc < 0 ? rc : identity_from_sasl(canonical, out, err);
+    }
+    if (strncmp(name, "unix:", 5) != 0)
+        return error_set(err, ERROR_INVALID,
+                         "an identity is x509:DN, unix:USER or sasl:USER@REALM");
+    *out = identity_new(IDENTITY_UNIX, mem_strdup(name));
+    return 0;
+}

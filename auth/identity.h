@@ -46,4 +46,8 @@ int identity_from_uid(uid_t uid, gid_t gid, struct identity **out, struct error 
 /* From the name of a login that succeeded, in canonical form (auth/sasl_name.h). */
 int identity_from_sasl(const char *name, struct identity **out, struct error *err) MUST_CHECK;
 
+/* From a name in one of the forms above, written down by somebody: nobody has proven that he is it.
+ * Put into its canonical form; it has no attributes, and of a unix: name no number. */
+int identity_from_name(const char *name, struct identity **out, struct error *err) MUST_CHECK;
+
 #endif

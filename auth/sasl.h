@@ -50,6 +50,7 @@ int sasl_process_start(const struct sasl_settings *settings, struct error *err) 
  * readable? Without its means a mechanism would refuse everybody. */
 int sasl_settings_check(const struct sasl_settings *settings, const char *const *mechanisms,
                         size_t n_mechanisms, struct error *err) MUST_CHECK;
+bool sasl_process_is_started(void);
 void sasl_process_stop(void);
 
 /* --- one login -------------------------------------------------------------------------------- */

@@ -143,6 +143,11 @@ int sasl_process_start(const struct sasl_settings *settings, struct error *err)
     return rc;
 }
 
+bool sasl_process_is_started(void)
+{
+    return process.started;
+}
+
 int sasl_settings_check(const struct sasl_settings *settings, const char *const *mechanisms,
                         size_t n_mechanisms, struct error *err)
 {

@@ -13,8 +13,9 @@
 #include <time.h>
 #include "base/error.h"
 
-#define TLS_KNOWN_KEY_BYTES 32 /* SHA-256 of all certificates of the chain, each with its length \
-                                */
+#define TLS_KNOWN_KEY_BYTES                                              \
+    32 /* SHA-256 of all certificates of the chain, each with its length \
+        */
 
 struct tls_known_key {
     unsigned char bytes[TLS_KNOWN_KEY_BYTES];

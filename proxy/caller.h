@@ -14,7 +14,8 @@ struct caller {
     _Atomic unsigned refs;
     uint64_t connection;
     char *peer;
-    struct identity *identity; /* NULL while nobody */
+    struct identity *identity; /* who logged in; NULL while nobody */
+    struct identity *acting;   /* for whom it acts; NULL: for itself */
 };
 
 static inline struct caller *caller_new(uint64_t connection, const char *peer)
@@ -37,19 +38,27 @@ static inline void caller_unref(struct caller *c)
     if (!c || atomic_fetch_sub_explicit(&c->refs, 1, memory_order_acq_rel) != 1)
         return;
     identity_unref(c->identity);
+    identity_unref(c->acting);
     free(c->peer);
     free(c);
 }
 
+/* Who logged in; NULL while nobody. */
 static inline const char *caller_name(const struct caller *c)
 {
     return c->identity ? c->identity->name : NULL;
 }
 
+/* For whom it acts; NULL: for itself. */
+static inline const char *caller_acting_name(const struct caller *c)
+{
+    return c->acting ? c->acting->name : NULL;
+}
+
 /* Whose rights it has; NULL while nobody. Borrowed. */
 static inline struct identity *caller_rights_of(const struct caller *c)
 {
-    return c->identity;
+    return c->acting ? c->acting : c->identity;
 }
 
 /* An identity as policy wants to know it. */

@@ -9,6 +9,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/secret.h"
 #include "proxy/client_admit.h"
 #include "proxy/daemon.h"
 #include "proxy/dispatch.h"
@@ -86,6 +87,7 @@ void client_bury(struct loop *loop)
         buf_free(&c->out);
         caller_unref(c->session.caller);
         free(c->listener);
+        free(c->site);
         free(c->close_reason);
         free(c);
     }
@@ -300,7 +302,7 @@ static void settle_scanner(struct client *c)
 }
 
 /* One frame; false if no more can be taken now. */
-static bool take_frame(struct client *c, const char *data, size_t len, size_t *done)
+static bool take_frame(struct client *c, char *data, size_t len, size_t *done)
 {
     struct qmp_scanner *scanner = c->scanner ? c->scanner : c->loop->scanner;
     size_t consumed = 0;
@@ -309,7 +311,10 @@ static bool take_frame(struct client *c, const char *data, size_t len, size_t *d
     case QMP_FRAME_MORE:
         break;
     case QMP_FRAME_MESSAGE:
-        session_handle(&c->session, qmp_scanner_tape(scanner));
+        if (session_handle(&c->session, qmp_scanner_tape(scanner))) {
+            secret_wipe(data, consumed);
+            qmp_scanner_wipe(scanner);
+        }
         break;
     case QMP_FRAME_BROKEN:
         STATS_INC(c->loop, malformed);
@@ -333,7 +338,7 @@ static bool take_frame(struct client *c, const char *data, size_t len, size_t *d
 }
 
 /* Takes what can be taken of data[0..len); the number of bytes that are done with. */
-static size_t take_input(struct client *c, const char *data, size_t len)
+static size_t take_input(struct client *c, char *data, size_t len)
 {
     size_t done = 0, n;
     bool more = true;
@@ -355,7 +360,7 @@ static void take_buffered(struct client *c)
     buf_trim(&c->in, 0);
 }
 
-static void handle_input(struct client *c, const char *data, size_t len)
+static void handle_input(struct client *c, char *data, size_t len)
 {
     c->active = true;
     if (buf_len(&c->in)) {
@@ -537,6 +542,11 @@ void client_set_deadline(struct client *c, unsigned seconds, const char *what)
     c->deadline_idle = false;
 }
 
+void client_set_expiry(struct client *c, unsigned seconds)
+{
+    c->expires_us = seconds ? clock_monotonic_us() + seconds * USEC_PER_SEC : 0;
+}
+
 void client_set_idle_deadline(struct client *c)
 {
     client_set_deadline(c, limits_of(c)->idle_seconds, "idle for too long");
@@ -579,6 +589,8 @@ void client_check_deadlines(struct loop *loop, int64_t now)
             c->resync_since_us && now - c->resync_since_us > LIMIT_RESYNC_SECONDS * USEC_PER_SEC;
         if (stuck && c->state == CLIENT_OPEN)
             client_finish(c, "no line feed after what is not QMP");
+        else if (c->expires_us && now > c->expires_us && c->state == CLIENT_OPEN)
+            client_dismiss(c, "its login is too old");
         else if (c->deadline_us && now > c->deadline_us)
             on_deadline(c);
     }

@@ -31,6 +31,7 @@ struct client {
     struct loop *loop;
     struct registry_entry *registry;
     char *listener; /* name */
+    char *site;     /* what back-off counts by: address_format_site */
     bool tls;
     enum client_state state;
     int fd;                   /* until the stream takes it (proxy header) */
@@ -57,6 +58,7 @@ struct client {
     int64_t deadline_us; /* monotonic; 0: none */
     const char *deadline_what;
     bool deadline_idle; /* moves on while the client is active */
+    int64_t expires_us; /* monotonic: its login is good until then; 0: for ever */
     uint64_t checked;   /* number of the snapshot whose word it is that this client is welcome */
     int64_t resync_since_us; /* when skipping began; 0: not skipping */
     char *close_reason;      /* while the last words go out; owned */
@@ -98,6 +100,8 @@ void client_move(struct client *c, struct loop *to, void (*arrived)(struct clien
 
 /* The deadline of a phase: "idle", "negotiation"... 0: none. */
 void client_set_deadline(struct client *c, unsigned seconds, const char *what);
+/* How long its login is good for, from now on; 0: for ever. */
+void client_set_expiry(struct client *c, unsigned seconds);
 void client_set_idle_deadline(struct client *c);
 
 /* --- for the loop ----------------------------------------------------------------------------- */

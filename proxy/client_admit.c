@@ -14,7 +14,9 @@
 #include "net/proxy_protocol.h"
 #include "net/tls.h"
 #include "proxy/daemon.h"
+#include "proxy/delegation.h"
 #include "proxy/dispatch.h"
+#include "proxy/login.h"
 #include "proxy/registry.h"
 #include "proxy/snapshot.h"
 #include "proxy/worker.h"
@@ -70,6 +72,8 @@ static const char *objection(struct client *c)
     const struct caller *caller = c->session.caller;
     if (caller_name(caller) && !acl_policy_admits(now->policy, caller_subject(caller)))
         return "policy no longer admits it";
+    if (!delegation_holds(now->policy, caller))
+        return "policy no longer delegates";
     return NULL;
 }
 
@@ -93,26 +97,56 @@ static bool is_turned_away_by_reload(struct client *c)
 
 static const char no_grant[] = "permission denied: no grant names this identity";
 
-static void admit_identity(struct client *c, struct identity *take_identity)
+static int check_welcome(struct client *c, struct error *err)
 {
-    struct error err;
-    struct daemon *d = c->loop->daemon;
-    c->session.caller->identity = take_identity;
-    if (!acl_policy_admits(c->loop->snapshot->policy, caller_subject(c->session.caller))) {
-        record_refused_login(c, "no grant names this identity");
-        turn_away(c, no_grant, "no grant");
-        return;
-    }
-    if (registry_identify(d->registry, &c->loop->snapshot->conf->limits, c->registry,
-                          take_identity->name, &err) < 0) {
+    struct caller *caller = c->session.caller;
+    if (!acl_policy_admits(c->loop->snapshot->policy, caller_subject(caller)))
+        return error_set(err, ERROR_DENIED, "%s", no_grant);
+    struct registry *registry = c->loop->daemon->registry;
+    int rc = registry_identify(registry, &c->loop->snapshot->conf->limits, c->registry,
+                               caller_name(caller), err);
+    if (rc < 0)
         STATS_INC(c->loop, rejected);
-        record_refused_login(c, err.text);
-        turn_away(c, err.text, "too many connections");
-        return;
+    else
+        registry_set_acting(registry, c->registry, caller_acting_name(caller));
+    return rc;
+}
+
+int client_admit_as(struct client *c, struct identity *take_identity, struct identity *take_acting,
+                    struct error *err)
+{
+    struct caller *caller = c->session.caller;
+    caller->identity = take_identity;
+    caller->acting = take_acting;
+    int rc = check_welcome(c, err);
+    if (rc < 0) {
+        record_refused_login(c, err->text);
+        identity_unref(TAKE_PTR(caller->identity));
+        identity_unref(TAKE_PTR(caller->acting));
+        return rc;
     }
     struct audit_record record = dispatch_session_record(&c->session, AUDIT_SESSION_OPEN);
     record.result = AUDIT_OK;
     dispatch_record(c->loop, &record);
+    return 0;
+}
+
+static void admit_nobody(struct client *c);
+
+/* Whom the certificate or the peer credentials say it is. */
+static void admit_identity(struct client *c, struct identity *take_identity)
+{
+    struct error err;
+    const struct snapshot_listener *l = listener_of(c);
+    if (l && login_is_needed(l->conf, take_identity)) {
+        c->session.external = take_identity;
+        admit_nobody(c);
+        return;
+    }
+    if (client_admit_as(c, take_identity, NULL, &err) < 0) {
+        turn_away(c, err.text, err.text);
+        return;
+    }
     c->state = CLIENT_OPEN;
     client_set_deadline(c, c->loop->snapshot->conf->limits.negotiate_seconds,
                         "negotiation took too long");
@@ -349,22 +383,24 @@ static size_t header_bytes_wanted(const struct client *c)
 static void proxy_header_done(struct client *c, const struct sockaddr_storage *peer)
 {
     struct error err;
-    char text[ADDRESS_TEXT_MAX], host[ADDRESS_TEXT_MAX];
+    char text[ADDRESS_TEXT_MAX], site[ADDRESS_TEXT_MAX];
     buf_free(&c->in);
     if (peer->ss_family == AF_UNSPEC) {
         client_close(c, "the balancer's own health check");
         return;
     }
     address_format(peer, text);
-    address_format_host(peer, host);
+    address_format_site(peer, site);
     if (registry_set_peer(c->loop->daemon->registry, &c->loop->snapshot->conf->limits, c->registry,
-                          host, text, &err) < 0) {
+                          site, text, &err) < 0) {
         STATS_INC(c->loop, rejected);
         client_close(c, "too many connections from this address");
         return;
     }
     free(c->session.caller->peer);
     c->session.caller->peer = mem_strdup(text);
+    free(c->site);
+    c->site = mem_strdup(site);
     const struct snapshot_listener *l = listener_of(c);
     if (l)
         start_handshake(c, l->conf);
@@ -453,7 +489,7 @@ void client_admit(struct loop *loop, const char *listener, int take_fd,
     const struct snapshot_listener *l = snapshot_listener(loop->snapshot, listener);
     struct registry_entry *entry;
     struct error err;
-    char text[ADDRESS_TEXT_MAX], host[ADDRESS_TEXT_MAX];
+    char text[ADDRESS_TEXT_MAX], site[ADDRESS_TEXT_MAX];
 
     STATS_INC(loop, accepted);
     if (!l) {
@@ -461,11 +497,11 @@ void client_admit(struct loop *loop, const char *listener, int take_fd,
         return;
     }
     address_format(peer, text);
-    address_format_host(peer, host);
+    address_format_site(peer, site);
     bool tls = l->conf->address != NULL;
     bool balanced = tls && l->conf->proxy_protocol && is_trusted_balancer(l, peer);
     if (registry_add(loop->daemon->registry, &loop->snapshot->conf->limits,
-                     balanced || !tls ? NULL : host, text, listener, loop, &entry, &err) < 0) {
+                     balanced || !tls ? NULL : site, text, listener, loop, &entry, &err) < 0) {
         reject(loop, take_fd, err.text);
         return;
     }
@@ -476,6 +512,7 @@ void client_admit(struct loop *loop, const char *listener, int take_fd,
     c->loop = loop;
     c->registry = entry;
     c->listener = mem_strdup(listener);
+    c->site = mem_strdup(site);
     c->tls = tls;
     c->fd = take_fd;
     session_init(&c->session, c);

@@ -1,4 +1,5 @@
-/* The door: from an accepted socket to a connection of somebody known (or of nobody yet). */
+/* The door: from an accepted socket to a connection of somebody known (or of nobody yet, who then
+ * logs in). */
 #ifndef PROXY_CLIENT_ADMIT_H
 #define PROXY_CLIENT_ADMIT_H
 
@@ -10,6 +11,11 @@ void client_admit(struct loop *loop, const char *listener, int take_fd,
 
 /* The socket is ready for the next step. */
 void client_admit_continue(struct client *c);
+
+/* Somebody has proven who he is, and for whom he wants to act (NULL: himself): is he welcome? 0, or
+ * negative with words for the client; then it is nobody still. Takes both. */
+int client_admit_as(struct client *c, struct identity *take_identity, struct identity *take_acting,
+                    struct error *err) MUST_CHECK;
 
 /* After a reload, or on arrival at another loop: is it still welcome? Closes it if not. */
 void client_admit_recheck(struct client *c);

@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 #include <sysexits.h>
 #include <unistd.h>
+#include "auth/sasl.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -17,6 +18,7 @@
 #include "proxy/dispatch.h"
 #include "proxy/expiry.h"
 #include "proxy/listener.h"
+#include "proxy/login_backoff.h"
 #include "proxy/monitor.h"
 #include "proxy/privileges.h"
 #include "proxy/registry.h"
@@ -226,6 +228,7 @@ static int make_parts(struct daemon *d, struct error *err)
     }
     d->drain_timer = event_new(d->base, -1, EV_PERSIST, on_drain, d);
     d->registry = registry_new();
+    d->backoff = login_backoff_new();
     d->vms = vms_new();
     d->board = vm_board_new();
     d->service = service_new(d);
@@ -326,6 +329,8 @@ static void free_all(struct daemon *d)
     service_free(d->service);
     inbox_destroy(&d->inbox);
     registry_free(d->registry);
+    login_backoff_free(d->backoff);
+    sasl_process_stop();
     vms_free(d->vms);
     vm_board_free(d->board);
     for (size_t i = 0; i < ARRAY_SIZE(d->signals); i++) {

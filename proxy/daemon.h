@@ -13,6 +13,7 @@
 
 struct expiry_watch;
 struct listeners;
+struct login_backoff;
 struct registry;
 struct reload_waiter;
 struct service;
@@ -29,6 +30,7 @@ struct daemon {
     struct audit *audit;
     char *audit_path; /* where it writes: a reload does not change it */
     struct registry *registry;
+    struct login_backoff *backoff;
     struct vms *vms;
     struct vm_board *board;
     struct worker_pool *pools[N_POOLS];

@@ -43,6 +43,7 @@ static struct audit_record caller_record(struct loop *loop, const struct caller 
         .connection = caller->connection,
         .peer = caller->peer,
         .identity = caller_name(caller),
+        .acting_for = caller_acting_name(caller),
         .arguments = QMP_NONE,
         .latency_us = -1,
     };
@@ -71,6 +72,8 @@ static struct audit_record request_record(struct loop *loop, const struct reques
 
 static void add_arguments(struct audit_record *record, const struct request *r)
 {
+    if (r->secret)
+        return;
     record->tape = r->tape;
     record->arguments = r->view.arguments;
 }

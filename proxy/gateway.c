@@ -8,7 +8,9 @@
 #include "proxy/attach.h"
 #include "proxy/client.h"
 #include "proxy/daemon.h"
+#include "proxy/delegation.h"
 #include "proxy/dispatch.h"
+#include "proxy/login.h"
 #include "proxy/monitor.h"
 #include "proxy/registry.h"
 #include "proxy/snapshot.h"
@@ -189,8 +191,10 @@ static void gateway_info(struct session *s, struct request *r)
     add_member(&b, "identity", caller_name(s->caller));
     add_member(&b, "vm", s->vm ? s->vm->name : NULL);
     add_member(&b, "uuid", session_uuid(s));
-    buf_printf(&b, ", \"mechanisms\": [], \"connection\": %llu}",
-               (unsigned long long)s->caller->connection);
+    add_member(&b, "acting-for", caller_acting_name(s->caller));
+    BUF_ADD_LIT(&b, ", \"mechanisms\": ");
+    login_write_mechanisms(&b, s);
+    buf_printf(&b, ", \"connection\": %llu}", (unsigned long long)s->caller->connection);
     session_return(r, gateway_buf_span(&b));
 }
 
@@ -277,12 +281,10 @@ static void gateway_attach(struct session *s, struct request *r)
 
 void gateway_write_attached(struct buf *out, const struct session *s, struct span greeting)
 {
-    BUF_ADD_LIT(out, "{");
     add_member(out, "vm", s->vm->name);
     add_member(out, "uuid", session_uuid(s));
     BUF_ADD_LIT(out, ", \"QMP\": ");
     buf_add_span(out, greeting);
-    BUF_ADD_LIT(out, "}");
 }
 
 static void gateway_detach(struct session *s, struct request *r)
@@ -352,11 +354,27 @@ static void gateway_unknown(struct session *s, struct request *r)
 static const char *const enable_args[] = { "enable:a?", NULL };
 static const char *const attach_args[] = { "vm:s", "enable:a?", NULL };
 static const char *const explain_args[] = { "execute:s", "arguments:o?", NULL };
-static const char *const close_args[] = { "connection:i", NULL };
+static const char *const auth_start_args[] = { "mechanism:s", "data:s?", NULL };
+static const char *const auth_step_args[] = { "data:s?", NULL };
+static const char *const act_as_args[] = { "identity:s?", NULL };
+static const char *const close_args[] = { "connection:i?", "identity:s?", NULL };
+static const char *const release_args[] = { "address:s?", "name:s?", NULL };
 static const char *const tail_args[] = { "count:i?", NULL };
 
 static const struct gateway_command commands[] = {
     { .name = "gateway-info", .phases = ANY, .run = gateway_info },
+    { .name = "gateway-auth-start",
+      .phases = ANY,
+      .arguments = auth_start_args,
+      .run = login_auth_start },
+    { .name = "gateway-auth-step",
+      .phases = ANY,
+      .arguments = auth_step_args,
+      .run = login_auth_step },
+    { .name = "gateway-act-as",
+      .phases = ATTACH,
+      .arguments = act_as_args,
+      .run = delegation_act_as },
     { .name = "gateway-list-vms", .phases = ATTACH | NEGOTIATE | READY, .run = gateway_list_vms },
     { .name = "gateway-attach",
       .phases = ATTACH | NEGOTIATE | READY,
@@ -377,6 +395,11 @@ static const struct gateway_command commands[] = {
       .always = true,
       .arguments = close_args,
       .run = gateway_session_close },
+    { .name = "gateway-login-release",
+      .phases = ATTACH | NEGOTIATE | READY,
+      .admin = ACL_ADMIN_LOGIN_RELEASE,
+      .arguments = release_args,
+      .run = gateway_login_release },
     { .name = "gateway-reload",
       .phases = ATTACH | NEGOTIATE | READY,
       .admin = ACL_ADMIN_RELOAD,
@@ -411,6 +434,12 @@ const struct gateway_command *gateway_command_at(unsigned i)
 static bool is_ours(struct span name)
 {
     static const char prefix[] = "gateway-";
+    return name.len >= sizeof(prefix) - 1 && memcmp(name.data, prefix, sizeof(prefix) - 1) == 0;
+}
+
+bool gateway_is_secret(struct span name)
+{
+    static const char prefix[] = "gateway-auth-";
     return name.len >= sizeof(prefix) - 1 && memcmp(name.data, prefix, sizeof(prefix) - 1) == 0;
 }
 

@@ -7,6 +7,8 @@
 #include "proxy/request.h"
 #include "proxy/session.h"
 
+struct daemon;
+
 struct gateway_command {
     const char *name;
     unsigned phases;      /* SESSION_PHASE_BITs in which it may come */
@@ -20,6 +22,9 @@ struct gateway_command {
  * has an entry too, which says so. */
 const struct gateway_command *gateway_find(struct span name, enum session_phase phase);
 
+/* Do its arguments hold what proves who somebody is? */
+bool gateway_is_secret(struct span name);
+
 /* Checks phase, permission and arguments, and has the intent recorded; gateway_run follows. */
 void gateway_submit(struct session *s, struct request *r, const struct gateway_command *command);
 void gateway_run(struct session *s, struct request *r);
@@ -29,7 +34,7 @@ const struct gateway_command *gateway_command_at(unsigned i); /* NULL past the l
 
 /* Our own greeting, with its line end. */
 void gateway_write_greeting(struct buf *out);
-/* The value that gateway-attach returns. */
+/* The members of what gateway-attach returns, behind "{" or other members. */
 void gateway_write_attached(struct buf *out, const struct session *s, struct span greeting);
 
 /* The capabilities in `enable`; false, and the request is answered, if they cannot be had. */
@@ -55,5 +60,9 @@ void gateway_session_close(struct session *s, struct request *r);
 void gateway_reload(struct session *s, struct request *r);
 void gateway_stats(struct session *s, struct request *r);
 void gateway_audit_tail(struct session *s, struct request *r);
+/* --- gateway_logins.c --- */
+void gateway_login_release(struct session *s, struct request *r);
+/* Who is held back: a JSON object, for gateway-stats. */
+void gateway_write_logins(struct buf *out, struct daemon *daemon);
 
 #endif

@@ -107,6 +107,7 @@ static void collect(void *opaque, const struct registry_view *v)
     clock_format_utc(v->since_utc_us, since);
     buf_printf(&b, "{\"connection\": %llu", (unsigned long long)v->number);
     add_text(&b, "identity", v->identity);
+    add_text(&b, "acting-for", v->acting);
     add_text(&b, "peer", v->peer);
     add_text(&b, "listener", v->listener);
     add_text(&b, "vm", v->vm);
@@ -162,40 +163,82 @@ static void run_close(struct loop *loop, struct loop_message *message)
         free(m);
 }
 
-struct close_check {
-    uint64_t connection;
-    bool found;
-    char *vm;
+static bool post_close(struct daemon *d, uint64_t connection)
+{
+    struct loop *loop = registry_find_loop(d->registry, connection);
+    if (!loop)
+        return false;
+    struct close_message *m = MEM_NEW(struct close_message);
+    m->message.run = run_close;
+    m->connection = connection;
+    loop_post(loop, &m->message);
+    return true;
+}
+
+/* Connections of one number, or of one identity: who logged in, or for whom he acts. */
+struct close_search {
+    int64_t connection;
+    const char *identity;
+    struct {
+        uint64_t connection;
+        char *vm;
+    } * found;
+    size_t n, cap;
 };
 
-static void find_connection(void *opaque, const struct registry_view *v)
+static bool is_wanted(const struct close_search *search, const struct registry_view *v)
 {
-    struct close_check *check = opaque;
-    if (v->number == check->connection) {
-        check->found = true;
-        check->vm = mem_strdup(v->vm);
+    if (!search->identity)
+        return v->number == (uint64_t)search->connection;
+    return (v->identity && strcmp(v->identity, search->identity) == 0) ||
+           (v->acting && strcmp(v->acting, search->identity) == 0);
+}
+
+static void find_connections(void *opaque, const struct registry_view *v)
+{
+    struct close_search *search = opaque;
+    if (!is_wanted(search, v))
+        return;
+    mem_grow((void **)&search->found, &search->cap, search->n + 1, sizeof(*search->found));
+    search->found[search->n].connection = v->number;
+    search->found[search->n++].vm = mem_strdup(v->vm);
+}
+
+/* Of those that the caller may see. */
+static unsigned close_found(struct session *s, struct close_search *search)
+{
+    unsigned closed = 0;
+    for (size_t i = 0; i < search->n; i++) {
+        char *vm = search->found[i].vm;
+        if (!vm || gateway_sees_vm(s, vm))
+            closed += post_close(s->client->loop->daemon, search->found[i].connection);
+        free(vm);
     }
+    free(search->found);
+    return closed;
 }
 
 void gateway_session_close(struct session *s, struct request *r)
 {
-    struct daemon *d = s->client->loop->daemon;
-    int64_t number = 0;
-    gateway_int_argument(r, "connection", &number);
-    struct close_check check = { .connection = (uint64_t)number };
-    registry_visit(d->registry, find_connection, &check);
-    bool visible = check.found && (!check.vm || gateway_sees_vm(s, check.vm));
-    struct loop *loop = visible ? registry_find_loop(d->registry, check.connection) : NULL;
-    free(check.vm);
-    if (!loop) {
-        session_error(r, QMP_ERROR_GENERIC, "no connection %lld", (long long)number);
+    struct close_search search = { .connection = 0 };
+    struct span name = { NULL, 0 };
+    bool by_number = gateway_int_argument(r, "connection", &search.connection);
+    bool by_name = gateway_string_argument(r, "identity", &name);
+    if (by_number == by_name) {
+        session_error(r, QMP_ERROR_GENERIC, "say which: connection, or identity");
         return;
     }
-    struct close_message *m = MEM_NEW(struct close_message);
-    m->message.run = run_close;
-    m->connection = check.connection;
-    loop_post(loop, &m->message);
-    session_return(r, SPAN_LIT("{}"));
+    CLEANUP_FREE char *identity = by_name ? mem_strndup(name.data, name.len) : NULL;
+    search.identity = identity;
+    registry_visit(s->client->loop->daemon->registry, find_connections, &search);
+    unsigned closed = close_found(s, &search);
+    if (closed == 0 && by_number) {
+        session_error(r, QMP_ERROR_GENERIC, "no connection %lld", (long long)search.connection);
+        return;
+    }
+    CLEANUP_BUF struct buf value = { 0 };
+    buf_printf(&value, "{\"closed\": %u}", closed);
+    session_return(r, gateway_buf_span(&value));
 }
 
 /* --- gateway-reload --------------------------------------------------------------------------- */
@@ -300,6 +343,8 @@ void gateway_stats(struct session *s, struct request *r)
     write_audit_stats(&b, d);
     BUF_ADD_LIT(&b, ", \"workers\": ");
     pools_write(&b, d->pools);
+    BUF_ADD_LIT(&b, ", \"logins\": ");
+    gateway_write_logins(&b, d);
     BUF_ADD_LIT(&b, ", \"expiring\": ");
     expiry_write(&b, s->client->loop->snapshot);
     BUF_ADD_LIT(&b, "}");

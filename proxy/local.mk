@@ -10,9 +10,11 @@ proxy_libproxy_a_SOURCES = \
     proxy/dispatch.c proxy/dispatch.h \
     proxy/expiry.c proxy/expiry.h \
     proxy/fairqueue.c proxy/fairqueue.h \
-    proxy/gateway.c proxy/gateway.h proxy/gateway_admin.c proxy/gateway_schema.c \
+    proxy/gateway.c proxy/gateway.h proxy/gateway_admin.c proxy/gateway_logins.c proxy/gateway_schema.c \
     proxy/inbox.c proxy/inbox.h \
     proxy/listener.c proxy/listener.h \
+    proxy/delegation.c proxy/delegation.h \
+    proxy/login.c proxy/login.h \
     proxy/login_backoff.c proxy/login_backoff.h \
     proxy/loop.c proxy/loop.h \
     proxy/monitor.c proxy/monitor.h proxy/monitor_gone.c \
@@ -37,7 +39,7 @@ proxy_libproxy_a_SOURCES = \
 proxy_ldadd = \
     proxy/libproxy.a conf/libconf.a audit/libaudit.a acl/libacl.a auth/libauth.a net/libnet.a \
     qmp/libqmpcore.a base/libbase.a \
-    $(EVENT_LIBS) $(GNUTLS_LIBS) $(CONFUSE_LIBS) $(JSON_C_LIBS) $(SYSTEMD_LIBS)
+    $(EVENT_LIBS) $(GNUTLS_LIBS) $(SASL_LIBS) $(CONFUSE_LIBS) $(JSON_C_LIBS) $(SYSTEMD_LIBS)
 
 sbin_PROGRAMS += proxy/qmpgated
 proxy_qmpgated_SOURCES = proxy/main.c

@@ -1,7 +1,6 @@
-/* A login by SASL in the QMP stream (RFC 4422): gateway-auth-start and gateway-auth-step, and
- * gateway-act-as, which ends in the same check of a delegation. Who the session is, is settled here
- * for all that a certificate or peer credentials did not settle; the mechanisms are auth/'s, the
- * order of messages session's.
+/* A login by SASL in the QMP stream (RFC 4422): gateway-auth-start and gateway-auth-step. Who the
+ * session is, is settled here for all whom a certificate or peer credentials did not settle; the
+ * mechanisms are auth/'s, the order of messages session's.
  *
  * Steps run on a pool of their own, one at a time a connection. A login that fails is answered when
  * a fixed time has passed since its last message, so that its time tells nothing, and in one and
@@ -20,7 +19,6 @@ bool login_is_needed(const struct conf_listener *l, const struct identity *exter
 
 void login_auth_start(struct session *s, struct request *r);
 void login_auth_step(struct session *s, struct request *r);
-void login_act_as(struct session *s, struct request *r);
 
 /* The mechanisms that are offered to this session now, as a JSON array. */
 void login_write_mechanisms(struct buf *out, struct session *s);

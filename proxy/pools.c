@@ -13,6 +13,7 @@ static const struct {
     unsigned threads;
 } kinds[N_POOLS] = {
     [POOL_GENERAL] = { "general", 2 },
+    [POOL_LOGINS] = { "logins", 2 },
     [POOL_NAMES] = { "names", 2 },
     [POOL_TOKENS] = { "tokens", 4 },
 };

@@ -10,6 +10,7 @@ enum pool {
     POOL_GENERAL, /* our own work: loading a snapshot, compiling for a schema, audit-tail */
     POOL_NAMES,   /* NSS: users and groups, perhaps from a directory service */
     POOL_TOKENS,  /* handshakes with a key in a token (PKCS#11) */
+    POOL_LOGINS,  /* steps of SASL: files, saslauthd, Kerberos, and the arithmetic of SCRAM */
     N_POOLS,
 };
 

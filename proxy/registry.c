@@ -22,6 +22,7 @@ struct registry_entry {
     struct tally *host, *identity;
     struct loop *loop;
     const char *phase;
+    char *acting;
     char *vm;
     char *peer;
     char *listener;
@@ -164,6 +165,16 @@ int registry_identify(struct registry *r, const struct conf_limits *limits,
     return rc;
 }
 
+void registry_set_acting(struct registry *r, struct registry_entry *e, const char *identity)
+{
+    char *copy = mem_strdup(identity);
+    pthread_mutex_lock(&r->lock);
+    char *old = e->acting;
+    e->acting = copy;
+    pthread_mutex_unlock(&r->lock);
+    free(old);
+}
+
 void registry_remove(struct registry *r, struct registry_entry *e)
 {
     pthread_mutex_lock(&r->lock);
@@ -174,6 +185,7 @@ void registry_remove(struct registry *r, struct registry_entry *e)
     tally_down(&r->identities, e->identity);
     HASH_DELETE(hh, r->entries, e);
     pthread_mutex_unlock(&r->lock);
+    free(e->acting);
     free(e->vm);
     free(e->peer);
     free(e->listener);
@@ -228,6 +240,7 @@ void registry_visit(struct registry *r,
         struct registry_view view = {
             .number = e->number,
             .identity = e->identity ? e->identity->key : NULL,
+            .acting = e->acting,
             .peer = e->peer,
             .listener = e->listener,
             .phase = e->phase,

@@ -36,6 +36,8 @@ int registry_set_peer(struct registry *r, const struct conf_limits *limits,
 /* It is somebody now, or ERROR_LIMIT. */
 int registry_identify(struct registry *r, const struct conf_limits *limits,
                       struct registry_entry *e, const char *identity, struct error *err) MUST_CHECK;
+/* For whom it acts; NULL: for itself. */
+void registry_set_acting(struct registry *r, struct registry_entry *e, const char *identity);
 void registry_remove(struct registry *r, struct registry_entry *e);
 
 uint64_t registry_number(const struct registry_entry *e);
@@ -53,6 +55,7 @@ struct loop *registry_find_loop(struct registry *r, uint64_t number);
 struct registry_view {
     uint64_t number;
     const char *identity; /* NULL while nobody */
+    const char *acting;   /* or NULL */
     const char *peer, *listener, *phase;
     const char *vm; /* or NULL */
     int64_t since_utc_us;

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include "base/mem.h"
+#include "base/secret.h"
 #include "qmp/write.h"
 
 static void set_id(struct request *r)
@@ -18,13 +19,19 @@ static void set_id(struct request *r)
     }
 }
 
+#define HEAD ((sizeof(struct request) + 15) & ~(size_t)15)
+
+static size_t request_size(const struct qmp_tape *tape)
+{
+    return HEAD + qmp_tape_copy_size(tape);
+}
+
 struct request *request_new(enum request_kind kind, const struct qmp_tape *tape,
                             const struct qmp_request *view)
 {
-    size_t head = (sizeof(struct request) + 15) & ~(size_t)15;
-    struct request *r = mem_alloc(head + qmp_tape_copy_size(tape));
+    struct request *r = mem_alloc(request_size(tape));
     *r = (struct request){ .kind = kind, .view = *view, .bytes = tape->text_len, .oob = view->oob };
-    r->tape = qmp_tape_copy_into(tape, (char *)r + head);
+    r->tape = qmp_tape_copy_into(tape, (char *)r + HEAD);
     set_id(r);
     return r;
 }
@@ -37,7 +44,10 @@ void request_free(struct request *r)
     buf_free(&r->id_text);
     buf_free(&r->broken);
     buf_free(&r->answer);
-    free(r);
+    if (r->secret)
+        secret_free(r, request_size(r->tape));
+    else
+        free(r);
 }
 
 struct span request_command(const struct request *r)

@@ -37,7 +37,8 @@ struct request {
     enum request_kind kind;
     enum request_state state;
     bool oob;
-    bool quit; /* the stream may end before the reply */
+    bool quit;   /* the stream may end before the reply */
+    bool secret; /* its arguments are nobody's business: not recorded, wiped after use */
     unsigned slot;
     uint64_t number; /* ties the audit records together */
     uint64_t ticket; /* of the commit of its intent */

@@ -12,6 +12,7 @@
 #include "proxy/daemon.h"
 #include "proxy/dispatch.h"
 #include "proxy/gateway.h"
+#include "proxy/login.h"
 #include "proxy/monitor.h"
 #include "proxy/registry.h"
 #include "proxy/request.h"
@@ -66,6 +67,39 @@ void session_identified(struct session *s)
     session_set_phase(s, SESSION_ATTACH);
     if (!attach_by_listener(s))
         send_own_greeting(s);
+}
+
+/* The beginning of the answer to what settles the VM: an attach, or a login. */
+static struct buf begin_answer(struct session *s)
+{
+    struct buf value = s->login_reply;
+    s->login_reply = (struct buf){ 0 };
+    if (!buf_len(&value))
+        BUF_ADD_LIT(&value, "{");
+    return value;
+}
+
+static void end_answer(struct request *r, struct buf *take_value)
+{
+    BUF_ADD_LIT(take_value, "}");
+    session_return(r, (struct span){ buf_data(take_value), buf_len(take_value) });
+    buf_free(take_value);
+}
+
+void session_logged_in(struct session *s, struct request *r, struct buf *take_reply, bool again)
+{
+    if (again) {
+        end_answer(r, take_reply);
+        return;
+    }
+    session_set_phase(s, SESSION_ATTACH);
+    s->login_reply = *take_reply;
+    s->attach_request = r;
+    if (attach_by_listener(s))
+        return;
+    s->attach_request = NULL;
+    *take_reply = begin_answer(s);
+    end_answer(r, take_reply);
 }
 
 static void release_vm(struct session *s)
@@ -132,6 +166,9 @@ void session_end(struct session *s, const char *reason)
     s->attaching = false;
     s->n_queued = 0;
     release_vm(s);
+    login_free(TAKE_PTR(s->login));
+    identity_unref(TAKE_PTR(s->external));
+    buf_free(&s->login_reply);
 }
 
 /* --- answers ---------------------------------------------------------------------------------- */
@@ -369,7 +406,7 @@ static bool is_oob_now(const struct session *s, const struct request *r)
            !gateway_find(request_command(r), s->phase);
 }
 
-void session_handle(struct session *s, const struct qmp_tape *tape)
+bool session_handle(struct session *s, const struct qmp_tape *tape)
 {
     struct qmp_request view;
     struct error err;
@@ -379,6 +416,7 @@ void session_handle(struct session *s, const struct qmp_tape *tape)
         view.oob = false;
     }
     struct request *r = request_new(REQUEST_VM, tape, &view);
+    bool secret = r->secret = gateway_is_secret(request_command(r));
     if (rc < 0)
         buf_add(&r->broken, err.text, strlen(err.text) + 1);
     push(s, r);
@@ -388,6 +426,7 @@ void session_handle(struct session *s, const struct qmp_tape *tape)
     } else {
         session_pump(s);
     }
+    return secret;
 }
 
 void session_handle_broken(struct session *s, const struct qmp_tape *tape,
@@ -447,9 +486,9 @@ void session_attached(struct session *s, struct span greeting)
     }
     session_set_phase(s, s->negotiated ? SESSION_READY : SESSION_NEGOTIATE);
     if (r) {
-        CLEANUP_BUF struct buf value = { 0 };
+        struct buf value = begin_answer(s);
         gateway_write_attached(&value, s, greeting);
-        session_return(r, (struct span){ buf_data(&value), buf_len(&value) });
+        end_answer(r, &value);
     } else {
         struct buf *out = client_out(s->client);
         BUF_ADD_LIT(out, "{\"QMP\": ");
@@ -460,6 +499,19 @@ void session_attached(struct session *s, struct span greeting)
     session_pump(s);
     client_resume(s->client);
     maybe_finished(s);
+}
+
+/* Of a login all the same a success: it may attach to another VM now. */
+static void answer_attach_failed(struct session *s, struct request *r, const char *why)
+{
+    if (!buf_len(&s->login_reply)) {
+        session_error(r, QMP_ERROR_GENERIC, "%s", why);
+        return;
+    }
+    struct buf value = begin_answer(s);
+    BUF_ADD_LIT(&value, ", \"attach-error\": ");
+    buf_add_json_string(&value, why, strlen(why));
+    end_answer(r, &value);
 }
 
 void session_attach_failed(struct session *s, const char *why)
@@ -475,7 +527,7 @@ void session_attach_failed(struct session *s, const char *why)
     release_vm(s);
     session_set_phase(s, SESSION_ATTACH);
     if (r) {
-        session_error(r, QMP_ERROR_GENERIC, "%s", why);
+        answer_attach_failed(s, r, why);
         session_pump(s);
         client_resume(s->client);
     } else {

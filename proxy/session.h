@@ -44,6 +44,12 @@ struct session {
     struct vm *vm; /* own reference, from attaching on */
     struct monitor *monitor;
     struct acl_rights *rights;
+    struct login *login; /* an exchange that is under way, or may begin; NULL: none yet */
+    struct identity
+        *external;          /* known from below, where that alone does not let anybody in; owned */
+    bool logged_in;         /* by SASL */
+    struct buf login_reply; /* the members that a login's answer begins with, while it attaches */
+
     struct session *monitor_prev, *monitor_next; /* among the monitor's sessions */
 
     struct request *queue;  /* in-band, in order; utlist */
@@ -68,14 +74,19 @@ void session_identified(struct session *s);
 /* Nobody can be known here yet: AUTH, with our own greeting. */
 void session_anonymous(struct session *s);
 
+/* Who logged in by SASL with `r` is known: as session_identified, but what comes of it is the
+ * answer to the request, which begins with the members in take_reply. `again`: he was known before.
+ */
+void session_logged_in(struct session *s, struct request *r, struct buf *take_reply, bool again);
+
 const char *session_phase_name(enum session_phase phase);
 /* The only place where the phase changes. */
 void session_set_phase(struct session *s, enum session_phase phase);
 
 /* --- input, from client ----------------------------------------------------------------------- */
 
-/* One whole message. */
-void session_handle(struct session *s, const struct qmp_tape *tape);
+/* One whole message. True if it holds a secret: then it is to be wiped wherever it lies. */
+bool session_handle(struct session *s, const struct qmp_tape *tape);
 /* A message that breaks a rule, or no message at all. */
 void session_handle_broken(struct session *s, const struct qmp_tape *tape,
                            const struct qmp_fault *fault);

@@ -99,6 +99,41 @@ static int load_listeners(struct snapshot *s, struct error *err)
     return 0;
 }
 
+struct sasl_settings snapshot_sasl(const struct snapshot *s)
+{
+    const struct conf *c = s->conf;
+    return (struct sasl_settings){
+        .service = c->sasl.service,
+        .hostname = c->sasl.hostname,
+        .realm = c->sasl.realm,
+        .db = c->sasl.db,
+        .pwcheck = c->sasl.pwcheck == CONF_PWCHECK_SASLAUTHD ? SASL_PWCHECK_SASLAUTHD
+                                                             : SASL_PWCHECK_SASLDB,
+        .saslauthd = c->sasl.saslauthd,
+        .keytab = c->sasl.keytab,
+    };
+}
+
+/* libsasl2 starts with the first configuration that wants it. Snapshots are loaded one at a time.
+ */
+static int load_sasl(struct snapshot *s, struct error *err)
+{
+    struct sasl_settings settings = snapshot_sasl(s);
+    for (size_t i = 0; i < s->conf->n_listeners; i++) {
+        const struct conf_listener *c = &s->conf->listeners[i];
+        if (c->n_sasl == 0)
+            continue;
+        int rc = sasl_process_is_started() ? 0 : sasl_process_start(&settings, err);
+        if (rc == 0)
+            rc = sasl_settings_check(&settings, (const char *const *)c->sasl, c->n_sasl, err);
+        if (rc < 0) {
+            error_prefix(err, "%s:%u: sasl", s->conf->file, c->line);
+            return rc;
+        }
+    }
+    return 0;
+}
+
 static void take_over_schemas(struct snapshot *s, struct snapshot *before)
 {
     if (!before)
@@ -130,6 +165,8 @@ int snapshot_load(const char *file, struct snapshot *before, conf_report_fn *rep
         rc = load_policy(s->conf->policy, report, opaque, &s->policy);
         int tls = load_tls(s, &err);
         int listeners = tls < 0 ? 0 : load_listeners(s, &err);
+        if (tls == 0 && listeners == 0)
+            listeners = load_sasl(s, &err);
         if (tls < 0 || listeners < 0) {
             rc = tls < 0 ? tls : listeners;
             if (tls < 0)

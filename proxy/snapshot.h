@@ -5,6 +5,7 @@
 
 #include <pthread.h>
 #include "acl/acl.h"
+#include "auth/sasl.h"
 #include "conf/conf.h"
 #include "net/address.h"
 #include "net/tls.h"
@@ -46,6 +47,9 @@ struct snapshot *snapshot_current(struct daemon *daemon);
 /* The policy compiled against a schema: from the cache, or made now (milliseconds: not on a loop,
  * except where it is known to be there). Carries a reference. Thread-safe. */
 struct acl_program *snapshot_program(struct snapshot *s, struct qmp_schema *schema);
+
+/* What logins by SASL go by; borrowed from the snapshot. */
+struct sasl_settings snapshot_sasl(const struct snapshot *s);
 
 /* The listener of this name, or NULL. */
 const struct snapshot_listener *snapshot_listener(const struct snapshot *s, const char *name);

@@ -12,6 +12,9 @@
     X(handshakes, "TLS handshakes completed")                                   \
     X(handshake_failures, "TLS handshakes failed, bad certificates included")   \
     X(resumed, "TLS sessions resumed")                                          \
+    X(logins, "logins by SASL that succeeded")                                  \
+    X(login_failures, "logins by SASL that failed")                             \
+    X(logins_held, "of these, held back: too many had failed before")           \
     X(attached, "attaches that succeeded")                                      \
     X(attach_failures, "attaches refused or failed")                            \
     X(commands, "commands that went to a VM")                                   \

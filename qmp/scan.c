@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/mem.h"
+#include "base/secret.h"
 #include "qmp/scan_internal.h"
 
 #define KEEP_TOKENS  1024u            /* tokens kept between messages: 20 KiB */
@@ -31,6 +32,11 @@ void qmp_scanner_free(struct qmp_scanner *s)
     free(s->decoded);
     free(s->nest);
     free(s);
+}
+
+void qmp_scanner_wipe(struct qmp_scanner *s)
+{
+    secret_wipe(s->decoded, s->tape.decoded_len);
 }
 
 void qmp_scanner_set_limits(struct qmp_scanner *s, const struct qmp_scan_limits *limits)

@@ -48,6 +48,8 @@ void qmp_scanner_free(struct qmp_scanner *s);
 
 /* Ready for the next message; keeps its memory up to a bound. */
 void qmp_scanner_reset(struct qmp_scanner *s);
+/* The tape was read for the last time: what strings were decoded to is overwritten. */
+void qmp_scanner_wipe(struct qmp_scanner *s);
 /* From the next reset on. */
 void qmp_scanner_set_limits(struct qmp_scanner *s, const struct qmp_scan_limits *limits);
 

@@ -120,8 +120,8 @@ static struct acl_vm find_vm(const struct table *t, const char *name)
 
 static const char *admin_names(unsigned admin, char out[128])
 {
-    static const char *const names[] = { "sessions", "session-close", "reload", "stats",
-                                         "audit-tail" };
+    static const char *const names[] = { "sessions", "session-close", "reload",
+                                         "stats",    "audit-tail",    "login-release" };
     out[0] = '\0';
     for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
         if (admin & 1u << i)

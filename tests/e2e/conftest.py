@@ -134,3 +134,6 @@ def pytest_runtest_makereport(item, call):
             for gateway in house.gateways if house else ():
                 report.sections.append(("qmpgated said", gateway.said()))
                 report.sections.append(("qmpgated's threads", gateway.threads()))
+            for vm in house.vms if house else ():
+                if getattr(vm, "process", None):
+                    report.sections.append((f"the threads of {vm.name}", vm.process.threads()))

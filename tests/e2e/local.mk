@@ -15,6 +15,7 @@ EXTRA_DIST += \
     tests/e2e/harness/expect.py \
     tests/e2e/harness/fake.py \
     tests/e2e/harness/gateway.py \
+    tests/e2e/harness/login.py \
     tests/e2e/harness/pki.py \
     tests/e2e/harness/process.py \
     tests/e2e/harness/qemu.py \
@@ -37,6 +38,7 @@ EXTRA_DIST += \
     tests/e2e/test_framing.py \
     tests/e2e/test_introspection.py \
     tests/e2e/test_limits.py \
+    tests/e2e/test_login.py \
     tests/e2e/test_malformed.py \
     tests/e2e/test_notify.py \
     tests/e2e/test_phases.py \

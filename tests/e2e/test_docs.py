@@ -14,6 +14,7 @@ from harness import wait
 from harness.client import Closed
 from harness.gateway import free_port
 from harness.pki import SOURCE
+from harness.sasl import REALM, Sasldb
 
 README = os.path.join(SOURCE, "README.md")
 MANUALS = sorted(glob.glob(os.path.join(SOURCE, "docs/man/*.scd")) + glob.glob(os.path.join(SOURCE, "docs/man/*.scd.in")))
@@ -168,13 +169,16 @@ class Stage:
     def __init__(self, house):
         self.qemu = house.qemu("web1")
         self.gateway = house.gateway(self.qemu, policy=block(PROTOCOL, "policy"))
+        db = Sasldb(house.place, alice="correct horse", portal="open sesame")
+        self.gateway.listeners["public"].update({"client_cert": "optional", "sasl": ["SCRAM-SHA-256", "PLAIN"]})
+        self.gateway.extra += f'sasl {{ realm = "{REALM}" db = "{db.path}" }}\n'
         self.gateway.limits["queued_commands"] = 64
         self.gateway.start()
         self.client = None
 
     def enter(self, who):
         cert, _, where = who.partition(" at ")
-        self.client = self.gateway.connect(where or None, cert=cert)
+        self.client = self.gateway.connect(where or None, cert=None if cert == "nobody" else cert)
 
     def another(self, command):
         other = self.gateway.client("web1", cert="operator")

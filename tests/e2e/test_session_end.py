@@ -44,7 +44,7 @@ def test_who_closes_himself_hears_it_behind_his_answer(gateway):
     admin = gateway.client("web1")
     number = admin.result("gateway-info")["connection"]
     request = admin.request("gateway-session-close", connection=number)
-    assert admin.reply(request) == {"return": {}, "id": request}
+    assert admin.reply(request) == {"return": {"closed": 1}, "id": request}
     assert farewell(admin) == closed("closed by an administrator")
 
 

@@ -67,9 +67,15 @@ class Process:
         return status
 
     def terminate(self, timeout=None):
+        """The exit status. What does not end is killed, and the failure tells where it was."""
         if self.running():
             self._child.terminate()
-        return self.wait(timeout)
+        try:
+            return self.wait(timeout)
+        except subprocess.TimeoutExpired:
+            where = self.threads()
+            self.kill()
+            raise AssertionError(f"{self.argv[0]} does not end; its threads:\n{where}\n{self.text}")
 
     def kill(self):
         if self.running():

@@ -1,0 +1,481 @@
+#include "config.h"
+#include "proxy/login.h"
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "auth/sasl.h"
+#include "base/base64.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/secret.h"
+#include "net/tls.h"
+#include "proxy/client.h"
+#include "proxy/client_admit.h"
+#include "proxy/daemon.h"
+#include "proxy/delegation.h"
+#include "proxy/dispatch.h"
+#include "proxy/gateway.h"
+#include "proxy/login_backoff.h"
+#include "proxy/snapshot.h"
+
+struct login {
+    struct session *session;
+    struct sasl_login *sasl;       /* of the exchange; NULL between two, and while a step is away */
+    struct login_attempt *attempt; /* likewise */
+    struct request *request;       /* that waits for a step, or for its answer's time */
+    bool started;
+    unsigned failures; /* of this connection */
+    int64_t asked_us;  /* when the request came */
+    struct event answer_timer;
+    bool timed;                 /* it runs */
+    char words[ERROR_TEXT_MAX]; /* of a refusal that waits */
+};
+
+static const char failed_words[] = "authentication failed";
+
+static const struct conf_listener *listener_of(const struct session *s)
+{
+    const struct snapshot_listener *l =
+        snapshot_listener(s->client->loop->snapshot, s->client->listener);
+    return l ? l->conf : NULL;
+}
+
+static const struct conf_limits *limits_of(const struct session *s)
+{
+    return &s->client->loop->snapshot->conf->limits;
+}
+
+bool login_is_needed(const struct conf_listener *l, const struct identity *external)
+{
+    return !external || l->identity == CONF_IDENTITY_SASL || l->two_factors;
+}
+
+/* --- one exchange ----------------------------------------------------------------------------- */
+
+static void end_attempt(struct session *s, struct login_attempt *take_attempt, enum login_end how)
+{
+    login_backoff_end(s->client->loop->daemon->backoff, take_attempt, how, clock_monotonic_us());
+}
+
+static void end_exchange(struct login *l)
+{
+    sasl_login_free(TAKE_PTR(l->sasl));
+    end_attempt(l->session, TAKE_PTR(l->attempt), LOGIN_ABANDONED);
+    l->started = false;
+}
+
+void login_free(struct login *l)
+{
+    if (!l)
+        return;
+    end_exchange(l);
+    if (l->timed)
+        event_del(&l->answer_timer);
+    free(l);
+}
+
+/* A certificate that was one factor cannot be the other. */
+static bool is_offered_here(const struct conf_listener *l, const char *mechanism)
+{
+    return !l->two_factors || strcmp(mechanism, "EXTERNAL") != 0;
+}
+
+static int make_exchange(struct session *s, struct sasl_login **out, struct error *err)
+{
+    const struct conf_listener *listener = listener_of(s);
+    struct tls_session *tls = s->client->tls ? stream_tls(s->client->stream) : NULL;
+    unsigned char binding[SASL_LOGIN_BINDING];
+    bool bound = tls && tls_session_exporter(tls, binding, NULL) == 0;
+    if (!listener)
+        return error_set(err, ERROR_STATE, "the listener is gone");
+    CLEANUP_FREE const char **mechanisms = MEM_NEW_N(const char *, listener->n_sasl);
+    size_t n = 0;
+    for (size_t i = 0; i < listener->n_sasl; i++) {
+        if (is_offered_here(listener, listener->sasl[i]))
+            mechanisms[n++] = listener->sasl[i];
+    }
+    struct sasl_settings sasl = snapshot_sasl(s->client->loop->snapshot);
+    struct sasl_login_settings settings = {
+        .sasl = &sasl,
+        .mechanisms = mechanisms,
+        .n_mechanisms = n,
+        .over = tls ? SASL_OVER_TLS : SASL_OVER_UNIX,
+        .ssf = tls ? tls_session_bits(tls) : 0,
+        .binding = bound ? binding : NULL,
+        .external = s->external,
+    };
+    int rc = sasl_login_new(&settings, out, err);
+    secret_wipe(binding, sizeof(binding));
+    return rc;
+}
+
+static struct login *need_login(struct session *s)
+{
+    if (!s->login) {
+        s->login = MEM_NEW(struct login);
+        s->login->session = s;
+    }
+    return s->login;
+}
+
+/* The exchange that is under way, or one that could begin; NULL if none can. */
+static struct sasl_login *exchange_of(struct login *l, struct error *err)
+{
+    if (!l->sasl && make_exchange(l->session, &l->sasl, err) < 0)
+        l->sasl = NULL;
+    return l->sasl;
+}
+
+void login_write_mechanisms(struct buf *out, struct session *s)
+{
+    const struct conf_listener *listener = listener_of(s);
+    struct sasl_login *sasl = NULL;
+    const char *name;
+    if (listener && listener->n_sasl && (s->phase == SESSION_AUTH || s->logged_in))
+        sasl = exchange_of(need_login(s), NULL);
+    BUF_ADD_LIT(out, "[");
+    for (size_t i = 0; sasl && (name = sasl_login_mechanism(sasl, i)); i++)
+        buf_printf(out, "%s\"%s\"", i ? ", " : "", name);
+    BUF_ADD_LIT(out, "]");
+}
+
+/* --- refusals --------------------------------------------------------------------------------- */
+
+static void record(struct session *s, enum audit_result result, const struct sasl_login *sasl,
+                   const char *text)
+{
+    struct audit_record record = dispatch_session_record(s, AUDIT_AUTH);
+    record.result = result;
+    record.text = (struct span){ text, strlen(text) };
+    record.external = s->external ? s->external->name : NULL;
+    if (sasl) {
+        record.mechanism = sasl_login_started(sasl);
+        record.claimed = sasl_login_claimed(sasl);
+    }
+    dispatch_record(s->client->loop, &record);
+}
+
+/* Answers, and ends the connection when too many have failed. */
+static void refuse(struct login *l, struct request *r, const char *words)
+{
+    struct session *s = l->session;
+    struct client *c = s->client;
+    bool last = ++l->failures >= limits_of(s)->login_attempts;
+    end_exchange(l);
+    l->request = NULL;
+    session_error(r, QMP_ERROR_GENERIC, "%s", words);
+    if (last)
+        client_finish(c, "too many failed logins");
+}
+
+static void on_answer_time(evutil_socket_t fd, short what, void *opaque)
+{
+    struct login *l = opaque;
+    (void)fd, (void)what;
+    l->timed = false;
+    refuse(l, l->request, l->words);
+}
+
+/* The answer of a proof that failed leaves at its time, whatever the reason. */
+static void refuse_in_time(struct login *l, struct request *r)
+{
+    uint64_t elapsed_us = (uint64_t)(clock_monotonic_us() - l->asked_us);
+    uint64_t wait_ms = sasl_failure_wait_ms(elapsed_us / USEC_PER_MSEC,
+                                            limits_of(l->session)->login_delay_milliseconds);
+    struct timeval tv = { .tv_sec = (time_t)(wait_ms / 1000),
+                          .tv_usec = (suseconds_t)(wait_ms % 1000 * 1000) };
+    l->request = r;
+    event_assign(&l->answer_timer, l->session->client->loop->base, -1, 0, on_answer_time, l);
+    event_add(&l->answer_timer, &tv);
+    l->timed = true;
+}
+
+static void log_refused(struct session *s, const char *why)
+{
+    STATS_INC(s->client->loop, login_failures);
+    log_info("connection %llu from %s: login refused: %s", (unsigned long long)s->client->number,
+             s->caller->peer, why);
+}
+
+/* What the client did cannot be a login at all: no proof was looked at. */
+static void refuse_at_once(struct login *l, struct request *r, const char *words)
+{
+    record(l->session, AUDIT_DENIED, l->sasl, words);
+    log_refused(l->session, words);
+    refuse(l, r, words);
+}
+
+/* --- success ---------------------------------------------------------------------------------- */
+
+static struct identity *chosen(const struct session *s, const struct conf_listener *listener,
+                               const struct sasl_login *sasl)
+{
+    bool external = s->external && listener->identity == CONF_IDENTITY_EXTERNAL;
+    return external ? s->external : sasl_login_identity(sasl);
+}
+
+static void write_data(struct buf *out, const char *data, size_t len)
+{
+    BUF_ADD_LIT(out, ", \"data\": \"");
+    base64_encode(data, len, buf_reserve(out, BASE64_LEN(len)));
+    buf_commit(out, BASE64_LEN(len));
+    BUF_ADD_LIT(out, "\"");
+}
+
+static void renew(struct session *s)
+{
+    unsigned seconds = s->client->loop->snapshot->conf->sasl.session_seconds;
+    client_set_expiry(s->client, seconds);
+}
+
+/* Somebody logs in again: as whom he is, or not at all. */
+static int check_renewal(const struct session *s, const struct identity *who, const char *authzid,
+                         struct error *err)
+{
+    const char *acting = caller_acting_name(s->caller);
+    if (strcmp(who->name, s->caller->identity->name) != 0)
+        return error_set(err, ERROR_DENIED, "logged in again as somebody else: %s", who->name);
+    if (authzid && (!acting || strcmp(authzid, acting) != 0))
+        return error_set(err, ERROR_DENIED, "logged in again to act for somebody else: %s",
+                         authzid);
+    return 0;
+}
+
+/* Who proved who he is: is he welcome? On failure the words are the client's to see. */
+static int admit(struct session *s, const struct conf_listener *listener, struct sasl_login *sasl,
+                 struct error *err)
+{
+    const char *authzid = sasl_login_authzid(sasl);
+    struct identity *who = chosen(s, listener, sasl), *acting = NULL;
+    int rc;
+    if (s->caller->identity) {
+        rc = check_renewal(s, who, authzid, err);
+        if (rc < 0) {
+            log_refused(s, err->text);
+            error_set(err, ERROR_DENIED, "%s", failed_words);
+        }
+        return rc;
+    }
+    if (authzid) {
+        rc = delegation_check(s, who, authzid, &acting, err);
+        if (rc < 0)
+            return rc;
+    }
+    return client_admit_as(s->client, identity_ref(who), acting, err);
+}
+
+static void succeed(struct login *l, struct request *r, const struct conf_listener *listener,
+                    const char *data, size_t len, bool has_data)
+{
+    struct session *s = l->session;
+    struct error err;
+    bool again = s->caller->identity != NULL;
+    if (admit(s, listener, l->sasl, &err) < 0) {
+        record(s, AUDIT_DENIED, l->sasl, err.text);
+        log_refused(s, err.text);
+        refuse(l, r, err.text);
+        return;
+    }
+    record(s, AUDIT_OK, l->sasl, again ? "again" : "");
+    STATS_INC(s->client->loop, logins);
+    struct buf reply = { 0 };
+    BUF_ADD_LIT(&reply, "{\"complete\": true");
+    if (has_data)
+        write_data(&reply, data, len);
+    login_free(TAKE_PTR(s->login));
+    s->logged_in = true;
+    renew(s);
+    session_logged_in(s, r, &reply, again);
+}
+
+/* --- steps ------------------------------------------------------------------------------------ */
+
+struct login_step {
+    struct offload step;
+    struct sasl_login *sasl;       /* owned until it is home */
+    struct login_attempt *attempt; /* likewise */
+    struct login_backoff *backoff;
+    char *site;
+    char *mechanism; /* NULL: not the first step */
+    unsigned char *data;
+    size_t len;
+    bool has_data;
+
+    enum sasl_login_status status;
+    struct buf answer;
+    bool has_answer;
+    unsigned held; /* seconds */
+};
+
+static void count_attempt(struct login_step *step)
+{
+    int64_t now = clock_monotonic_us();
+    if (step->mechanism)
+        step->held = login_backoff_begin(step->backoff, step->site, sasl_login_claimed(step->sasl),
+                                         now, &step->attempt);
+    if (step->held)
+        step->status = SASL_LOGIN_FAILED;
+    if (step->status != SASL_LOGIN_MORE)
+        login_backoff_end(step->backoff, TAKE_PTR(step->attempt),
+                          step->status == SASL_LOGIN_DONE ? LOGIN_SUCCEEDED : LOGIN_FAILED, now);
+}
+
+static void step_work(struct offload *offload)
+{
+    struct login_step *step = container_of(offload, struct login_step, step);
+    struct span data = { (char *)step->data, step->len };
+    const struct span *given = step->has_data ? &data : NULL;
+    struct sasl_answer answer = { .has_data = false };
+    if (step->mechanism) {
+        struct span name = { step->mechanism, strlen(step->mechanism) };
+        step->status = sasl_login_start(step->sasl, name, given, &answer);
+    } else {
+        step->status = sasl_login_step(step->sasl, given, &answer);
+    }
+    count_attempt(step);
+    step->has_answer = answer.has_data;
+    if (answer.has_data)
+        buf_add_span(&step->answer, answer.data);
+}
+
+static void answer_more(struct login *l, struct request *r, const struct login_step *step)
+{
+    CLEANUP_BUF struct buf value = { 0 };
+    BUF_ADD_LIT(&value, "{\"complete\": false");
+    if (step->has_answer)
+        write_data(&value, buf_data(&step->answer), buf_len(&step->answer));
+    BUF_ADD_LIT(&value, "}");
+    l->request = NULL;
+    session_return(r, gateway_buf_span(&value));
+}
+
+static void answer_failed(struct login *l, struct request *r, const struct login_step *step)
+{
+    const char *why = step->held ? "held back: too many have failed" : sasl_login_why(l->sasl);
+    snprintf(l->words, sizeof(l->words), "%s", failed_words);
+    if (step->held) {
+        STATS_INC(l->session->client->loop, logins_held);
+        snprintf(l->words, sizeof(l->words), "%s: too many have failed, wait %u s", failed_words,
+                 step->held);
+    }
+    record(l->session, AUDIT_DENIED, l->sasl, why);
+    log_refused(l->session, why);
+    refuse_in_time(l, r);
+}
+
+static void step_home(struct offload_slot *slot, struct offload *offload)
+{
+    struct client *c = container_of(slot, struct client, away);
+    struct login_step *step = container_of(offload, struct login_step, step);
+    struct login *l = c->session.login;
+    struct request *r = l->request;
+    const struct conf_listener *listener = listener_of(&c->session);
+    l->sasl = TAKE_PTR(step->sasl);
+    l->attempt = TAKE_PTR(step->attempt);
+    if (c->state != CLIENT_OPEN || !listener || listener->n_sasl == 0)
+        refuse(l, r, "logging in is not possible any more");
+    else if (step->status == SASL_LOGIN_FAILED)
+        answer_failed(l, r, step);
+    else if (step->status == SASL_LOGIN_DONE)
+        succeed(l, r, listener, buf_data(&step->answer), buf_len(&step->answer), step->has_answer);
+    else
+        answer_more(l, r, step);
+}
+
+static void step_free(struct offload *offload)
+{
+    struct login_step *step = container_of(offload, struct login_step, step);
+    sasl_login_free(step->sasl);
+    login_backoff_end(step->backoff, step->attempt, LOGIN_ABANDONED, clock_monotonic_us());
+    secret_free(step->data, step->len);
+    buf_free(&step->answer);
+    free(step->site);
+    free(step->mechanism);
+    free(step);
+}
+
+static const struct offload_ops step_ops = {
+    .work = step_work,
+    .home = step_home,
+    .free = step_free,
+};
+
+/* `mechanism`, taken, NULL if it is not the first one. */
+static void go_on(struct login *l, struct request *r, char *take_mechanism)
+{
+    struct client *c = l->session->client;
+    struct daemon *d = c->loop->daemon;
+    struct login_step *step = MEM_NEW(struct login_step);
+    struct span data;
+    struct error err;
+    step->mechanism = take_mechanism;
+    step->backoff = d->backoff;
+    step->site = mem_strdup(c->site);
+    step->has_data = gateway_string_argument(r, "data", &data);
+    if (step->has_data && base64_decode(data.data, data.len, SASL_LOGIN_DATA_MAX, &step->data,
+                                        &step->len, &err) < 0) {
+        step->data = NULL;
+        step_free(&step->step);
+        error_prefix(&err, "data");
+        refuse_at_once(l, r, err.text);
+        return;
+    }
+    l->request = r;
+    l->started = true;
+    l->asked_us = clock_monotonic_us();
+    step->sasl = TAKE_PTR(l->sasl);
+    step->attempt = TAKE_PTR(l->attempt);
+    if (offload_start(&c->away, &step->step, &step_ops, d->pools[POOL_LOGINS], &c->loop->inbox) < 0)
+        refuse_at_once(l, r, "the gateway is too busy: try again");
+}
+
+static bool is_offered(struct sasl_login *sasl, const char *mechanism)
+{
+    const char *name;
+    for (size_t i = 0; (name = sasl_login_mechanism(sasl, i)); i++) {
+        if (strcmp(name, mechanism) == 0)
+            return true;
+    }
+    return false;
+}
+
+void login_auth_start(struct session *s, struct request *r)
+{
+    struct login *l = need_login(s);
+    const struct conf_listener *listener = listener_of(s);
+    struct span mechanism;
+    struct error err;
+    if (!listener || listener->n_sasl == 0) {
+        session_error(r, QMP_ERROR_GENERIC, "no login by SASL is offered here");
+    } else if (s->caller->identity && !s->logged_in) {
+        session_error(r, QMP_ERROR_GENERIC, "no login is needed: this is %s",
+                      s->caller->identity->name);
+    } else if (l->started) {
+        refuse_at_once(l, r, "a login was under way, and is over: gateway-auth-start again");
+    } else if (!exchange_of(l, &err)) {
+        log_warning("connection %llu: no login: %s", (unsigned long long)s->client->number,
+                    err.text);
+        session_error(r, QMP_ERROR_GENERIC, "no login is possible here");
+    } else {
+        gateway_string_argument(r, "mechanism", &mechanism);
+        CLEANUP_FREE char *name = mem_strndup(mechanism.data, mechanism.len);
+        if (strlen(name) != mechanism.len || !is_offered(l->sasl, name))
+            session_error(r, QMP_ERROR_GENERIC,
+                          "this mechanism is not offered: gateway-info tells which are");
+        else
+            go_on(l, r, TAKE_PTR(name));
+    }
+}
+
+void login_auth_step(struct session *s, struct request *r)
+{
+    struct login *l = need_login(s);
+    if (l->started)
+        go_on(l, r, NULL);
+    else
+        refuse_at_once(l, r, "no login is under way: gateway-auth-start first");
+}
