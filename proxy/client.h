@@ -31,7 +31,7 @@ struct client {
     struct loop *loop;
     struct registry_entry *registry;
     char *listener; /* name */
-    char *site;     /* what back-off counts by: address_format_site */
+    char *site;     /* what back-off counts by: address_format_site, or "unix:UID" */
     bool tls;
     enum client_state state;
     int fd;                   /* until the stream takes it (proxy header) */

@@ -234,6 +234,8 @@ static void identify_unix(struct client *c)
         free(s);
         client_close(c, "cannot look up the peer's user");
     } else {
+        free(c->site);
+        c->site = mem_printf("unix:%u", (unsigned)s->who.uid);
         go_away(c, &s->step, &identify_ops, POOL_NAMES, "look-ups of users");
     }
 }

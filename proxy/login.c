@@ -311,12 +311,13 @@ struct login_step {
     unsigned held; /* seconds */
 };
 
+/* It counts from the step on that tells the name; where none does (Kerberos), from its end. */
 static void count_attempt(struct login_step *step)
 {
     int64_t now = clock_monotonic_us();
-    if (step->mechanism)
-        step->held = login_backoff_begin(step->backoff, step->site, sasl_login_claimed(step->sasl),
-                                         now, &step->attempt);
+    const char *name = sasl_login_claimed(step->sasl);
+    if (!step->attempt && (name || step->status != SASL_LOGIN_MORE))
+        step->held = login_backoff_begin(step->backoff, step->site, name, now, &step->attempt);
     if (step->held)
         step->status = SASL_LOGIN_FAILED;
     if (step->status != SASL_LOGIN_MORE)

@@ -11,17 +11,18 @@
 static const struct {
     const char *name;
     unsigned threads;
+    int nice; /* arithmetic that nobody's command should wait for */
 } kinds[N_POOLS] = {
-    [POOL_GENERAL] = { "general", 2 },
-    [POOL_LOGINS] = { "logins", 2 },
-    [POOL_NAMES] = { "names", 2 },
-    [POOL_TOKENS] = { "tokens", 4 },
+    [POOL_GENERAL] = { "general", 2, 0 },
+    [POOL_LOGINS] = { "logins", 4, 10 },
+    [POOL_NAMES] = { "names", 2, 0 },
+    [POOL_TOKENS] = { "tokens", 4, 0 },
 };
 
 int pools_start(struct worker_pool *pools[N_POOLS], struct error *err)
 {
     for (enum pool i = 0; i < N_POOLS; i++) {
-        pools[i] = worker_pool_new(kinds[i].name, kinds[i].threads, QUEUED, err);
+        pools[i] = worker_pool_new(kinds[i].name, kinds[i].threads, kinds[i].nice, QUEUED, err);
         if (!pools[i])
             return ERROR_SYSTEM;
     }

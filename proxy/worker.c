@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <utlist.h>
 #include "base/clock.h"
@@ -12,6 +13,7 @@
 
 struct worker_pool {
     const char *name;
+    int nice;
     unsigned max_queued, n_threads;
     pthread_t *threads;
 
@@ -41,6 +43,7 @@ static void *worker_main(void *opaque)
 {
     struct worker_pool *pool = opaque;
     struct worker_job *job;
+    setpriority(PRIO_PROCESS, 0, pool->nice); /* on Linux of this thread only */
     pthread_mutex_lock(&pool->lock);
     for (;;) {
         while (!(job = take_job(pool)) && !pool->stopping)
@@ -84,14 +87,15 @@ static void init_idle(struct worker_pool *pool)
     pthread_condattr_destroy(&monotonic);
 }
 
-struct worker_pool *worker_pool_new(const char *name, unsigned threads, unsigned max_queued,
-                                    struct error *err)
+struct worker_pool *worker_pool_new(const char *name, unsigned threads, int nice,
+                                    unsigned max_queued, struct error *err)
 {
     struct worker_pool *pool = MEM_NEW(struct worker_pool);
     pthread_mutex_init(&pool->lock, NULL);
     pthread_cond_init(&pool->wake, NULL);
     init_idle(pool);
     pool->name = name;
+    pool->nice = nice;
     pool->max_queued = max_queued;
     pool->threads = MEM_NEW_N(pthread_t, threads);
     while (pool->n_threads < threads) {

@@ -18,9 +18,10 @@ struct worker_job {
     bool queued;
 };
 
-/* `name` (a constant string) is what the threads are called. */
-struct worker_pool *worker_pool_new(const char *name, unsigned threads, unsigned max_queued,
-                                    struct error *err);
+/* `name` (a constant string) is what the threads are called; `nice` (0 to 19, nice(2)) how far they
+ * stand back where processors are short. */
+struct worker_pool *worker_pool_new(const char *name, unsigned threads, int nice,
+                                    unsigned max_queued, struct error *err);
 /* No more jobs come. Waits until those that are there are done, but not past a (monotonic) time;
  * false if some are not: then their threads go on with them, and nothing that they use may go. */
 bool worker_pool_stop(struct worker_pool *pool, int64_t deadline_us) MUST_CHECK;

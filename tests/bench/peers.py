@@ -1,5 +1,6 @@
 """What is measured side by side: each stands in front of the same monitor sockets, with the same certificates."""
 
+import contextlib
 import os
 import resource
 import shutil
@@ -179,6 +180,11 @@ class Peer:
         self.process = spawn(argv, self.cpus, stdout=self.log, stderr=self.log, stdin=subprocess.DEVNULL)
         wait_for(lambda: accepts(self.port), f"{self.name} ({self.directory}/log)", self.process)
 
+    @contextlib.contextmanager
+    def turn(self):
+        """While it is measured."""
+        yield
+
     def stop(self):
         if self.process:
             end(self.process)
@@ -282,6 +288,8 @@ class Gateway(Peer):
     name = "qmpgated"
     threads = "2 (1 front, 1 VM loop)"
     policy = POLICY
+    listener = 'client_cert = "required"'
+    more = ""
 
     @staticmethod
     def binary():
@@ -311,7 +319,7 @@ tls {{
 listener "public" {{
     address = "127.0.0.1"
     port = {self.port}
-    client_cert = "required"
+    {self.listener}
     sni_suffix = "{SUFFIX}"
 }}
 audit {{
@@ -326,6 +334,7 @@ limits {{
     monitor_linger_seconds = 1
 }}
 """
+        text += self.more
         for n in range(self.backends.count):
             text += f'vm "vm{n}" {{ socket = "{self.backends.socket(n)}" }}\n'
         self.spawn(self.binary(), "--config", self.write("qmpgate.conf", text), "--foreground")
@@ -339,3 +348,36 @@ class GatewaySmallPolicy(Gateway):
 class GatewayBigPolicy(Gateway):
     name = "qmpgated, 10,000 rules and 1,000 grants"
     policy = big_policy(10000, 1000)
+
+
+class GatewayAlone(Gateway):
+    """Ready for logins by password, of which there are none."""
+    name = "qmpgated, no logins"
+    policy = POLICY + 'grant "bob" { to = {"sasl:bob@example.com"} role = {"user"} vms = {"*"} }\n'
+    listener = 'client_cert = "optional" sasl = {"SCRAM-SHA-256"}'
+
+    @classmethod
+    def missing(cls):
+        return Gateway.missing() or (None if shutil.which("saslpasswd2") else "saslpasswd2 (sasl2-bin) is not installed")
+
+    def start(self):
+        db = os.path.join(self.directory, "sasldb2")
+        subprocess.run(["saslpasswd2", "-p", "-c", "-f", db, "-u", "example.com", "bob"], input=b"secret", check=True)
+        self.more = f'sasl {{ realm = "example.com" db = "{db}" }}\n'
+        super().start()
+
+
+class GatewayWithLogins(GatewayAlone):
+    name = "qmpgated, 1,000 logins a minute"
+
+    @contextlib.contextmanager
+    def turn(self):
+        argv = [sys.executable, "-B", os.path.join(os.path.dirname(os.path.abspath(__file__)), "logins.py"), str(self.port),
+                self.pki.path("ca.crt"), "bob", "secret", "1000"]
+        child = spawn(argv, set(range(os.cpu_count())) - set(self.cpus) or self.cpus, stdin=subprocess.PIPE,
+                      stdout=subprocess.PIPE)
+        yield
+        child.stdin.close()
+        print(f"logins: {child.stdout.read().decode().strip()}", file=sys.stderr)
+        if child.wait():
+            sys.exit("the logins failed")

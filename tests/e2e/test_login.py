@@ -1,7 +1,8 @@
 """Logins by SASL through the real daemon: passwords of a real sasldb, a real saslauthd, a real KDC elsewhere."""
 
 import base64
-import threading
+import os
+import resource
 import time
 
 import pytest
@@ -296,6 +297,38 @@ def test_who_leaves_in_the_middle_leaves_nothing(gateway):
     assert login.scram(stranger(gateway), "alice", ALICE)["complete"]
 
 
+def test_ten_thousand_half_logins_leave_nothing(served):
+    """Over a UNIX socket: what TLS costs is not the question here."""
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    count = min(10000, most // 2 - 500 if most != resource.RLIM_INFINITY else 10000)
+    soft = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    try:
+        gateway = served(limits={"connections": 12000, "connections_unauthenticated": 12000, "negotiate_seconds": 600})
+        gateway.stop()
+        gateway.add_control(identity="sasl", sasl=["SCRAM-SHA-256"])
+        gateway.start()
+        admin = gateway.client("web1")
+        threads = len(os.listdir(f"/proc/{gateway.pid}/task"))
+        half = []
+        for _ in range(count):
+            client = gateway.local()
+            client.request("gateway-auth-start", mechanism="SCRAM-SHA-256")
+            half.append(client)
+        for client in half:
+            client.greet()
+            assert client.reply()["return"]["complete"] is False
+        assert admin.result("gateway-stats")["unauthenticated"] == count
+        assert admin.result("query-name") == {"name": "web1"}
+        for client in half:
+            client.close()
+        wait.until(lambda: admin.result("gateway-stats")["connections"] == 1, "the end of all others")
+        assert len(os.listdir(f"/proc/{gateway.pid}/task")) == threads
+        assert login.scram(stranger(gateway), "alice", ALICE)["complete"]
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, soft)
+
+
 def test_a_login_under_way_does_not_hold_up_the_end(served):
     gateway = served()
     for _ in range(20):
@@ -349,6 +382,14 @@ def test_nobody_is_held_back_elsewhere(gateway):
     guess(gateway)
     client = Client(gateway.stream(None, None, source=("127.0.0.2", 0))).greet()
     assert login.plain(client, "alice", ALICE)["complete"]
+
+
+def test_exchanges_that_tell_no_name_yet_hold_nobody_back(gateway):
+    half = [stranger(gateway) for _ in range(10)]
+    for client in half:
+        assert login.result(login.start(client, "SCRAM-SHA-256"))["complete"] is False
+    assert login.scram(stranger(gateway), "alice", ALICE)["complete"]
+    assert gateway.client("web1").result("gateway-stats")["logins"]["held"] == 0
 
 
 # --- the life of a login -------------------------------------------------------------------------

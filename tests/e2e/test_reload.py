@@ -6,6 +6,7 @@ import signal
 import socket
 import ssl
 import threading
+import time
 
 import pytest
 
@@ -240,6 +241,20 @@ def test_a_limit_counts_after_a_reload(gateway):
     gateway.reload()
     client.raw(b'{"execute":"query-name","id":"' + b"x" * 8000 + b'"}\n')
     expect.error(client.reply())
+
+
+def test_a_revocation_ends_a_hundred_sessions_within_a_second(house, qemu, pki, place):
+    own = pki.copy(place + "/pki")
+    gateway = house.gateway(qemu, pki=own, limits={"connections_per_identity": 200, "connections_per_address": 200}).start()
+    victims = [gateway.client("web1", "viewer") for _ in range(100)]
+    other = gateway.client("web1", "operator")
+    own.revoke("viewer")
+    gateway.reload()  # returns when the new CRL is in force
+    since = time.monotonic()
+    for victim in victims:
+        assert not any("return" in m for m in victim.drain())
+    assert time.monotonic() - since < wait.scaled(1)
+    assert other.result("query-name") == {"name": "web1"}
 
 
 def test_many_reloads_leak_nothing(gateway):
