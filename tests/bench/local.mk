@@ -15,4 +15,4 @@ BENCH =
 bench: all $(check_PROGRAMS)
 	QMPGATE_BUILD='$(abs_top_builddir)' $(PYTHON3) -B '$(abs_top_srcdir)/tests/bench/run.py' $(BENCH)
 
-EXTRA_DIST += tests/bench/README.md tests/bench/logins.py tests/bench/peers.py tests/bench/run.py
+EXTRA_DIST += tests/bench/README.md tests/bench/login_times.py tests/bench/logins.py tests/bench/peers.py tests/bench/run.py

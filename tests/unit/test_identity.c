@@ -527,6 +527,80 @@ static int teardown(void **state)
     return 0;
 }
 
+/* --- written names ---------------------------------------------------------------------------- */
+
+static void a_written_name_is_put_into_its_canonical_form(void **state)
+{
+    static const struct {
+        const char *written, *canonical;
+        enum identity_kind kind;
+    } cases[] = {
+        { "x509:CN=bob,O=Example", "x509:CN=bob,O=Example", IDENTITY_X509 },
+        { "x509:partners:CN=bob,O=Example", "x509:partners:CN=bob,O=Example", IDENTITY_X509 },
+        { "x509:CN=bob, O=Example", "x509:CN=bob,O=Example", IDENTITY_X509 },
+        { "x509:cn=bob,o=Example", "x509:CN=bob,O=Example", IDENTITY_X509 },
+        { "x509:CN=Smith\\, John,O=Example", "x509:CN=Smith\\, John,O=Example", IDENTITY_X509 },
+        { "unix:root", "unix:root", IDENTITY_UNIX },
+        { "sasl:alice@example.com", "sasl:alice@example.com", IDENTITY_SASL },
+        { "sasl:alice@EXAMPLE.com", "sasl:alice@example.com", IDENTITY_SASL },
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct identity *identity;
+        struct error err;
+        if (identity_from_name(cases[i].written, &identity, &err) < 0)
+            fail_msg("%s: %s", cases[i].written, err.text);
+        assert_string_equal(identity->name, cases[i].canonical);
+        assert_int_equal(identity->kind, cases[i].kind);
+        assert_int_equal(identity->uid, (uid_t)-1);
+        assert_int_equal(identity->n_attributes, 0);
+        identity_unref(identity);
+    }
+}
+
+static void what_is_no_name_is_nobody(void **state)
+{
+    static const char *const bad[] = {
+        "",
+        "root",
+        "x509:",
+        "x509:bob",
+        "x509:CN=",
+        "x509:partners:",
+        "x509:CN=bob\n",
+        "unix:",
+        "unix:ro\x1bot",
+        "sasl:alice",
+        "sasl:@example.com",
+        "sasl:al\xc4\xb1\xffice@example.com",
+        "sasl:alice@example.com@example.com",
+        "x509-uri:spiffe://example.org/a",
+        "unix-group:wheel",
+        "group:ops",
+        "X509:CN=bob",
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+        struct identity *identity = NULL;
+        if (identity_from_name(bad[i], &identity, NULL) == 0)
+            fail_msg("'%s' became %s", bad[i], identity->name);
+    }
+}
+
+static void a_written_name_has_its_limit(void **state)
+{
+    char name[2 * IDENTITY_NAME_MAX];
+    struct identity *identity = NULL;
+    (void)state;
+    memset(name, 'x', sizeof(name));
+    memcpy(name, "unix:", 5);
+    name[sizeof(name) - 1] = '\0';
+    assert_true(identity_from_name(name, &identity, NULL) < 0);
+    name[IDENTITY_NAME_MAX] = '\0';
+    assert_int_equal(identity_from_name(name, &identity, NULL), 0);
+    identity_unref(identity);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -552,6 +626,9 @@ int main(void)
         cmocka_unit_test(bytes_that_no_uri_holds_are_nobody),
         cmocka_unit_test(too_long_a_uri_or_too_many_are_nobody),
         cmocka_unit_test(keys_are_equal_for_equal_identities_and_no_others),
+        cmocka_unit_test(a_written_name_is_put_into_its_canonical_form),
+        cmocka_unit_test(what_is_no_name_is_nobody),
+        cmocka_unit_test(a_written_name_has_its_limit),
         cmocka_unit_test(root_is_root),
         cmocka_unit_test(groups_of_a_user_are_attributes),
         cmocka_unit_test(groups_without_a_name_are_passed_over),
