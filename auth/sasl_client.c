@@ -230,6 +230,9 @@ int sasl_caller_start(struct sasl_caller *c, const char *const *offered, size_t 
         /* Where no -PLUS is offered, SCRAM tells the server that we could bind: if it did offer it,
          * and somebody between us struck that out, it will notice (RFC 5802, section 6). */
         c->tells_of_binding = c->has_binding && (m->binds || !plus);
+        bool asked_for = !c->wanted || strcmp(c->wanted, m->name) == 0;
+        if (why_not && !asked_for && reason.text[0])
+            continue; /* what is told is why it is not the one that was asked for */
         if (why_not)
             error_set(&reason, ERROR_DENIED, "%s: %s", m->name, why_not);
         else if (try_mechanism(c, m, out, &reason) == 0) {
