@@ -144,6 +144,10 @@ enum cli_exit cli_read_uri(struct cli *cli)
 
 void cli_tell_unreachable(const struct cli *cli, struct error *err)
 {
+    if (err->code == ERROR_STATE) { /* it is not the other side's fault */
+        tell(err->text);
+        return;
+    }
     CLEANUP_BUF struct buf uri = { 0 };
     uri_format(&cli->uri, &uri);
     error_prefix(err, "%.*s", (int)buf_len(&uri), buf_data(&uri));

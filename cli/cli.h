@@ -5,6 +5,7 @@
 #include <getopt.h>
 #include "base/error.h"
 #include "cli/document.h"
+#include "cli/login.h"
 #include "cli/output.h"
 #include "cli/session.h"
 #include "cli/uri.h"
@@ -14,13 +15,14 @@ enum cli_exit {
     CLI_EXIT_OK = 0,
     CLI_EXIT_QMP_ERROR = 1,   /* the command was answered with an error */
     CLI_EXIT_USAGE = 2,       /* the command line is at fault */
-    CLI_EXIT_DENIED = 3,      /* the policy refuses */
+    CLI_EXIT_DENIED = 3,      /* the policy refuses, or the login is refused */
     CLI_EXIT_UNREACHABLE = 4, /* no connection, TLS, no reply */
     CLI_EXIT_LOCAL = 5,       /* a file, socket or terminal on this side */
 };
 
 struct cli {
     struct session_settings settings; /* the URI in it is NULL until cli_open */
+    struct login login;               /* what it points to */
     const char *uri_text;             /* NULL: not given */
     struct uri uri;                   /* owned; good after cli_open */
     struct output output;

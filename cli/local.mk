@@ -9,7 +9,9 @@ cli_libcli_a_SOURCES = \
     cli/document.c cli/document.h \
     cli/event_line.c cli/event_line.h \
     cli/line_editor.c cli/line_editor.h \
+    cli/login.c cli/login.h \
     cli/output.c cli/output.h \
+    cli/password.c cli/password.h \
     cli/relay.c cli/relay.h \
     cli/session.c cli/session.h \
     cli/shell.h cli/shell_builtin.c \
@@ -24,19 +26,21 @@ cli_libcli_a_SOURCES = \
     cli/verb_whoami.c \
     cli/words.c
 
-cli_libraries = cli/libcli.a net/libnet.a qmp/libqmpcore.a base/libbase.a \
-    $(GNUTLS_LIBS) $(JSON_C_LIBS) $(LIBEDIT_LIBS)
+cli_libraries = cli/libcli.a auth/libauth.a net/libnet.a qmp/libqmpcore.a base/libbase.a \
+    $(SASL_LIBS) $(GNUTLS_LIBS) $(JSON_C_LIBS) $(LIBEDIT_LIBS)
 
 bin_PROGRAMS += cli/qmpgate
 cli_qmpgate_SOURCES = cli/main.c
 cli_qmpgate_LDADD = $(cli_libraries) -lm
 
-check_PROGRAMS += tests/unit/test_cli tests/unit/test_cli_complete
-TESTS += tests/unit/test_cli tests/unit/test_cli_complete
+check_PROGRAMS += tests/unit/test_cli tests/unit/test_cli_complete tests/unit/test_cli_password
+TESTS += tests/unit/test_cli tests/unit/test_cli_complete tests/unit/test_cli_password
 tests_unit_test_cli_SOURCES = tests/unit/test_cli.c
 tests_unit_test_cli_LDADD = $(cli_libraries) $(CMOCKA_LIBS)
 tests_unit_test_cli_complete_SOURCES = tests/unit/test_cli_complete.c
 tests_unit_test_cli_complete_LDADD = $(cli_libraries) $(CMOCKA_LIBS)
+tests_unit_test_cli_password_SOURCES = tests/unit/test_cli_password.c
+tests_unit_test_cli_password_LDADD = $(cli_libraries) $(CMOCKA_LIBS)
 
 EXTRA_DIST += \
     tests/e2e/harness/cli.py \
@@ -45,6 +49,7 @@ EXTRA_DIST += \
     tests/e2e/test_cli.py \
     tests/e2e/test_cli_bridge.py \
     tests/e2e/test_cli_gateway.py \
+    tests/e2e/test_cli_login.py \
     tests/e2e/test_cli_qmpgated.py \
     tests/e2e/test_cli_shell.py
 

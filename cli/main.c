@@ -25,7 +25,7 @@ static const struct {
     { CLI_EXIT_OK, "done" },
     { CLI_EXIT_QMP_ERROR, "the VM or the gateway answered with an error" },
     { CLI_EXIT_USAGE, "the command line is at fault" },
-    { CLI_EXIT_DENIED, "the gateway's policy refuses" },
+    { CLI_EXIT_DENIED, "the gateway refuses: by its policy, or the login" },
     { CLI_EXIT_UNREACHABLE, "no connection: address, TLS, no such VM, no reply in time" },
     { CLI_EXIT_LOCAL, "a file, socket or terminal on this side" },
 };
@@ -35,6 +35,10 @@ enum {
     OPTION_KEY,
     OPTION_CA,
     OPTION_SERVER_NAME,
+    OPTION_USER,
+    OPTION_MECHANISM,
+    OPTION_PASSWORD_FILE,
+    OPTION_ACT_AS,
     OPTION_TIMEOUT,
     OPTION_JSON,
     OPTION_PRETTY,
@@ -47,6 +51,10 @@ static const struct option options[] = {
     { "key", required_argument, NULL, OPTION_KEY },
     { "ca", required_argument, NULL, OPTION_CA },
     { "server-name", required_argument, NULL, OPTION_SERVER_NAME },
+    { "user", required_argument, NULL, OPTION_USER },
+    { "mechanism", required_argument, NULL, OPTION_MECHANISM },
+    { "password-file", required_argument, NULL, OPTION_PASSWORD_FILE },
+    { "act-as", required_argument, NULL, OPTION_ACT_AS },
     { "timeout", required_argument, NULL, OPTION_TIMEOUT },
     { "json", no_argument, NULL, OPTION_JSON },
     { "pretty", no_argument, NULL, OPTION_PRETTY },
@@ -72,6 +80,11 @@ static const char usage_options[] =
     "      --key FILE        its private key, PEM or pkcs11: URI\n"
     "      --ca FILE         who vouches for the gateway, PEM\n"
     "      --server-name N   ask for and verify this name instead of HOST\n"
+    "      --user NAME       log in as this user; the password is asked for on the terminal\n"
+    "      --password-file F the first line of F is the password; for you alone (mode 0600)\n"
+    "      --mechanism M     log in by this one, and not by the strongest: GSSAPI (Kerberos),\n"
+    "                        SCRAM-SHA-256-PLUS, SCRAM-SHA-256, EXTERNAL, PLAIN\n"
+    "      --act-as IDENTITY act for somebody else, as sasl:bob@example.com\n"
     "      --timeout S       seconds to connect, and to wait for each reply; 0: for ever\n"
     "                        (30)\n"
     "      --json            one JSON text a line, also on a terminal\n"
@@ -79,8 +92,9 @@ static const char usage_options[] =
     "  -h, --help            this text\n"
     "      --version         the version\n"
     "\n"
-    "Environment: QMPGATE_URI, QMPGATE_CERT, QMPGATE_KEY and QMPGATE_CA stand for the\n"
-    "options of these names; NO_COLOR, if set, turns colours off.\n"
+    "Environment: QMPGATE_URI, QMPGATE_CERT, QMPGATE_KEY, QMPGATE_CA, QMPGATE_USER,\n"
+    "QMPGATE_PASSWORD_FILE and QMPGATE_MECHANISM stand for the options of these names;\n"
+    "NO_COLOR, if set, turns colours off.\n"
     "\n"
     "Exit codes:\n";
 
@@ -120,7 +134,13 @@ static void set_defaults(struct cli *cli)
     bool terminal = isatty(STDOUT_FILENO);
     *cli = (struct cli){
         .uri_text = environment("QMPGATE_URI"),
+        .login = {
+            .user = environment("QMPGATE_USER"),
+            .mechanism = environment("QMPGATE_MECHANISM"), /* checked before the verb runs */
+            .password_file = environment("QMPGATE_PASSWORD_FILE"),
+        },
         .settings = {
+            .login = &cli->login,
             .timeout_us = TIMEOUT_DEFAULT_SECONDS * USEC_PER_SEC,
             .transport = {
                 .cert = environment("QMPGATE_CERT"),
@@ -164,6 +184,20 @@ static enum cli_exit take_option(struct cli *cli, int option, const char *value)
     case OPTION_SERVER_NAME:
         cli->settings.transport.server_name = value;
         break;
+    case OPTION_USER:
+        cli->login.user = value;
+        cli->login.demanded = true;
+        break;
+    case OPTION_MECHANISM:
+        cli->login.mechanism = value;
+        cli->login.demanded = true;
+        break;
+    case OPTION_PASSWORD_FILE:
+        cli->login.password_file = value;
+        break;
+    case OPTION_ACT_AS:
+        cli->login.act_as = value;
+        break;
     case OPTION_TIMEOUT:
         if (!parse_timeout(value, &cli->settings.timeout_us))
             return cli_usage(NULL, "--timeout takes seconds, from 0 (for ever) to %d",
@@ -193,6 +227,22 @@ static enum cli_exit run_verb(struct cli *cli, int argc, char **argv)
     return verb->run(cli, argc, argv);
 }
 
+static enum cli_exit check_login(struct login *l)
+{
+    if (l->user && l->user[0] == '\0')
+        return cli_usage(NULL, "--user takes a name");
+    if (l->act_as && l->act_as[0] == '\0')
+        return cli_usage(NULL, "--act-as takes an identity, as sasl:bob@example.com");
+    const char *mechanism = l->mechanism ? login_mechanism(l->mechanism) : NULL;
+    if (l->mechanism && !mechanism)
+        return cli_usage(NULL,
+                         "there is no mechanism \"%s\": GSSAPI, SCRAM-SHA-256-PLUS, "
+                         "SCRAM-SHA-256, EXTERNAL or PLAIN",
+                         l->mechanism);
+    l->mechanism = mechanism;
+    return CLI_EXIT_OK;
+}
+
 static enum cli_exit run(struct cli *cli, int argc, char **argv)
 {
     opterr = 0;
@@ -216,7 +266,8 @@ static enum cli_exit run(struct cli *cli, int argc, char **argv)
         if (code != CLI_EXIT_OK)
             return code;
     }
-    return run_verb(cli, argc - optind, argv + optind);
+    enum cli_exit code = check_login(&cli->login);
+    return code != CLI_EXIT_OK ? code : run_verb(cli, argc - optind, argv + optind);
 }
 
 int main(int argc, char **argv)
@@ -227,6 +278,7 @@ int main(int argc, char **argv)
     set_defaults(&cli);
     enum cli_exit code = run(&cli, argc, argv);
     enum cli_exit flushed = cli_flush();
+    login_clear(&cli.login);
     uri_clear(&cli.uri);
     return code != CLI_EXIT_OK ? code : flushed;
 }

@@ -12,6 +12,7 @@ struct relay_lane {
     struct stream *from, *to;
     const char *from_name;
     struct buf held;    /* read and not yet written */
+    struct buf *last;   /* borrowed; NULL: nobody wants to know */
     bool skip_space;    /* the end of a line that was taken already comes first */
     bool read_ended;    /* `from` has said goodbye */
     bool write_ended;   /* and so have we, to `to` */
@@ -35,6 +36,17 @@ static size_t drop_space(struct relay_lane *l, char *data, size_t len)
     return len - space;
 }
 
+static void keep_last(struct relay_lane *l, const char *data, size_t len)
+{
+    if (!l->last)
+        return;
+    size_t keep = len < RELAY_LAST_MAX ? len : RELAY_LAST_MAX;
+    size_t all = buf_len(l->last) + keep;
+    if (all > RELAY_LAST_MAX)
+        buf_consume(l->last, all - RELAY_LAST_MAX);
+    buf_add(l->last, data + len - keep, keep);
+}
+
 static int fill(struct relay_lane *l, bool *progress, struct error *err)
 {
     l->read_events = 0;
@@ -43,6 +55,7 @@ static int fill(struct relay_lane *l, bool *progress, struct error *err)
         char *room = buf_reserve(&l->held, RELAY_BYTES);
         switch (stream_read(l->from, room, RELAY_BYTES, &n, err)) {
         case STREAM_OK:
+            keep_last(l, room, n);
             buf_commit(&l->held, l->skip_space ? drop_space(l, room, n) : n);
             *progress = true;
             break;
@@ -110,10 +123,11 @@ static int move(struct relay_lane *lane, bool *progress, struct error *err)
     return rc < 0 ? rc : drain(lane, progress, err);
 }
 
-int relay_run(struct stream *a, struct stream *b, struct span first, struct error *err)
+int relay_run(struct stream *a, struct stream *b, struct span first, struct buf *last,
+              struct error *err)
 {
     struct relay_lane up = { .from = a, .to = b, .from_name = "the client" };
-    struct relay_lane down = { .from = b, .to = a, .from_name = "the server" };
+    struct relay_lane down = { .from = b, .to = a, .from_name = "the server", .last = last };
     int rc = 0;
     buf_add_span(&down.held, first);
     down.skip_space = first.len > 0;

@@ -7,7 +7,9 @@
 #include <strings.h>
 #include "base/limits.h"
 #include "base/mem.h"
+#include "base/secret.h"
 #include "cli/document.h"
+#include "cli/login.h"
 #include "qmp/frame.h"
 #include "qmp/message.h"
 
@@ -20,6 +22,7 @@ struct session {
     struct qmp_framer framer;
     struct qmp_scanner *scanner;
     struct json_object *greeting;
+    char *closed_because; /* the gateway said so before it ended the stream; owned */
     session_event_fn *on_event;
     void *opaque;
     int64_t timeout_us;
@@ -111,6 +114,24 @@ static int take_message(struct session *s, struct message *m, struct error *err)
     return rc;
 }
 
+const char *session_closing_reason(struct json_object *event)
+{
+    const char *name = document_string(event, "event");
+    struct json_object *data = NULL;
+    if (!name || strcmp(name, "GATEWAY_CLOSED") != 0)
+        return NULL;
+    const char *reason = NULL;
+    if (json_object_object_get_ex(event, "data", &data))
+        reason = document_string(data, "reason");
+    return reason ? reason : "it does not say why";
+}
+
+int session_tell_closed(const char *reason, struct error *err)
+{
+    return error_set(err, ERROR_PEER, "the gateway closed this session: %s%s", reason,
+                     strstr(reason, "login") ? " (start again to log in again)" : "");
+}
+
 /* 1: *m is the next message; 0: none by the deadline; negative as transport_receive. */
 static int next_message(struct session *s, int64_t deadline, struct message *m, struct error *err)
 {
@@ -120,6 +141,8 @@ static int next_message(struct session *s, int64_t deadline, struct message *m, 
             return rc;
         rc = transport_receive(s->transport, &s->in, deadline, err);
         s->ended = rc < 0 && rc != ERROR_STATE;
+        if (s->ended && s->closed_because)
+            session_tell_closed(s->closed_because, err);
         if (rc <= 0)
             return rc;
     }
@@ -138,11 +161,21 @@ static int last_word(struct json_object *error, struct error *err)
     return error_set(err, desc_is_denied(desc) ? ERROR_DENIED : ERROR_PEER, "%s", desc);
 }
 
+static void note_event(struct session *s, struct json_object *event)
+{
+    const char *reason = session_closing_reason(event);
+    if (!reason)
+        return;
+    free(s->closed_because);
+    s->closed_because = mem_strdup(reason);
+}
+
 /* What comes at any time: events, replies that nobody waits for any more. */
 static int handle_stray(struct session *s, struct message *m, struct error *err)
 {
     switch (m->kind) {
     case QMP_ANSWER_EVENT:
+        note_event(s, m->body);
         if (s->on_event)
             s->on_event(s->opaque, m->body);
         return 0;
@@ -170,22 +203,34 @@ int session_pump(struct session *s, int64_t deadline, struct error *err)
 
 /* --- calls ------------------------------------------------------------------------------------ */
 
+static void write_request(struct session *s, const struct session_request *r, struct buf *out)
+{
+    buf_add_str(out, r->oob ? "{\"exec-oob\":" : "{\"execute\":");
+    buf_add_json_string(out, r->command, strlen(r->command));
+    if (r->arguments || r->secret_arguments.len)
+        BUF_ADD_LIT(out, ",\"arguments\":");
+    if (r->secret_arguments.len)
+        buf_add_span(out, r->secret_arguments);
+    else if (r->arguments)
+        buf_add_str(out,
+                    json_object_to_json_string_ext(
+                        r->arguments, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
+    BUF_ADD_LIT(out, ",\"id\":");
+    buf_add_int(out, ++s->last_id);
+    BUF_ADD_LIT(out, "}\n");
+}
+
 static int send_request(struct session *s, const struct session_request *r, int64_t deadline,
                         struct error *err)
 {
     CLEANUP_BUF struct buf out = { 0 };
-    buf_add_str(&out, r->oob ? "{\"exec-oob\":" : "{\"execute\":");
-    buf_add_json_string(&out, r->command, strlen(r->command));
-    if (r->arguments) {
-        BUF_ADD_LIT(&out, ",\"arguments\":");
-        buf_add_str(&out,
-                    json_object_to_json_string_ext(
-                        r->arguments, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
-    }
-    BUF_ADD_LIT(&out, ",\"id\":");
-    buf_add_int(&out, ++s->last_id);
-    BUF_ADD_LIT(&out, "}\n");
-    return transport_send(s->transport, buf_data(&out), buf_len(&out), deadline, err);
+    if (r->secret_arguments.len) /* room for all of it: what grows leaves copies behind */
+        buf_reserve(&out, r->secret_arguments.len + strlen(r->command) + 128);
+    write_request(s, r, &out);
+    int rc = transport_send(s->transport, buf_data(&out), buf_len(&out), deadline, err);
+    if (r->secret_arguments.len)
+        secret_wipe(buf_data(&out), buf_len(&out));
+    return rc;
 }
 
 static void fill_reply(struct message *m, struct session_reply *reply)
@@ -253,6 +298,11 @@ void session_set_event_handler(struct session *s, session_event_fn *handler, voi
 bool session_is_alive(const struct session *s)
 {
     return !s->ended;
+}
+
+struct tls_session *session_tls(struct session *s)
+{
+    return stream_tls(transport_stream(s->transport));
 }
 
 int session_fd(const struct session *s)
@@ -337,21 +387,39 @@ static int read_greeting(struct session *s, struct error *err)
     return 0;
 }
 
-static int attach(struct session *s, const char *vm, struct error *err)
+/* True if the reply has the greeting of the VM that was attached by it. */
+static bool take_vm_greeting(struct session *s, struct json_object *reply)
 {
-    CLEANUP_REPLY struct session_reply reply = { 0 };
-    struct json_object *greeting, *arguments = json_object_new_object();
-    json_object_object_add(arguments, "vm", json_object_new_string(vm));
-    int rc = setup_call(s, "gateway-attach", arguments, &reply, err);
-    if (rc < 0)
-        return rc;
-    if (!json_object_object_get_ex(reply.value, "QMP", &greeting) ||
+    struct json_object *greeting;
+    if (!json_object_object_get_ex(reply, "QMP", &greeting) ||
         !json_object_is_type(greeting, json_type_object))
-        return error_set(err, ERROR_PEER, "the reply to gateway-attach has no greeting in it");
+        return false;
     json_object_put(s->greeting);
     s->greeting = json_object_get(greeting);
     s->gateway_greeting = false;
-    return 0;
+    return true;
+}
+
+static int attach(struct session *s, const char *vm, struct error *err)
+{
+    CLEANUP_REPLY struct session_reply reply = { 0 };
+    struct json_object *arguments = json_object_new_object();
+    json_object_object_add(arguments, "vm", json_object_new_string(vm));
+    int rc = setup_call(s, "gateway-attach", arguments, &reply, err);
+    if (rc == 0 && !take_vm_greeting(s, reply.value))
+        rc = error_set(err, ERROR_PEER, "the reply to gateway-attach has no greeting in it");
+    return rc;
+}
+
+/* `about` has the name and the UUID of the VM that the server chose. */
+static int compare_vm(struct json_object *about, const char *vm, struct error *err)
+{
+    const char *name = document_string(about, "vm");
+    const char *uuid = document_string(about, "uuid");
+    if ((name && strcasecmp(name, vm) == 0) || (uuid && strcasecmp(uuid, vm) == 0))
+        return 0;
+    return error_set(err, ERROR_PEER, "the gateway leads to VM \"%s\" here, and not to \"%s\"",
+                     name ? name : "?", vm);
 }
 
 /* The server chose the VM before we could: is it the one that was asked for? */
@@ -368,12 +436,7 @@ static int check_vm(struct session *s, const char *vm, struct error *err)
             "this is a VM's own monitor and no gateway, so there is no way to know that "
             "it is \"%s\": leave the VM out of the URI to talk to it all the same",
             vm);
-    const char *name = document_string(reply.value, "vm");
-    const char *uuid = document_string(reply.value, "uuid");
-    if ((name && strcasecmp(name, vm) == 0) || (uuid && strcasecmp(uuid, vm) == 0))
-        return 0;
-    return error_set(err, ERROR_PEER, "the gateway leads to VM \"%s\" here, and not to \"%s\"",
-                     name ? name : "?", vm);
+    return compare_vm(reply.value, vm, err);
 }
 
 static int choose_vm(struct session *s, const char *vm, struct error *err)
@@ -381,6 +444,78 @@ static int choose_vm(struct session *s, const char *vm, struct error *err)
     if (!vm)
         return 0;
     return s->gateway_greeting ? attach(s, vm, err) : check_vm(s, vm, err);
+}
+
+/* --- who we are ------------------------------------------------------------------------------- */
+
+/* The server did not ask. Whoever said who he is must not be somebody else without a word. */
+static int check_nothing_demanded(const struct login *l, const char *identity, struct error *err)
+{
+    if (!l->demanded)
+        return 0;
+    return error_set(err, ERROR_INVALID,
+                     "no login is asked for here%s%s: leave --user and --mechanism out%s",
+                     identity ? ": this is " : "", identity ? identity : "",
+                     identity && strncmp(identity, "x509:", 5) == 0 ? ", or --cert and --key" : "");
+}
+
+/* The VM greeted: it is its own socket, or a gateway that knew us and the VM. */
+static int check_nobody_else(const struct login *l, struct error *err)
+{
+    if (l->act_as)
+        return error_set(err, ERROR_INVALID,
+                         "--act-as comes too late here: a VM is attached already, or this is a "
+                         "VM's own socket. Name the gateway, and the VM behind it: "
+                         "qmps://GATEWAY/VM");
+    return check_nothing_demanded(l, NULL, err);
+}
+
+static int act_as(struct session *s, const char *identity, struct error *err)
+{
+    CLEANUP_REPLY struct session_reply reply = { 0 };
+    struct json_object *arguments = json_object_new_object();
+    json_object_object_add(arguments, "identity", json_object_new_string(identity));
+    return setup_call(s, "gateway-act-as", arguments, &reply, err);
+}
+
+/* The VM that the login attached, because the listener or the server name says which. */
+static int take_attached(struct session *s, const struct session_settings *settings,
+                         struct json_object *value, struct error *err)
+{
+    const char *vm = settings->transport.uri->vm;
+    const char *failure = document_string(value, "attach-error");
+    if (take_vm_greeting(s, value))
+        return vm && !settings->stay_unattached ? compare_vm(value, vm, err) : 0;
+    if (!failure || settings->stay_unattached)
+        return 0;
+    return error_set(err, desc_is_denied(failure) ? ERROR_DENIED : ERROR_PEER,
+                     "logged in, but not attached: %s", failure);
+}
+
+static int log_in(struct session *s, const struct session_settings *settings,
+                  struct json_object *info, struct error *err)
+{
+    CLEANUP_DOCUMENT struct json_object *value = NULL;
+    int rc = login_run(settings->login, s, &settings->transport, info, &value, err);
+    if (rc < 0 || !value)
+        return rc;
+    return take_attached(s, settings, value, err);
+}
+
+static int identify(struct session *s, const struct session_settings *settings, struct error *err)
+{
+    CLEANUP_REPLY struct session_reply info = { 0 };
+    const struct login *l = settings->login;
+    if (!s->gateway_greeting)
+        return check_nobody_else(l, err);
+    int rc = setup_call(s, "gateway-info", NULL, &info, err);
+    if (rc < 0)
+        return rc;
+    const char *phase = document_string(info.value, "phase");
+    if (phase && strcmp(phase, "auth") == 0)
+        return log_in(s, settings, info.value, err);
+    rc = check_nothing_demanded(l, document_string(info.value, "identity"), err);
+    return rc == 0 && l->act_as ? act_as(s, l->act_as, err) : rc;
 }
 
 static int negotiate(struct session *s, bool oob, struct error *err)
@@ -418,17 +553,21 @@ static struct session *session_new(const struct session_settings *settings,
 static int set_up(struct session *s, const struct session_settings *settings, struct error *err)
 {
     int rc = read_greeting(s, err);
-    if (rc == 0 && !settings->stay_unattached)
+    bool ours = s->gateway_greeting;
+    if (rc == 0)
+        rc = identify(s, settings, err);
+    bool attached_by_login = ours && !s->gateway_greeting;
+    if (rc == 0 && !settings->stay_unattached && !attached_by_login)
         rc = choose_vm(s, settings->transport.uri->vm, err);
     if (rc == 0 && !settings->leave_negotiation)
         rc = negotiate(s, settings->oob, err);
     return rc;
 }
 
-int session_open(const struct session_settings *settings, struct session **out, struct error *err)
+static int open_once(const struct session_settings *settings, struct session **out,
+                     struct error *err)
 {
     struct transport *transport = NULL;
-    *out = NULL;
     int rc =
         transport_open(&settings->transport, deadline_after(settings->timeout_us), &transport, err);
     if (rc == 0) {
@@ -439,6 +578,21 @@ int session_open(const struct session_settings *settings, struct session **out, 
         else
             session_free(s);
     }
+    return rc;
+}
+
+int session_open(const struct session_settings *settings, struct session **out, struct error *err)
+{
+    struct login *login = settings->login;
+    *out = NULL;
+    int rc = open_once(settings, out, err);
+    if (rc < 0 && login->wants_password) {
+        rc = login_ask(login, &settings->transport, err);
+        if (rc == 0)
+            rc = open_once(settings, out, err);
+    }
+    if (!login->keeps_password)
+        login_clear(login);
     if (rc < 0 && err->code == ERROR_SYSTEM)
         err->code = ERROR_PEER;
     return rc < 0 ? (int)err->code : 0;
@@ -452,6 +606,7 @@ void session_free(struct session *s)
     buf_free(&s->in);
     qmp_scanner_free(s->scanner);
     json_object_put(s->greeting);
+    free(s->closed_because);
     free(s);
 }
 

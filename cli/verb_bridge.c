@@ -55,6 +55,28 @@ static void refuse(struct stream *client, const struct error *why)
         stream_shutdown(client);
 }
 
+/* The client has heard it; whoever looks at the bridge wants to know too. */
+static void tell_last_words(const struct buf *last)
+{
+    CLEANUP_DOCUMENT struct json_object *event = NULL;
+    struct error err;
+    size_t end = buf_len(last);
+    while (end > 0 && strchr("\r\n", buf_data(last)[end - 1]))
+        end--;
+    if (end == 0)
+        return;
+    size_t start = end;
+    while (start > 0 && buf_data(last)[start - 1] != '\n')
+        start--;
+    if (document_parse(buf_data(last) + start, end - start, &event, &err) < 0)
+        return;
+    const char *reason = session_closing_reason(event);
+    if (reason) {
+        session_tell_closed(reason, &err);
+        cli_fail(&err);
+    }
+}
+
 static enum cli_exit serve(struct cli *cli, struct stream *client)
 {
     struct session *session = NULL;
@@ -64,11 +86,12 @@ static enum cli_exit serve(struct cli *cli, struct stream *client)
         refuse(client, &err);
         return cli_exit_of_error(&err);
     }
-    CLEANUP_BUF struct buf rest = { 0 };
+    CLEANUP_BUF struct buf rest = { 0 }, last = { 0 };
     struct transport *server = session_take_transport(session, &rest);
     const struct span first = { buf_data(&rest), buf_len(&rest) };
-    int rc = relay_run(client, transport_stream(server), first, &err);
+    int rc = relay_run(client, transport_stream(server), first, &last, &err);
     transport_free(server);
+    tell_last_words(&last);
     return rc < 0 ? cli_fail(&err) : CLI_EXIT_OK;
 }
 
@@ -160,6 +183,24 @@ static int open_listener(struct bridge *b, struct error *err)
     return b->listen_fd < 0 ? b->listen_fd : 0;
 }
 
+/* Clients cannot be asked for a password: whatever it takes is found out now, and kept. A wrong one
+ * is told here and not to each client. */
+static enum cli_exit try_login(struct cli *cli)
+{
+    struct session *session;
+    cli->login.keeps_password = true;
+    if (cli->login.user) {
+        cli->settings.stay_unattached = true;
+        enum cli_exit code = cli_open(cli, &session);
+        if (code != CLI_EXIT_OK)
+            return code;
+        session_free(session);
+        cli->settings.stay_unattached = false;
+    }
+    cli->login.cannot_ask = true;
+    return CLI_EXIT_OK;
+}
+
 static enum cli_exit run(struct cli *cli, int argc, char **argv)
 {
     struct bridge b = { .cli = cli, .listen_fd = -1, .signal_fd = -1, .pid = getpid() };
@@ -177,6 +218,9 @@ static enum cli_exit run(struct cli *cli, int argc, char **argv)
     if (transport_check(&cli->settings.transport, &err) < 0)
         return cli_fail(&err);
     cli->settings.leave_negotiation = true;
+    code = try_login(cli);
+    if (code != CLI_EXIT_OK)
+        return code;
     code = CLI_EXIT_LOCAL;
     if (open_signals(&b, &err) < 0 || open_listener(&b, &err) < 0) {
         cli_fail_local(&err);
@@ -195,8 +239,10 @@ const struct verb verb_bridge = {
     .summary = "Give stock QMP clients a local socket that leads to the VM",
     .help =
         "Makes a UNIX socket for you alone (mode 0600). Whoever connects to it gets a connection\n"
-        "to the VM of the URI, made with your certificate, and finds what a QEMU socket gives:\n"
-        "the VM's greeting, and then its own negotiation. Ends by Ctrl-C and takes the socket\n"
+        "to the VM of the URI, made with your certificate or login, and finds what a QEMU socket\n"
+        "gives: the VM's greeting, and then its own negotiation. With --user it logs in once\n"
+        "before it is ready, asks for the password then, and keeps it. Ends by Ctrl-C and takes "
+        "the socket\n"
         "away. A line on standard error says when it is ready.\n"
         "\n"
         "Example:\n"

@@ -206,7 +206,8 @@ static char *history_path(void)
 /* Passwords do not belong in a file, nor does what begins with a space. */
 static bool may_be_remembered(const char *line)
 {
-    static const char *const secrets[] = { "password", "secret", "passwd", "key=", "launch-" };
+    static const char *const secrets[] = { "password", "secret",  "passwd",
+                                           "key=",     "launch-", "gateway-auth-" };
     if (line[0] == '\0' || line[0] == ' ')
         return false;
     for (size_t i = 0; i < ARRAY_SIZE(secrets); i++)

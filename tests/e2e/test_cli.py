@@ -32,7 +32,7 @@ def test_manual_page_has_every_option_verb_and_exit_code(cli):
         page = f.read()
     said = cli("--help").stdout
     options = re.findall(r"^ +(?:-\w, )?(--[\w-]+)", said, re.M)
-    assert len(options) == 10
+    assert len(options) == 14
     for option in options:
         assert f"*{option}*" in page, option
     for verb in re.findall(r"^  (\w+)  ", said.split("Options")[0], re.M):

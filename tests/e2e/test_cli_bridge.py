@@ -23,7 +23,7 @@ def test_bridge_gives_what_a_socket_gives(direct, qemu, bridge):
 def test_bridge_attaches_and_leaves_negotiation_to_the_client(cli, remote, bridge):
     c = client_of(bridge())
     assert c.read() == {"QMP": VM_GREETING}
-    assert remote.asked() == ["gateway-attach"]
+    assert remote.asked() == ["gateway-info", "gateway-attach"]
     c.raw(b'{"execute": "qmp_capabilities", "id": 1}\n{"execute": "query-status", "id": 2}\n')
     assert c.reply()["id"] == 1
     assert c.reply()["return"] == {"status": "running"}

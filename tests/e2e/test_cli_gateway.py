@@ -14,8 +14,8 @@ from harness.scripted import VM_GREETING
 def test_vm_is_attached_by_name_over_tls(cli, remote):
     assert cli.json("exec", "query-status") == {"status": "running"}
     assert remote.names == ["localhost"]
-    assert remote.asked() == ["gateway-attach", "qmp_capabilities", "query-status"]
-    assert remote.requests[0]["arguments"] == {"vm": "web1"}
+    assert remote.asked() == ["gateway-info", "gateway-attach", "qmp_capabilities", "query-status"]
+    assert remote.requests[1]["arguments"] == {"vm": "web1"}
 
 
 def test_address_is_verified_and_not_sent_as_a_name(cli, remote):
