@@ -4,6 +4,7 @@
 
 #include <json-c/json.h>
 #include <string.h>
+#include "cli/arguments.h"
 
 #define AUDIT_TAIL_MAX 100000u
 
@@ -11,9 +12,11 @@
 struct action {
     const char *name;
     const char *command;
-    const char *member; /* of the arguments, for the number; NULL: takes none */
-    const char *what;   /* what the number is */
-    bool needs_number;
+    const char *member;      /* of the arguments, for the number; NULL: takes none */
+    const char *text_member; /* for what is no number; NULL: it has to be one */
+    const char *what;        /* what the number is */
+    bool needs_word;
+    bool takes_pairs; /* KEY=VALUE as for exec, and no number */
     uint64_t max;
     void (*show)(struct cli *cli, struct json_object *value);
 };
@@ -23,11 +26,11 @@ static void show_document(struct cli *cli, struct json_object *value)
     output_document(&cli->output, stdout, value);
 }
 
-/* For people "closed" is enough; a program gets the empty object. */
-static void show_done(struct cli *cli, struct json_object *value)
+/* How many it was: none is no error, and should be noticed. */
+static void show_count(struct cli *cli, struct json_object *value)
 {
     if (cli->output.pretty)
-        puts("done");
+        output_members(&cli->output, stdout, value);
     else
         output_document(&cli->output, stdout, value);
 }
@@ -35,10 +38,9 @@ static void show_done(struct cli *cli, struct json_object *value)
 static void show_sessions(struct cli *cli, struct json_object *value)
 {
     static const struct output_column columns[] = {
-        { "ID", "connection" },   { "IDENTITY", "identity" },
-        { "PEER", "peer" },       { "LISTENER", "listener" },
-        { "VM", "vm" },           { "PHASE", "phase" },
-        { "SINCE", "since" },     { "COMMANDS", "commands" },
+        { "ID", "connection" },   { "IDENTITY", "identity" }, { "FOR", "acting-for" },
+        { "PEER", "peer" },       { "LISTENER", "listener" }, { "VM", "vm" },
+        { "PHASE", "phase" },     { "SINCE", "since" },       { "COMMANDS", "commands" },
         { "REFUSED", "refused" }, { "QUEUED", "queued" },
     };
     output_list(&cli->output, stdout, value, columns, ARRAY_SIZE(columns), "There is no session.");
@@ -74,10 +76,17 @@ static const struct action actions[] = {
         .name = "close",
         .command = "gateway-session-close",
         .member = "connection",
-        .what = "the ID of a session (qmpgate ctl sessions lists them)",
-        .needs_number = true,
+        .text_member = "identity",
+        .what = "the ID of a session (qmpgate ctl sessions lists them), or an identity",
+        .needs_word = true,
         .max = INT64_MAX,
-        .show = show_done,
+        .show = show_count,
+    },
+    {
+        .name = "login-release",
+        .command = "gateway-login-release",
+        .takes_pairs = true,
+        .show = show_count,
     },
     {
         .name = "stats",
@@ -102,22 +111,40 @@ static const struct action *find_action(const char *name)
     return NULL;
 }
 
+/* *out: NULL if there are no words. */
+static enum cli_exit read_words(const struct action *a, int n_words, char **words,
+                                struct json_object **out)
+{
+    struct error err;
+    uint64_t number;
+    *out = NULL;
+    if (a->takes_pairs)
+        return arguments_parse(n_words, words, out, &err) < 0 ? cli_fail(&err) : CLI_EXIT_OK;
+    if (n_words > (a->member ? 1 : 0))
+        return cli_usage(&verb_ctl, "ctl %s: too many arguments", a->name);
+    if (n_words == 0 && a->needs_word)
+        return cli_usage(&verb_ctl, "ctl %s takes %s", a->name, a->what);
+    if (n_words == 0)
+        return CLI_EXIT_OK;
+    bool is_number = cli_parse_number(words[0], a->max, &number) && number > 0;
+    if (!is_number && !(a->text_member && strchr(words[0], ':')))
+        return cli_usage(&verb_ctl, "ctl %s takes %s, not \"%s\"", a->name, a->what, words[0]);
+    *out = json_object_new_object();
+    if (is_number)
+        json_object_object_add(*out, a->member, json_object_new_int64((int64_t)number));
+    else
+        json_object_object_add(*out, a->text_member, json_object_new_string(words[0]));
+    return CLI_EXIT_OK;
+}
+
 static enum cli_exit run_action(struct cli *cli, const struct action *a, int n_words, char **words)
 {
     CLEANUP_DOCUMENT struct json_object *value = NULL;
-    struct json_object *arguments = NULL;
-    uint64_t number;
-    if (n_words > (a->member ? 1 : 0))
-        return cli_usage(&verb_ctl, "ctl %s: too many arguments", a->name);
-    if (n_words == 0 && a->needs_number)
-        return cli_usage(&verb_ctl, "ctl %s takes %s", a->name, a->what);
-    if (n_words == 1) {
-        if (!cli_parse_number(words[0], a->max, &number) || number == 0)
-            return cli_usage(&verb_ctl, "ctl %s takes %s, not \"%s\"", a->name, a->what, words[0]);
-        arguments = json_object_new_object();
-        json_object_object_add(arguments, a->member, json_object_new_int64((int64_t)number));
-    }
-    enum cli_exit code = cli_ask_gateway(cli, a->command, arguments, &value);
+    struct json_object *arguments;
+    enum cli_exit code = read_words(a, n_words, words, &arguments);
+    if (code != CLI_EXIT_OK)
+        return code;
+    code = cli_ask_gateway(cli, a->command, arguments, &value);
     if (code == CLI_EXIT_OK)
         a->show(cli, value);
     return code;
@@ -129,25 +156,29 @@ static enum cli_exit run(struct cli *cli, int argc, char **argv)
     if (first < 0)
         return CLI_EXIT_USAGE;
     if (first >= argc)
-        return cli_usage(&verb_ctl, "ctl: reload, sessions, close ID, stats or audit-tail [N]?");
+        return cli_usage(&verb_ctl,
+                         "ctl: reload, sessions, close, login-release, stats or audit-tail?");
     const struct action *a = find_action(argv[first]);
     if (!a)
         return cli_usage(&verb_ctl,
-                         "ctl has no \"%s\": there are reload, sessions, close, stats "
-                         "and audit-tail",
+                         "ctl has no \"%s\": there are reload, sessions, close, "
+                         "login-release, stats and audit-tail",
                          argv[first]);
     return run_action(cli, a, argc - first - 1, argv + first + 1);
 }
 
 const struct verb verb_ctl = {
     .name = "ctl",
-    .synopsis = "reload | sessions | close ID | stats | audit-tail [N]",
+    .synopsis = "reload | sessions | close ID | close IDENTITY | login-release [KEY=VALUE]... | "
+                "stats | audit-tail [N]",
     .summary = "Administer the gateway",
     .help =
         "  reload          read configuration, policy, certificates and CRL again; if anything\n"
         "                  is wrong, all stays as it was and the error says where\n"
         "  sessions        who is connected\n"
-        "  close ID        end a session\n"
+        "  close ID        end a session; close IDENTITY: all of that identity, as "
+        "sasl:bob@example.com\n"
+        "  login-release   forget failed logins: of name=NAME, from address=ADDRESS, or of all\n"
         "  stats           numbers\n"
         "  audit-tail [N]  the last records of the audit, a line each\n"
         "\n"

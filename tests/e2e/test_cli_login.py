@@ -5,6 +5,7 @@ import base64
 import json
 import os
 import re
+import shlex
 import signal
 import socket
 import ssl
@@ -460,6 +461,26 @@ def test_a_signal_at_the_prompt_gives_the_terminal_back(served, to, terminal, nu
     assert is_echoing(t)
 
 
+def test_who_comes_back_from_a_stop_at_the_prompt_is_asked_again(served, to, cli, place):
+    """Under a shell with job control."""
+    c = to(served(SCRAM), "--user", "alice")
+    t = Terminal(["bash", "--norc", "-i"], c.environment(PS1="READY> "))
+    try:
+        t.expect("READY> ")
+        t.type(shlex.join(c.argv("exec", "query-name")) + "\n")
+        t.expect("Password of alice for localhost: ")
+        t.type("\x1a")
+        t.expect("Stopped")
+        t.expect("READY> ")
+        t.type("fg\n")
+        t.expect("Password of alice for localhost: ")
+        t.type(PASSWORD + "\n")
+        t.expect('"name": "web1"')
+        assert PASSWORD not in t.raw
+    finally:
+        t.close()
+
+
 def test_no_connection_waits_while_the_password_is_typed(served, to, terminal):
     """The gateway gives a login little time; people take longer."""
     gateway = served(SCRAM)
@@ -676,6 +697,57 @@ def test_a_bridge_says_that_a_login_got_too_old(served, to, bridge):
     assert c.reply(1) == {"return": {}, "id": 1}
     assert c.event("GATEWAY_CLOSED")["data"] == {"reason": "its login is too old"}
     bridge.process.wait_line("closed this session: its login is too old")
+
+
+# --- administration ------------------------------------------------------------------------------
+
+@pytest.fixture
+def admin(build, place, pki):
+    def of(gateway):
+        c = Cli(build, place, f"qmps://localhost:{gateway.port}/")
+        c.options = ["--ca", pki.path("ca.crt"), "--cert", pki.path("admin.crt"), "--key", pki.path("admin.key")]
+        return c
+    return of
+
+
+def test_sessions_of_an_identity_are_closed_by_its_name(served, to, admin):
+    gateway = served(SCRAM)
+    listener = to(gateway).start("events")
+    listener.wait_line("listening")
+    assert admin(gateway).json("ctl", "close", "sasl:nobody@example.com") == {"closed": 0}
+    assert listener.running()
+    assert admin(gateway).json("ctl", "close", ALICE) == {"closed": 1}
+    assert listener.wait() == UNREACHABLE
+    assert "closed by an administrator" in listener.text
+
+
+def test_what_is_neither_a_number_nor_an_identity_is_not_closed(cli):
+    refused(cli("ctl", "close", "alice", uri="unix:/x"), "identity", code=USAGE)
+
+
+def test_sessions_tell_whom_they_act_for(served, to, admin):
+    gateway = served(SCRAM)
+    c = to(gateway)
+    c.options += ["--act-as", "sasl:bob@example.com"]
+    listener = c.start("events")
+    listener.wait_line("listening")
+    done = admin(gateway)("--pretty", "ctl", "sessions")
+    assert re.search(r"IDENTITY +FOR +PEER", done.stdout)
+    assert re.search(rf"{ALICE} +sasl:bob@example.com ", done.stdout)
+    listener.terminate()
+
+
+def test_who_was_held_back_is_released(served, to, admin, place, password_file):
+    gateway = served(PLAIN, limits={"login_delay_milliseconds": 100})
+    gateway.policy += 'grant "unlock" { to = {"x509:CN=admin,O=Example"} admin = {"login-release"} }\n'
+    gateway.reload()
+    c = to(gateway, "--user", "alice", "--password-file", write_password(place, "wrong\n", name="wrong"))
+    wait.until(lambda: "too many have failed" in c("whoami").stderr, "being held back")
+    assert admin(gateway).json("ctl", "login-release", "name=nobody@example.com") == {"released": 0}
+    refused(to(gateway)("whoami"), "too many have failed")
+    assert admin(gateway).json("ctl", "login-release")["released"] > 0
+    assert to(gateway).json("whoami")["identity"] == ALICE
+    refused(to(gateway)("ctl", "login-release"), "permission denied")
 
 
 # --- a gateway that lies -------------------------------------------------------------------------
