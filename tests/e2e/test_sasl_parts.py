@@ -1,7 +1,6 @@
 """auth/'s two halves of SASL against the real sasldb, saslauthd and Kerberos, without a gateway between them."""
 
 import os
-import statistics
 import subprocess
 
 import pytest
@@ -193,11 +192,11 @@ def microseconds(text):
 
 @pytest.mark.parametrize("mechanism", ["SCRAM-SHA-256", "PLAIN"])
 def test_unknown_users_take_the_time_of_wrong_passwords(drive, db, mechanism):
-    """The decoy does the same work. The fast ones of many, in turns: what else the machine does only makes it slower.
-    Without the decoy SCRAM ends a hundred times sooner."""
+    """The decoy does the same work: without it SCRAM ends a hundred times sooner. The fastest of many, in turns, because
+    what else the machine does only makes it slower. tests/bench/login_times.py measures the gateway's own answers."""
     times = {"alice": [], "nobody": []}
     for _ in range(3):
         for user, found in times.items():
             found += microseconds(drive(db=db.path, user=user, password="wrong", offer=mechanism, times=40))
-    known, unknown = (statistics.quantiles(found, n=10)[0] for found in times.values())
-    assert abs(known - unknown) < 0.25 * max(known, unknown), (known, unknown)
+    known, unknown = (min(found) for found in times.values())
+    assert abs(known - unknown) < 0.5 * max(known, unknown), (known, unknown)
