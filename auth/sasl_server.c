@@ -205,6 +205,16 @@ static bool is_offered(const struct sasl_login *l, enum mechanism m)
     return false;
 }
 
+/* libsasl2 2.1.28 finds a name with -PLUS at the end of its list only, and without it anywhere.
+ * What may be started is our question (`is_offered`), and not its. */
+static void list_mechanism(struct buf *list, const struct sasl_login *l, enum mechanism m)
+{
+    bool scram = m == SCRAM || m == SCRAM_PLUS;
+    if (scram && (is_offered(l, SCRAM) || is_offered(l, SCRAM_PLUS)))
+        return; /* is there */
+    buf_printf(list, "%s%s", buf_len(list) ? " " : "", mechanism_names[scram ? SCRAM : m]);
+}
+
 static int read_mechanisms(struct sasl_login *l, const struct sasl_login_settings *s,
                            struct error *err)
 {
@@ -217,8 +227,8 @@ static int read_mechanisms(struct sasl_login *l, const struct sasl_login_setting
                              s->mechanisms[i]);
         if ((m == SCRAM_PLUS && !s->binding) || (m == EXTERNAL && !s->external))
             continue;
+        list_mechanism(&list, l, m);
         l->offered[l->n_offered++] = m;
-        buf_printf(&list, "%s%s", buf_len(&list) ? " " : "", mechanism_names[m]);
     }
     l->mechanism_list = mem_strndup(buf_len(&list) ? buf_data(&list) : "", buf_len(&list));
     return 0;

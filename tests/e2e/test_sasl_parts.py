@@ -71,6 +71,12 @@ def test_the_strongest_common_mechanism_is_taken(drive, db):
     assert drive(db=db.path, user="alice", offer="PLAIN") == "done PLAIN sasl:alice@example.com"
 
 
+@pytest.mark.parametrize("offer", ["SCRAM-SHA-256-PLUS", "SCRAM-SHA-256-PLUS,PLAIN", "PLAIN,SCRAM-SHA-256-PLUS",
+                                   "SCRAM-SHA-256-PLUS,SCRAM-SHA-256,PLAIN", "SCRAM-SHA-256,SCRAM-SHA-256-PLUS"])
+def test_what_else_is_offered_and_in_which_order_makes_no_difference(drive, db, offer):
+    assert drive("--bind", db=db.path, user="alice", offer=offer) == "done SCRAM-SHA-256-PLUS sasl:alice@example.com"
+
+
 def test_no_password_goes_to_a_server_that_nobody_verified(drive, db):
     assert "nobody has verified" in drive("--unverified", db=db.path, user="alice", offer="PLAIN")
 
