@@ -279,15 +279,25 @@ static void tell_event(struct monitor *m, const struct qmp_tape *t, const struct
     session_event(s, name, text);
 }
 
+/* A slot's number is its id at the VM; slot 0 has none, so that a VM with one command at a time
+ * reads no id. */
+static unsigned answered_slot(const struct qmp_tape *t, const struct qmp_answer *a)
+{
+    if (a->id == QMP_NONE)
+        return 0;
+    struct span id = qmp_tape_raw(t, a->id);
+    return id.len == 1 && id.data[0] != '0' ? (unsigned)(id.data[0] - '0') : MONITOR_SLOTS;
+}
+
 /* The request that a reply belongs to, or NULL with a reason. In-band replies come in order. */
 static struct request *match_reply(struct monitor *m, const struct qmp_tape *t,
                                    const struct qmp_answer *a, const char **why)
 {
-    struct span id = a->id == QMP_NONE ? (struct span){ "", 0 } : qmp_tape_raw(t, a->id);
-    unsigned slot = id.len == 1 ? (unsigned)(id.data[0] - '0') : MONITOR_SLOTS;
+    unsigned slot = answered_slot(t, a);
     struct request *r = slot < MONITOR_SLOTS ? m->slots[slot] : NULL;
     if (!r || r->state != REQUEST_SENT) {
-        *why = id.len ? "it answered an id that nobody asked for" : "it sent a reply without an id";
+        *why = a->id == QMP_NONE ? "it sent a reply that nobody asked for"
+                                 : "it answered an id that nobody asked for";
         return NULL;
     }
     if (!r->oob && r != m->window) {

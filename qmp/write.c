@@ -130,8 +130,10 @@ void qmp_write_request(struct buf *b, const struct qmp_tape *t, const struct qmp
         BUF_ADD_LIT(b, ",\"arguments\":");
         qmp_write_value(b, t, r->arguments);
     }
-    BUF_ADD_LIT(b, ",\"id\":");
-    buf_add_uint(b, upstream_id);
+    if (upstream_id) {
+        BUF_ADD_LIT(b, ",\"id\":");
+        buf_add_uint(b, upstream_id);
+    }
     BUF_ADD_LIT(b, "}\n");
 }
 

@@ -23,7 +23,7 @@ void qmp_write_value(struct buf *b, const struct qmp_tape *t, uint32_t token);
 void qmp_write_verbatim(struct buf *b, const struct qmp_tape *t, uint32_t token);
 
 /* {"execute":"NAME","arguments":{...},"id":UPSTREAM_ID} CRLF-less: one line ended by a line feed.
- */
+ * UPSTREAM_ID 0: without an id, which spares QEMU seven bytes, of 3 us each. */
 void qmp_write_request(struct buf *b, const struct qmp_tape *t, const struct qmp_request *r,
                        unsigned upstream_id);
 

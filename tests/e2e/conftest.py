@@ -136,4 +136,4 @@ def pytest_runtest_makereport(item, call):
                 report.sections.append(("qmpgated's threads", gateway.threads()))
             for vm in house.vms if house else ():
                 if getattr(vm, "process", None):
-                    report.sections.append((f"the threads of {vm.name}", vm.process.threads()))
+                    report.sections.append((f"the threads of {getattr(vm, 'name', 'the fake')}", vm.process.threads()))

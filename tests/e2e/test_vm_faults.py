@@ -336,3 +336,39 @@ def test_an_event_that_is_too_long_is_lost_and_said_to_be(house):
     assert client.event("GATEWAY_EVENTS_LOST")["data"]["count"] in (1, 2)
     vm.say(event)
     assert client.event("STOP").get("data", {}) == {}
+
+
+def test_one_command_of_those_in_flight_carries_no_id(house):
+    """QEMU takes 3 us a byte: with one command at a time it reads none for an id."""
+    vm = house.scripted()
+    client = house.gateway(vm).start().client("web1")
+    client.send(*[{"execute": "query-name", "id": f"long-{i}"} for i in range(7)])
+    requests = vm.wait(7)
+    assert "id" not in requests[0] and [r["id"] for r in requests[1:]] == [1, 2, 3, 4, 5, 6]
+    for n, request in enumerate(requests):
+        vm.answer(request, {"name": str(n)})
+    assert [client.reply() for _ in range(7)] == [{"return": {"name": str(i)}, "id": f"long-{i}"} for i in range(7)]
+    client.request("query-name")
+    assert "id" not in vm.wait(8)[7]
+
+
+@pytest.mark.parametrize("answer", [{"return": {}, "id": 0}, {"return": {}, "id": 1}, {"return": {}, "id": "0"},
+                                    {"return": {}, "id": None}, {"return": {}, "id": 0.0}])
+def test_an_id_that_was_not_given_is_no_answer(house, answer):
+    vm = house.scripted()
+    client = house.gateway(vm).start().client("web1")
+    client.request("query-name")
+    vm.wait(1)
+    vm.say(answer)
+    expect.unknown_outcome(client.reply())
+
+
+def test_a_reply_without_an_id_to_nothing_ends_the_monitor(house):
+    vm = house.scripted()
+    client = house.gateway(vm).start().client("web1")
+    client.send(*[{"execute": "query-name"} for _ in range(2)])
+    requests = vm.wait(2)
+    vm.answer(requests[0], {"name": "0"})
+    vm.say({"return": {"name": "again"}})  # the one that is left has an id
+    assert client.reply() == {"return": {"name": "0"}}
+    expect.unknown_outcome(client.reply())

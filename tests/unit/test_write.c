@@ -125,8 +125,10 @@ static void a_request_is_canonical_with_the_id_of_its_slot(void **state)
         "{\"id\": \"theirs\", \"arguments\": {\"b\": 1, \"a\": 2}, \"execute\": \"x-\xc3\xa9\"}",
         7);
     assert_out("{\"execute\":\"x-\\u00e9\",\"arguments\":{\"b\":1,\"a\":2},\"id\":7}\n");
-    write_request("{\"exec-oob\":\"yank\",\"arguments\":{}}", 0);
-    assert_out("{\"exec-oob\":\"yank\",\"arguments\":{},\"id\":0}\n");
+    write_request("{\"exec-oob\":\"yank\",\"arguments\":{}}", 8);
+    assert_out("{\"exec-oob\":\"yank\",\"arguments\":{},\"id\":8}\n");
+    write_request("{\"execute\":\"stop\",\"id\":0}", 0); /* the first slot has none */
+    assert_out("{\"execute\":\"stop\"}\n");
     write_request("{\"execute\":\"stop\"}", 10);
     assert_out("{\"execute\":\"stop\",\"id\":10}\n");
 }

@@ -73,9 +73,9 @@ class ScriptedVm:
     def answer(self, request, value={}):
         """The value: what json makes text of, or the text itself as bytes."""
         if isinstance(value, bytes):
-            self.sock.sendall(b'{"return": %s, "id": %s}\r\n' % (value, json.dumps(request["id"]).encode()))
+            self.sock.sendall(b'{"return": %s%s}\r\n' % (value, b', "id": %d' % request["id"] if "id" in request else b""))
         else:
-            self.say({"return": value, "id": request["id"]})
+            self.say({"return": value, **{k: request[k] for k in ("id",) if k in request}})
 
     def wait(self, count):
         """Waits until so many requests have come."""
