@@ -15,6 +15,7 @@ EXTRA_DIST += \
     tests/e2e/harness/expect.py \
     tests/e2e/harness/fake.py \
     tests/e2e/harness/gateway.py \
+    tests/e2e/harness/guide.py \
     tests/e2e/harness/login.py \
     tests/e2e/harness/pki.py \
     tests/e2e/harness/process.py \
@@ -36,6 +37,7 @@ EXTRA_DIST += \
     tests/e2e/test_expiry.py \
     tests/e2e/test_fake_monitor.py \
     tests/e2e/test_framing.py \
+    tests/e2e/test_guides.py \
     tests/e2e/test_introspection.py \
     tests/e2e/test_limits.py \
     tests/e2e/test_login.py \

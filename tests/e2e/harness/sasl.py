@@ -159,6 +159,9 @@ class Kdc:
     def start(self):
         run("kdb5_util", "-r", self.REALM, "create", "-s", "-W", "-P", "master", env=self._own)
         self.add_service(f"{SERVICE}/{HOSTNAME}")
+        return self.serve()
+
+    def serve(self):
         self._daemon = Process(["/usr/sbin/krb5kdc", "-n", "-r", self.REALM], env={"PATH": PATH, **self._own})
         self._daemon.wait_line("commencing operation")
         return self
