@@ -173,7 +173,7 @@ void login_backoff_end(struct login_backoff *b, struct login_attempt *take_attem
     if (how == LOGIN_FAILED) {
         note_failure(b, p, now);
     } else {
-        if (how == LOGIN_SUCCEEDED)
+        if (how == LOGIN_SUCCEEDED && p->name[0]) /* one's own is no pardon for others' */
             p->failures = 0;
         if (p->failures == 0 && p->under_way == 0)
             drop_pair(b, p);

@@ -36,7 +36,7 @@ unsigned login_backoff_begin(struct login_backoff *b, const char *site, const ch
                              int64_t monotonic_us, struct login_attempt **out);
 
 enum login_end {
-    LOGIN_SUCCEEDED, /* forgets the pair's failures */
+    LOGIN_SUCCEEDED, /* forgets the pair's failures, unless many names share them */
     LOGIN_FAILED,
     LOGIN_ABANDONED, /* ended before a proof was looked at */
 };

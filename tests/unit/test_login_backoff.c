@@ -92,6 +92,20 @@ static void a_new_name_for_each_guess_gains_nothing(void **state)
     assert_true(held >= 1000 - LOGIN_BACKOFF_SITE_NAMES - LOGIN_BACKOFF_FREE - 1);
 }
 
+static void a_success_is_no_pardon_where_many_names_share_a_count(void **state)
+{
+    char name[32];
+    (void)state;
+    for (unsigned i = 0; i < LOGIN_BACKOFF_SITE_NAMES; i++) {
+        snprintf(name, sizeof(name), "user%u", i);
+        fail_times("192.0.2.1", name, 1);
+    }
+    fail_times("192.0.2.1", "alice", LOGIN_BACKOFF_FREE);
+    assert_int_equal(try("192.0.2.1", "mallory", LOGIN_SUCCEEDED), 0);
+    fail_times("192.0.2.1", "alice", 1);
+    assert_true(try("192.0.2.1", "alice", LOGIN_FAILED) > 0);
+}
+
 static void attempts_at_the_same_time_count_as_failed(void **state)
 {
     struct login_attempt *attempts[LOGIN_BACKOFF_FREE], *one_more;
@@ -207,6 +221,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(another_name_of_the_same_site_is_not_held, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_new_name_for_each_guess_gains_nothing, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_success_is_no_pardon_where_many_names_share_a_count,
+                                        set_up, tear_down),
         cmocka_unit_test_setup_teardown(attempts_at_the_same_time_count_as_failed, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(who_is_held_may_try_again_one_at_a_time, set_up, tear_down),
