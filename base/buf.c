@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include "base/mem.h"
+#include "base/secret.h"
 
 #define BUF_MIN_CAP 256 /* bytes: the first allocation */
 
@@ -196,5 +197,23 @@ void buf_trim(struct buf *b, size_t keep)
 void buf_free(struct buf *b)
 {
     free(b->mem);
+    *b = (struct buf){ 0 };
+}
+
+void buf_add_secret(struct buf *b, const void *data, size_t n)
+{
+    struct buf grown = { 0 };
+    if (!b->mem || b->cap - b->tail < n) {
+        buf_reserve(&grown, 2 * buf_len(b) + n); /* twice, so that many small parts cost no more */
+        buf_add(&grown, buf_data(b), buf_len(b));
+        buf_free_secret(b);
+        *b = grown;
+    }
+    buf_add(b, data, n);
+}
+
+void buf_free_secret(struct buf *b)
+{
+    secret_free(b->mem, b->cap);
     *b = (struct buf){ 0 };
 }

@@ -46,6 +46,10 @@ static inline void buf_add(struct buf *b, const void *data, size_t n)
     }
 }
 
+/* Of what may be a secret: growing leaves no copy behind, and buf_free_secret none at all. */
+void buf_add_secret(struct buf *b, const void *data, size_t n);
+void buf_free_secret(struct buf *b);
+
 static inline void buf_add_char(struct buf *b, char c)
 {
     *buf_reserve(b, 1) = c;

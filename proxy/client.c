@@ -83,7 +83,7 @@ void client_bury(struct loop *loop)
         if (c->fd >= 0)
             close(c->fd);
         qmp_scanner_free(c->scanner);
-        buf_free(&c->in);
+        buf_free_secret(&c->in);
         buf_free(&c->out);
         caller_unref(c->session.caller);
         free(c->listener);
@@ -360,16 +360,27 @@ static void take_buffered(struct client *c)
     buf_trim(&c->in, 0);
 }
 
+/* Who may log in may be in the middle of a password. */
+static void keep_input(struct client *c, char *data, size_t len)
+{
+    if (c->session.phase != SESSION_AUTH && !c->session.logged_in) {
+        buf_add(&c->in, data, len);
+    } else {
+        buf_add_secret(&c->in, data, len);
+        secret_wipe(data, len);
+    }
+}
+
 static void handle_input(struct client *c, char *data, size_t len)
 {
     c->active = true;
     if (buf_len(&c->in)) {
-        buf_add(&c->in, data, len);
+        keep_input(c, data, len);
         take_buffered(c);
     } else {
         size_t n = take_input(c, data, len);
         if (n < len)
-            buf_add(&c->in, data + n, len - n);
+            keep_input(c, data + n, len - n);
     }
 }
 
