@@ -6,7 +6,8 @@ auth_libauth_a_SOURCES = \
     auth/sasl.h auth/sasl_internal.h \
     auth/sasl_client.c auth/sasl_client.h \
     auth/sasl_decoy.c auth/sasl_library.c auth/sasl_process.c auth/sasl_server.c \
-    auth/sasl_name.c auth/sasl_name.h
+    auth/sasl_name.c auth/sasl_name.h \
+    auth/saslauthd.c auth/saslauthd.h
 
 check_PROGRAMS += tests/unit/test_identity
 TESTS += tests/unit/test_identity

@@ -8,7 +8,7 @@
  *
  * No oracle: a wrong password, an unknown user, one whose account was taken away and a name of a
  * foreign realm all end as SASL_LOGIN_FAILED without data, after the same number of steps and the
- * same work. What the work depends on beyond that (a saslauthd) sasl_failure_wait_ms hides.
+ * same work. What the work depends on beyond that (a saslauthd) sasl_failure_wait_us hides.
  *
  * All of it blocks: sasldb is a file, saslauthd a socket, Kerberos may ask DNS. So never on a loop.
  * Threads: sasl_process_start once, before threads. Different logins may be used in different
@@ -39,7 +39,7 @@ struct sasl_settings {
     const char *realm;         /* lower case; NULL: hostname */
     const char *db;            /* sasldb; of SCRAM always */
     enum sasl_pwcheck pwcheck; /* who judges a password of PLAIN */
-    const char *saslauthd;     /* its socket; NULL: libsasl2's own */
+    const char *saslauthd;     /* its socket; NULL: Debian's */
     const char *keytab;        /* of Kerberos; NULL: its own */
 };
 
@@ -102,6 +102,11 @@ enum sasl_login_status sasl_login_start(struct sasl_login *l, struct span mechan
 enum sasl_login_status sasl_login_step(struct sasl_login *l, const struct span *data,
                                        struct sasl_answer *out) MUST_CHECK;
 
+/* Asked in a start or step before a password is put to saslauthd, where a guess may cost an account
+ * more than a failure: false, and it is not, and the login fails. NULL: always. */
+void sasl_login_set_gate(struct sasl_login *l, bool (*gate)(void *opaque, const char *name),
+                         void *opaque);
+
 /* --- after it --------------------------------------------------------------------------------- */
 
 /* Who it is: sasl:user@realm, or for EXTERNAL the external identity itself. Borrowed; NULL unless
@@ -119,8 +124,16 @@ const char *sasl_login_started(const struct sasl_login *l);
 const char *sasl_login_claimed(const struct sasl_login *l);
 const char *sasl_login_why(const struct sasl_login *l);
 
+/* Was a proof looked at? Not if whoever judges passwords could not be asked: then a failure is
+ * nobody's guess. */
+bool sasl_login_is_judged(const struct sasl_login *l);
+
+/* Do its steps wait for somebody else (a saslauthd, Kerberos)? `mechanism`: one that it would
+ * start. */
+bool sasl_login_asks_others(const struct sasl_login *l, const char *mechanism);
+
 /* How long to hold back the answer to a failure so that its time tells nothing: it goes out at the
- * next multiple of delay_ms after the client's message came. */
-uint64_t sasl_failure_wait_ms(uint64_t elapsed_ms, uint64_t delay_ms);
+ * next multiple of the delay after the client's message came. */
+uint64_t sasl_failure_wait_us(uint64_t elapsed_us, uint64_t delay_us);
 
 #endif

@@ -24,8 +24,8 @@ int sasl_option(const struct sasl_settings *settings, const char *mechanisms, co
         { "mech_list", mechanisms ? mechanisms : "" },
         { "auxprop_plugin", "sasldb " SASL_DECOY_PLUGIN },
         { "sasldb_path", settings->db },
-        { "pwcheck_method", settings->pwcheck == SASL_PWCHECK_SASLAUTHD ? "saslauthd" : "auxprop" },
-        { "saslauthd_path", settings->saslauthd },
+        /* saslauthd is asked by us (saslauthd.c): libsasl2 finds nobody else to believe */
+        { "pwcheck_method", settings->pwcheck == SASL_PWCHECK_SASLAUTHD ? "none" : "auxprop" },
         { "keytab", settings->keytab },
         { "canon_user_plugin", "INTERNAL" },
         { "auto_transition", "no" }, /* no password is ever written */

@@ -7,15 +7,17 @@
 #include <string.h>
 #include "auth/name_text.h"
 #include "auth/sasl_name.h"
+#include "auth/saslauthd.h"
 #include "base/buf.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/secret.h"
 
-#define MECHANISMS_MAX 5u
-#define HOSTNAME_MAX   256
-#define SSF_OF_UNIX    256u /* bits: nobody but root and the two ends sees a UNIX socket's bytes */
-#define SSF_MIN        112u /* bits of a TLS cipher under a login; NIST SP 800-131A */
+#define MECHANISMS_MAX   5u
+#define HOSTNAME_MAX     256
+#define SSF_OF_UNIX      256u /* bits: nobody but root and the two ends sees a UNIX socket's bytes */
+#define SASLAUTHD_SOCKET "/run/saslauthd/mux"
+#define SSF_MIN          112u /* bits of a TLS cipher under a login; NIST SP 800-131A */
 
 enum mechanism { SCRAM_PLUS, SCRAM, GSSAPI, EXTERNAL, PLAIN, NO_MECHANISM };
 
@@ -36,13 +38,16 @@ struct sasl_login {
     enum mechanism offered[MECHANISMS_MAX];
     size_t n_offered;
     sasl_conn_t *conn; /* owned */
-    sasl_callback_t callbacks[5];
+    sasl_callback_t callbacks[6];
     sasl_channel_binding_t binding;
     unsigned char binding_bytes[SASL_LOGIN_BINDING];
     struct sasl_settings sasl; /* its strings are owned */
     char *mechanism_list;      /* for libsasl2, owned */
     unsigned steps;
     bool has_spoken; /* the client's first message has come */
+    bool (*gate)(void *opaque, const char *name);
+    void *gate_opaque;
+    bool unjudged; /* whoever judges passwords could not be asked */
 
     /* what the callbacks were told */
     char authid[SASL_NAME_SIZE]; /* canonical; "" while it is not known */
@@ -152,6 +157,39 @@ static int on_proxy_policy(sasl_conn_t *conn, void *context, const char *user, u
                            unsigned realm_len, struct propctx *props)
 {
     return SASL_OK;
+}
+
+/* --- passwords ------------------------------------------------------------------------------ */
+
+/* Of PLAIN, where saslauthd judges them. libsasl2 goes on to pwcheck_method if this says no, and
+ * finds none that it knows. */
+static int on_password(sasl_conn_t *conn, void *context, const char *user, const char *password,
+                       unsigned len, struct propctx *props)
+{
+    struct sasl_login *l = context;
+    struct error err;
+    struct saslauthd_question question = {
+        .user = { l->authid, strcspn(l->authid, "@") },
+        .password = { password, len },
+        .service = { l->sasl.service, strlen(l->sasl.service) },
+        .realm = { l->sasl.realm, strlen(l->sasl.realm) },
+    };
+    if (l->refused) /* of another realm: at once, as whoever asks for it knows */
+        return SASL_BADAUTH;
+    if (l->gate && !l->gate(l->gate_opaque, l->authid)) {
+        say_why(l, "saslauthd is not asked");
+        return SASL_BADAUTH;
+    }
+    enum saslauthd_answer answer =
+        saslauthd_ask(l->sasl.saslauthd ? l->sasl.saslauthd : SASLAUTHD_SOCKET, &question, &err);
+    l->unjudged = answer == SASLAUTHD_NONE;
+    if (l->unjudged) {
+        log_warning("login: %s", err.text);
+        say_why(l, err.text);
+    } else if (answer == SASLAUTHD_NO) {
+        say_why(l, "saslauthd says no");
+    }
+    return answer == SASLAUTHD_YES ? SASL_OK : SASL_BADAUTH;
 }
 
 /* --- the other callbacks ---------------------------------------------------------------------- */
@@ -270,10 +308,13 @@ static void set_callbacks(struct sasl_login *l)
         { SASL_CB_LOG, CALLBACK(on_log), l },
         { SASL_CB_CANON_USER, CALLBACK(on_name), l },
         { SASL_CB_PROXY_POLICY, CALLBACK(on_proxy_policy), l },
+        { SASL_CB_SERVER_USERDB_CHECKPASS, CALLBACK(on_password), l },
         { SASL_CB_LIST_END, NULL, NULL },
     };
     _Static_assert(sizeof(all) == sizeof(l->callbacks), "room for all of them");
     memcpy(l->callbacks, all, sizeof(all));
+    if (l->sasl.pwcheck != SASL_PWCHECK_SASLAUTHD)
+        l->callbacks[ARRAY_SIZE(all) - 2] = all[ARRAY_SIZE(all) - 1];
 }
 
 static int make_connection(struct sasl_login *l, const struct sasl_login_settings *s)
@@ -474,6 +515,13 @@ enum sasl_login_status sasl_login_start(struct sasl_login *l, struct span mechan
     return judge(l, rc, reply, len, out);
 }
 
+void sasl_login_set_gate(struct sasl_login *l, bool (*gate)(void *opaque, const char *name),
+                         void *opaque)
+{
+    l->gate = gate;
+    l->gate_opaque = opaque;
+}
+
 enum sasl_login_status sasl_login_step(struct sasl_login *l, const struct span *data,
                                        struct sasl_answer *out)
 {
@@ -522,7 +570,19 @@ const char *sasl_login_why(const struct sasl_login *l)
     return l->why;
 }
 
-uint64_t sasl_failure_wait_ms(uint64_t elapsed_ms, uint64_t delay_ms)
+bool sasl_login_is_judged(const struct sasl_login *l)
 {
-    return delay_ms ? delay_ms - elapsed_ms % delay_ms : 0;
+    return !l->unjudged;
+}
+
+bool sasl_login_asks_others(const struct sasl_login *l, const char *mechanism)
+{
+    return strcmp(mechanism, mechanism_names[GSSAPI]) == 0 ||
+           (strcmp(mechanism, mechanism_names[PLAIN]) == 0 &&
+            l->sasl.pwcheck == SASL_PWCHECK_SASLAUTHD);
+}
+
+uint64_t sasl_failure_wait_us(uint64_t elapsed_us, uint64_t delay_us)
+{
+    return delay_us ? delay_us - elapsed_us % delay_us : 0;
 }

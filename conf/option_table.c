@@ -209,8 +209,9 @@ const struct conf_option conf_options[] = {
     { LISTENER(two_factors), .name = "two_factors", .type = CONF_TYPE_BOOL, .reload = true,
       .default_text = "false",
       .doc = "A certificate (or peer credentials) and a login by SASL are both needed; *identity* "
-             "says which of them is who the client is, and the audit log has the other too. EXTERNAL "
-             "is no second factor and not offered then." },
+             "says which of them is who the client is, and the audit log has the other too. They may "
+             "be two persons': any account that can log in goes with any certificate that is let in. "
+             "EXTERNAL is no second factor and not offered then." },
     { LISTENER(path), .name = "path", .type = CONF_TYPE_PATH, .value_doc = "PATH",
       .max = SOCKET_PATH_MAX, .reload = true, .doc = "Where local clients connect: a UNIX socket, made by the gateway." },
     { LISTENER(mode), .name = "mode", .type = CONF_TYPE_MODE, .value_doc = "\"0660\"",
@@ -280,7 +281,8 @@ const struct conf_option conf_options[] = {
     { SASL(pwcheck), .type = CONF_TYPE_CHOICE, .default_text = "sasldb", .reload = true,
       .choices = { { "sasldb", CONF_PWCHECK_SASLDB }, { "saslauthd", CONF_PWCHECK_SASLAUTHD } },
       .doc = "Who judges a password of PLAIN: the file *db*, or a *saslauthd*(8) (PAM, LDAP, ...). "
-             "With saslauthd a user's name must be made of lower case letters, digits, '.', '\\_', '-' "
+             "saslauthd has 10 seconds for an answer, and is not asked about who is held back for "
+             "guessing. With saslauthd a user's name must be made of lower case letters, digits, '.', '\\_', '-' "
              "and '+': directories know one account by many spellings." },
     { SASL(saslauthd), .type = CONF_TYPE_PATH, .value_doc = "PATH",
       .default_text = "/run/saslauthd/mux", .max = SOCKET_PATH_MAX, .reload = true,

@@ -553,11 +553,6 @@ void client_set_deadline(struct client *c, unsigned seconds, const char *what)
     c->deadline_idle = false;
 }
 
-void client_set_expiry(struct client *c, unsigned seconds)
-{
-    c->expires_us = seconds ? clock_monotonic_us() + seconds * USEC_PER_SEC : 0;
-}
-
 void client_set_idle_deadline(struct client *c)
 {
     client_set_deadline(c, limits_of(c)->idle_seconds, "idle for too long");
@@ -584,6 +579,12 @@ static bool has_left(const struct client *c)
     return poll(&p, 1, 0) > 0;
 }
 
+static bool is_login_old(const struct client *c, int64_t now)
+{
+    unsigned seconds = c->loop->snapshot->conf->sasl.session_seconds;
+    return c->login_us && seconds && now - c->login_us > seconds * USEC_PER_SEC;
+}
+
 void client_check_deadlines(struct loop *loop, int64_t now)
 {
     struct client *c, *next;
@@ -600,7 +601,7 @@ void client_check_deadlines(struct loop *loop, int64_t now)
             c->resync_since_us && now - c->resync_since_us > LIMIT_RESYNC_SECONDS * USEC_PER_SEC;
         if (stuck && c->state == CLIENT_OPEN)
             client_finish(c, "no line feed after what is not QMP");
-        else if (c->expires_us && now > c->expires_us && c->state == CLIENT_OPEN)
+        else if (c->state == CLIENT_OPEN && is_login_old(c, now))
             client_dismiss(c, "its login is too old");
         else if (c->deadline_us && now > c->deadline_us)
             on_deadline(c);

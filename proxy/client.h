@@ -58,7 +58,7 @@ struct client {
     int64_t deadline_us; /* monotonic; 0: none */
     const char *deadline_what;
     bool deadline_idle; /* moves on while the client is active */
-    int64_t expires_us; /* monotonic: its login is good until then; 0: for ever */
+    int64_t login_us;   /* monotonic: of its latest login by SASL; 0: none */
     uint64_t checked;   /* number of the snapshot whose word it is that this client is welcome */
     int64_t resync_since_us; /* when skipping began; 0: not skipping */
     char *close_reason;      /* while the last words go out; owned */
@@ -100,8 +100,6 @@ void client_move(struct client *c, struct loop *to, void (*arrived)(struct clien
 
 /* The deadline of a phase: "idle", "negotiation"... 0: none. */
 void client_set_deadline(struct client *c, unsigned seconds, const char *what);
-/* How long its login is good for, from now on; 0: for ever. */
-void client_set_expiry(struct client *c, unsigned seconds);
 void client_set_idle_deadline(struct client *c);
 
 /* --- for the loop ----------------------------------------------------------------------------- */

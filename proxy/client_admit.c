@@ -37,10 +37,12 @@ static void turn_away(struct client *c, const char *text, const char *reason)
     client_finish(c, reason);
 }
 
-static void record_refused_login(struct client *c, const char *why)
+/* `identity`: whose it would have been; NULL: nobody's. */
+static void record_refused_login(struct client *c, const char *identity, const char *why)
 {
     struct audit_record record = dispatch_session_record(&c->session, AUDIT_AUTH);
     record.result = AUDIT_DENIED;
+    record.identity = identity;
     record.text = (struct span){ why, strlen(why) };
     dispatch_record(c->loop, &record);
     log_info("connection %llu from %s: refused: %s", (unsigned long long)c->number,
@@ -74,7 +76,7 @@ static const char *objection(struct client *c)
         return "policy no longer admits it";
     if (!delegation_holds(now->policy, caller))
         return "policy no longer delegates";
-    return NULL;
+    return login_objection(&c->session, l->conf);
 }
 
 void client_admit_recheck(struct client *c)
@@ -89,7 +91,7 @@ static bool is_turned_away_by_reload(struct client *c)
 {
     const char *why = objection(c);
     if (why) {
-        record_refused_login(c, why);
+        record_refused_login(c, NULL, why);
         client_close(c, why);
     }
     return why != NULL;
@@ -120,7 +122,6 @@ int client_admit_as(struct client *c, struct identity *take_identity, struct ide
     caller->acting = take_acting;
     int rc = check_welcome(c, err);
     if (rc < 0) {
-        record_refused_login(c, err->text);
         identity_unref(TAKE_PTR(caller->identity));
         identity_unref(TAKE_PTR(caller->acting));
         return rc;
@@ -143,7 +144,9 @@ static void admit_identity(struct client *c, struct identity *take_identity)
         admit_nobody(c);
         return;
     }
+    CLEANUP_FREE char *name = mem_strdup(take_identity->name);
     if (client_admit_as(c, take_identity, NULL, &err) < 0) {
+        record_refused_login(c, name, err.text);
         turn_away(c, err.text, err.text);
         return;
     }
@@ -206,7 +209,7 @@ static void identify_home(struct offload_slot *slot, struct offload *step)
         event_add(&c->read_event, NULL);
         admit_identity(c, TAKE_PTR(s->identity));
     } else {
-        record_refused_login(c, s->err.text);
+        record_refused_login(c, NULL, s->err.text);
         turn_away(c, "permission denied: peer credentials name no user of this machine",
                   "no identity");
     }
@@ -257,7 +260,7 @@ static void identify_tls(struct client *c)
     if (!tls_session_peer(tls, &peer)) {
         admit_nobody(c);
     } else if (identity_from_certificate(peer.der, peer.der_len, peer.ca, &identity, &err) < 0) {
-        record_refused_login(c, err.text);
+        record_refused_login(c, NULL, err.text);
         turn_away(c, "permission denied: the certificate's subject is no identity", "no identity");
     } else {
         admit_identity(c, identity);
@@ -285,7 +288,7 @@ static void handshake_went(struct client *c, enum stream_status status, const st
         return;
     case STREAM_FAILED:
         STATS_INC(c->loop, handshake_failures);
-        record_refused_login(c, err->text);
+        record_refused_login(c, NULL, err->text);
         client_close(c, "TLS handshake failed");
         return;
     }

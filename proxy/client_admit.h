@@ -13,7 +13,7 @@ void client_admit(struct loop *loop, const char *listener, int take_fd,
 void client_admit_continue(struct client *c);
 
 /* Somebody has proven who he is, and for whom he wants to act (NULL: himself): is he welcome? 0, or
- * negative with words for the client; then it is nobody still. Takes both. */
+ * negative with words for the client; then it is nobody still, and to be recorded. Takes both. */
 int client_admit_as(struct client *c, struct identity *take_identity, struct identity *take_acting,
                     struct error *err) MUST_CHECK;
 

@@ -28,14 +28,18 @@ struct login {
     struct login_attempt *attempt; /* likewise */
     struct request *request;       /* that waits for a step, or for its answer's time */
     bool started;
-    unsigned failures; /* of this connection */
-    int64_t asked_us;  /* when the request came */
+    const char *mechanism; /* that was started last; NULL: none. A constant string */
+    uint64_t snapshot;     /* number of the one that the exchange goes by */
+    unsigned failures;     /* of this connection */
+    int64_t asked_us;      /* when the request came */
     struct event answer_timer;
     bool timed;                 /* it runs */
     char words[ERROR_TEXT_MAX]; /* of a refusal that waits */
 };
 
 static const char failed_words[] = "authentication failed";
+static const char overtaken_words[] =
+    "authentication failed: the configuration has changed, begin again";
 
 static const struct conf_listener *listener_of(const struct session *s)
 {
@@ -61,6 +65,44 @@ static void end_attempt(struct session *s, struct login_attempt *take_attempt, e
     login_backoff_end(s->client->loop->daemon->backoff, take_attempt, how, clock_monotonic_us());
 }
 
+/* Whose name counts, of the two that there may be; NULL if no proof was good. */
+static struct identity *chosen(const struct session *s, const struct conf_listener *listener,
+                               const struct sasl_login *sasl)
+{
+    struct identity *proven = sasl_login_identity(sasl);
+    bool external = s->external && listener->identity == CONF_IDENTITY_EXTERNAL;
+    return proven && external ? s->external : proven;
+}
+
+static void record(struct session *s, enum audit_result result, const char *mechanism,
+                   const struct sasl_login *sasl, const char *text)
+{
+    struct audit_record record = dispatch_session_record(s, AUDIT_AUTH);
+    record.result = result;
+    record.text = (struct span){ text, strlen(text) };
+    record.external = s->external ? s->external->name : NULL;
+    record.mechanism = mechanism;
+    if (sasl) {
+        const struct conf_listener *listener = listener_of(s);
+        const struct identity *proven = listener ? chosen(s, listener, sasl) : NULL;
+        record.claimed = sasl_login_claimed(sasl);
+        if (!record.identity && proven)
+            record.identity = proven->name;
+        if (!record.acting_for)
+            record.acting_for = sasl_login_authzid(sasl);
+    }
+    dispatch_record(s->client->loop, &record);
+}
+
+/* Nobody hears what comes of the step that is away: it may have been a guess. */
+static void record_left(struct login *l)
+{
+    if (l->request && !l->timed)
+        record(l->session, AUDIT_DENIED, l->mechanism, l->sasl,
+               "the connection ended before the answer");
+    l->request = NULL;
+}
+
 static void end_exchange(struct login *l)
 {
     sasl_login_free(TAKE_PTR(l->sasl));
@@ -72,6 +114,7 @@ void login_free(struct login *l)
 {
     if (!l)
         return;
+    record_left(l);
     end_exchange(l);
     if (l->timed)
         event_del(&l->answer_timer);
@@ -122,54 +165,51 @@ static struct login *need_login(struct session *s)
     return s->login;
 }
 
-/* The exchange that is under way, or one that could begin; NULL if none can. */
-static struct sasl_login *exchange_of(struct login *l, struct error *err)
+/* A new one, by what is configured now; NULL if there can be none. */
+static struct sasl_login *begin_exchange(struct login *l, struct error *err)
 {
-    if (!l->sasl && make_exchange(l->session, &l->sasl, err) < 0)
+    end_exchange(l);
+    l->snapshot = l->session->client->loop->snapshot->number;
+    if (make_exchange(l->session, &l->sasl, err) < 0)
         l->sasl = NULL;
     return l->sasl;
 }
 
+/* By an exchange that nobody keeps: who only asks costs no memory, and hears what is so now. */
 void login_write_mechanisms(struct buf *out, struct session *s)
 {
     const struct conf_listener *listener = listener_of(s);
     struct sasl_login *sasl = NULL;
+    struct error err;
     const char *name;
-    if (listener && listener->n_sasl && (s->phase == SESSION_AUTH || s->logged_in))
-        sasl = exchange_of(need_login(s), NULL);
+    bool may = listener && listener->n_sasl && (s->phase == SESSION_AUTH || s->logged_in);
+    if (may && make_exchange(s, &sasl, &err) < 0)
+        sasl = NULL;
     BUF_ADD_LIT(out, "[");
     for (size_t i = 0; sasl && (name = sasl_login_mechanism(sasl, i)); i++)
         buf_printf(out, "%s\"%s\"", i ? ", " : "", name);
     BUF_ADD_LIT(out, "]");
+    sasl_login_free(sasl);
 }
 
 /* --- refusals --------------------------------------------------------------------------------- */
 
-static void record(struct session *s, enum audit_result result, const struct sasl_login *sasl,
-                   const char *text)
-{
-    struct audit_record record = dispatch_session_record(s, AUDIT_AUTH);
-    record.result = result;
-    record.text = (struct span){ text, strlen(text) };
-    record.external = s->external ? s->external->name : NULL;
-    if (sasl) {
-        record.mechanism = sasl_login_started(sasl);
-        record.claimed = sasl_login_claimed(sasl);
-    }
-    dispatch_record(s->client->loop, &record);
-}
-
-/* Answers, and ends the connection when too many have failed. */
+/* Answers, and ends the connection when too many have failed: that first, so that what was sent
+ * ahead is not begun behind the answer. */
 static void refuse(struct login *l, struct request *r, const char *words)
 {
     struct session *s = l->session;
-    struct client *c = s->client;
-    bool last = ++l->failures >= limits_of(s)->login_attempts;
     end_exchange(l);
     l->request = NULL;
+    if (++l->failures >= limits_of(s)->login_attempts)
+        client_finish(s->client, "too many failed logins");
     session_error(r, QMP_ERROR_GENERIC, "%s", words);
-    if (last)
-        client_finish(c, "too many failed logins");
+}
+
+/* Its last words are on the way, or out: there is no answer any more. */
+static bool is_ending(const struct login *l)
+{
+    return l->session->client->state != CLIENT_OPEN;
 }
 
 static void on_answer_time(evutil_socket_t fd, short what, void *opaque)
@@ -177,17 +217,22 @@ static void on_answer_time(evutil_socket_t fd, short what, void *opaque)
     struct login *l = opaque;
     (void)fd, (void)what;
     l->timed = false;
-    refuse(l, l->request, l->words);
+    if (is_ending(l)) {
+        l->request = NULL;
+        end_exchange(l);
+    } else {
+        refuse(l, l->request, l->words);
+    }
 }
 
 /* The answer of a proof that failed leaves at its time, whatever the reason. */
 static void refuse_in_time(struct login *l, struct request *r)
 {
     uint64_t elapsed_us = (uint64_t)(clock_monotonic_us() - l->asked_us);
-    uint64_t wait_ms = sasl_failure_wait_ms(elapsed_us / USEC_PER_MSEC,
-                                            limits_of(l->session)->login_delay_milliseconds);
-    struct timeval tv = { .tv_sec = (time_t)(wait_ms / 1000),
-                          .tv_usec = (suseconds_t)(wait_ms % 1000 * 1000) };
+    uint64_t delay_us = (uint64_t)limits_of(l->session)->login_delay_milliseconds * USEC_PER_MSEC;
+    uint64_t wait_us = sasl_failure_wait_us(elapsed_us, delay_us);
+    struct timeval tv = { .tv_sec = (time_t)(wait_us / USEC_PER_SEC),
+                          .tv_usec = (suseconds_t)(wait_us % USEC_PER_SEC) };
     l->request = r;
     event_assign(&l->answer_timer, l->session->client->loop->base, -1, 0, on_answer_time, l);
     event_add(&l->answer_timer, &tv);
@@ -204,19 +249,21 @@ static void log_refused(struct session *s, const char *why)
 /* What the client did cannot be a login at all: no proof was looked at. */
 static void refuse_at_once(struct login *l, struct request *r, const char *words)
 {
-    record(l->session, AUDIT_DENIED, l->sasl, words);
+    record(l->session, AUDIT_DENIED, l->mechanism, l->sasl, words);
     log_refused(l->session, words);
     refuse(l, r, words);
 }
 
-/* --- success ---------------------------------------------------------------------------------- */
-
-static struct identity *chosen(const struct session *s, const struct conf_listener *listener,
-                               const struct sasl_login *sasl)
+/* A proof was looked at: `why` is for log and audit, `words` are for the client. */
+static void refuse_proof(struct login *l, struct request *r, const char *why, const char *words)
 {
-    bool external = s->external && listener->identity == CONF_IDENTITY_EXTERNAL;
-    return external ? s->external : sasl_login_identity(sasl);
+    record(l->session, AUDIT_DENIED, l->mechanism, l->sasl, why);
+    log_refused(l->session, why);
+    snprintf(l->words, sizeof(l->words), "%s", words);
+    refuse_in_time(l, r);
 }
+
+/* --- success ---------------------------------------------------------------------------------- */
 
 static void write_data(struct buf *out, const char *data, size_t len)
 {
@@ -224,12 +271,6 @@ static void write_data(struct buf *out, const char *data, size_t len)
     base64_encode(data, len, buf_reserve(out, BASE64_LEN(len)));
     buf_commit(out, BASE64_LEN(len));
     BUF_ADD_LIT(out, "\"");
-}
-
-static void renew(struct session *s)
-{
-    unsigned seconds = s->client->loop->snapshot->conf->sasl.session_seconds;
-    client_set_expiry(s->client, seconds);
 }
 
 /* Somebody logs in again: as whom he is, or not at all. */
@@ -245,26 +286,14 @@ static int check_renewal(const struct session *s, const struct identity *who, co
     return 0;
 }
 
-/* Who proved who he is: is he welcome? On failure the words are the client's to see. */
-static int admit(struct session *s, const struct conf_listener *listener, struct sasl_login *sasl,
-                 struct error *err)
+/* Who proved who he is: is he welcome? */
+static int admit(struct session *s, struct identity *who, const char *authzid, struct error *err)
 {
-    const char *authzid = sasl_login_authzid(sasl);
-    struct identity *who = chosen(s, listener, sasl), *acting = NULL;
-    int rc;
-    if (s->caller->identity) {
-        rc = check_renewal(s, who, authzid, err);
-        if (rc < 0) {
-            log_refused(s, err->text);
-            error_set(err, ERROR_DENIED, "%s", failed_words);
-        }
-        return rc;
-    }
-    if (authzid) {
-        rc = delegation_check(s, who, authzid, &acting, err);
-        if (rc < 0)
-            return rc;
-    }
+    struct identity *acting = NULL;
+    if (s->caller->identity)
+        return check_renewal(s, who, authzid, err);
+    if (authzid && delegation_check(s, who, authzid, &acting, err) < 0)
+        return ERROR_DENIED;
     return client_admit_as(s->client, identity_ref(who), acting, err);
 }
 
@@ -274,21 +303,21 @@ static void succeed(struct login *l, struct request *r, const struct conf_listen
     struct session *s = l->session;
     struct error err;
     bool again = s->caller->identity != NULL;
-    if (admit(s, listener, l->sasl, &err) < 0) {
-        record(s, AUDIT_DENIED, l->sasl, err.text);
-        log_refused(s, err.text);
-        refuse(l, r, err.text);
+    struct identity *who = chosen(s, listener, l->sasl);
+    if (admit(s, who, sasl_login_authzid(l->sasl), &err) < 0) {
+        refuse_proof(l, r, err.text, again ? failed_words : err.text);
         return;
     }
-    record(s, AUDIT_OK, l->sasl, again ? "again" : "");
+    record(s, AUDIT_OK, l->mechanism, l->sasl, again ? "again" : "");
     STATS_INC(s->client->loop, logins);
     struct buf reply = { 0 };
     BUF_ADD_LIT(&reply, "{\"complete\": true");
     if (has_data)
         write_data(&reply, data, len);
+    s->logged_in = l->mechanism;
+    s->client->login_us = clock_monotonic_us();
+    l->request = NULL;
     login_free(TAKE_PTR(s->login));
-    s->logged_in = true;
-    renew(s);
     session_logged_in(s, r, &reply, again);
 }
 
@@ -300,7 +329,7 @@ struct login_step {
     struct login_attempt *attempt; /* likewise */
     struct login_backoff *backoff;
     char *site;
-    char *mechanism; /* NULL: not the first step */
+    const char *mechanism; /* NULL: not the first step */
     unsigned char *data;
     size_t len;
     bool has_data;
@@ -311,18 +340,34 @@ struct login_step {
     unsigned held; /* seconds */
 };
 
+static enum login_end end_of(const struct login_step *step)
+{
+    if (step->status == SASL_LOGIN_DONE)
+        return LOGIN_SUCCEEDED;
+    return sasl_login_is_judged(step->sasl) ? LOGIN_FAILED : LOGIN_ABANDONED;
+}
+
+/* Who is held back is not put to saslauthd: behind it may be a directory that locks accounts. */
+static bool begin_to_count(void *opaque, const char *name)
+{
+    struct login_step *step = opaque;
+    if (!step->attempt)
+        step->held = login_backoff_begin(step->backoff, step->site, name, clock_monotonic_us(),
+                                         &step->attempt);
+    return step->held == 0;
+}
+
 /* It counts from the step on that tells the name; where none does (Kerberos), from its end. */
 static void count_attempt(struct login_step *step)
 {
     int64_t now = clock_monotonic_us();
     const char *name = sasl_login_claimed(step->sasl);
-    if (!step->attempt && (name || step->status != SASL_LOGIN_MORE))
+    if (!step->attempt && !step->held && (name || step->status != SASL_LOGIN_MORE))
         step->held = login_backoff_begin(step->backoff, step->site, name, now, &step->attempt);
     if (step->held)
         step->status = SASL_LOGIN_FAILED;
     if (step->status != SASL_LOGIN_MORE)
-        login_backoff_end(step->backoff, TAKE_PTR(step->attempt),
-                          step->status == SASL_LOGIN_DONE ? LOGIN_SUCCEEDED : LOGIN_FAILED, now);
+        login_backoff_end(step->backoff, TAKE_PTR(step->attempt), end_of(step), now);
 }
 
 static void step_work(struct offload *offload)
@@ -331,12 +376,14 @@ static void step_work(struct offload *offload)
     struct span data = { (char *)step->data, step->len };
     const struct span *given = step->has_data ? &data : NULL;
     struct sasl_answer answer = { .has_data = false };
+    sasl_login_set_gate(step->sasl, begin_to_count, step);
     if (step->mechanism) {
         struct span name = { step->mechanism, strlen(step->mechanism) };
         step->status = sasl_login_start(step->sasl, name, given, &answer);
     } else {
         step->status = sasl_login_step(step->sasl, given, &answer);
     }
+    sasl_login_set_gate(step->sasl, NULL, NULL);
     count_attempt(step);
     step->has_answer = answer.has_data;
     if (answer.has_data)
@@ -356,16 +403,14 @@ static void answer_more(struct login *l, struct request *r, const struct login_s
 
 static void answer_failed(struct login *l, struct request *r, const struct login_step *step)
 {
-    const char *why = step->held ? "held back: too many have failed" : sasl_login_why(l->sasl);
-    snprintf(l->words, sizeof(l->words), "%s", failed_words);
-    if (step->held) {
-        STATS_INC(l->session->client->loop, logins_held);
-        snprintf(l->words, sizeof(l->words), "%s: too many have failed, wait %u s", failed_words,
-                 step->held);
+    char words[ERROR_TEXT_MAX];
+    if (!step->held) {
+        refuse_proof(l, r, sasl_login_why(l->sasl), failed_words);
+        return;
     }
-    record(l->session, AUDIT_DENIED, l->sasl, why);
-    log_refused(l->session, why);
-    refuse_in_time(l, r);
+    STATS_INC(l->session->client->loop, logins_held);
+    snprintf(words, sizeof(words), "%s: too many have failed, wait %u s", failed_words, step->held);
+    refuse_proof(l, r, "held back: too many have failed", words);
 }
 
 static void step_home(struct offload_slot *slot, struct offload *offload)
@@ -377,10 +422,13 @@ static void step_home(struct offload_slot *slot, struct offload *offload)
     const struct conf_listener *listener = listener_of(&c->session);
     l->sasl = TAKE_PTR(step->sasl);
     l->attempt = TAKE_PTR(step->attempt);
-    if (c->state != CLIENT_OPEN || !listener || listener->n_sasl == 0)
-        refuse(l, r, "logging in is not possible any more");
-    else if (step->status == SASL_LOGIN_FAILED)
+    if (is_ending(l)) {
+        record_left(l);
+        end_exchange(l);
+    } else if (step->status == SASL_LOGIN_FAILED)
         answer_failed(l, r, step);
+    else if (!listener || l->snapshot != c->loop->snapshot->number)
+        refuse_proof(l, r, "the configuration changed meanwhile", overtaken_words);
     else if (step->status == SASL_LOGIN_DONE)
         succeed(l, r, listener, buf_data(&step->answer), buf_len(&step->answer), step->has_answer);
     else
@@ -395,7 +443,6 @@ static void step_free(struct offload *offload)
     secret_free(step->data, step->len);
     buf_free(&step->answer);
     free(step->site);
-    free(step->mechanism);
     free(step);
 }
 
@@ -405,15 +452,14 @@ static const struct offload_ops step_ops = {
     .free = step_free,
 };
 
-/* `mechanism`, taken, NULL if it is not the first one. */
-static void go_on(struct login *l, struct request *r, char *take_mechanism)
+static void go_on(struct login *l, struct request *r, bool first)
 {
     struct client *c = l->session->client;
     struct daemon *d = c->loop->daemon;
     struct login_step *step = MEM_NEW(struct login_step);
     struct span data;
     struct error err;
-    step->mechanism = take_mechanism;
+    step->mechanism = first ? l->mechanism : NULL;
     step->backoff = d->backoff;
     step->site = mem_strdup(c->site);
     step->has_data = gateway_string_argument(r, "data", &data);
@@ -428,20 +474,22 @@ static void go_on(struct login *l, struct request *r, char *take_mechanism)
     l->request = r;
     l->started = true;
     l->asked_us = clock_monotonic_us();
+    enum pool pool = sasl_login_asks_others(l->sasl, l->mechanism) ? POOL_ACCOUNTS : POOL_LOGINS;
     step->sasl = TAKE_PTR(l->sasl);
     step->attempt = TAKE_PTR(l->attempt);
-    if (offload_start(&c->away, &step->step, &step_ops, d->pools[POOL_LOGINS], &c->loop->inbox) < 0)
+    if (offload_start(&c->away, &step->step, &step_ops, d->pools[pool], &c->loop->inbox) < 0)
         refuse_at_once(l, r, "the gateway is too busy: try again");
 }
 
-static bool is_offered(struct sasl_login *sasl, const char *mechanism)
+/* Its constant name; NULL if it is not offered. */
+static const char *find_offered(const struct sasl_login *sasl, struct span mechanism)
 {
     const char *name;
     for (size_t i = 0; (name = sasl_login_mechanism(sasl, i)); i++) {
-        if (strcmp(name, mechanism) == 0)
-            return true;
+        if (strlen(name) == mechanism.len && memcmp(name, mechanism.data, mechanism.len) == 0)
+            return name;
     }
-    return false;
+    return NULL;
 }
 
 void login_auth_start(struct session *s, struct request *r)
@@ -457,18 +505,17 @@ void login_auth_start(struct session *s, struct request *r)
                       s->caller->identity->name);
     } else if (l->started) {
         refuse_at_once(l, r, "a login was under way, and is over: gateway-auth-start again");
-    } else if (!exchange_of(l, &err)) {
+    } else if (!begin_exchange(l, &err)) {
         log_warning("connection %llu: no login: %s", (unsigned long long)s->client->number,
                     err.text);
         session_error(r, QMP_ERROR_GENERIC, "no login is possible here");
     } else {
         gateway_string_argument(r, "mechanism", &mechanism);
-        CLEANUP_FREE char *name = mem_strndup(mechanism.data, mechanism.len);
-        if (strlen(name) != mechanism.len || !is_offered(l->sasl, name))
-            session_error(r, QMP_ERROR_GENERIC,
-                          "this mechanism is not offered: gateway-info tells which are");
+        l->mechanism = find_offered(l->sasl, mechanism);
+        if (l->mechanism)
+            go_on(l, r, true);
         else
-            go_on(l, r, TAKE_PTR(name));
+            refuse_at_once(l, r, "this mechanism is not offered: gateway-info tells which are");
     }
 }
 
@@ -476,7 +523,26 @@ void login_auth_step(struct session *s, struct request *r)
 {
     struct login *l = need_login(s);
     if (l->started)
-        go_on(l, r, NULL);
+        go_on(l, r, false);
     else
         refuse_at_once(l, r, "no login is under way: gateway-auth-start first");
+}
+
+/* --- after a reload --------------------------------------------------------------------------- */
+
+const char *login_objection(const struct session *s, const struct conf_listener *l)
+{
+    const struct identity *known = s->caller->identity;
+    if (!known)
+        return NULL;
+    if (!s->logged_in)
+        return login_is_needed(l, known) ? "its listener wants a login now" : NULL;
+    if (s->external && l->identity == CONF_IDENTITY_EXTERNAL &&
+        strcmp(known->name, s->external->name) != 0)
+        return "its listener goes by another identity now";
+    for (size_t i = 0; i < l->n_sasl; i++) {
+        if (strcmp(l->sasl[i], s->logged_in) == 0 && is_offered_here(l, s->logged_in))
+            return NULL;
+    }
+    return "its listener takes no such login any more";
 }

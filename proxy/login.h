@@ -17,6 +17,10 @@ struct login;
  * is he let in as that, or does he have to log in? */
 bool login_is_needed(const struct conf_listener *l, const struct identity *external);
 
+/* After a reload: why the listener, as it is now, would not take whoever is in; NULL if it would.
+ */
+const char *login_objection(const struct session *s, const struct conf_listener *l);
+
 void login_auth_start(struct session *s, struct request *r);
 void login_auth_step(struct session *s, struct request *r);
 

@@ -13,9 +13,8 @@ static const struct {
     unsigned threads;
     int nice; /* arithmetic that nobody's command should wait for */
 } kinds[N_POOLS] = {
-    [POOL_GENERAL] = { "general", 2, 0 },
-    [POOL_LOGINS] = { "logins", 4, 10 },
-    [POOL_NAMES] = { "names", 2, 0 },
+    [POOL_GENERAL] = { "general", 2, 0 }, [POOL_ACCOUNTS] = { "accounts", 4, 0 },
+    [POOL_LOGINS] = { "logins", 4, 10 },  [POOL_NAMES] = { "names", 2, 0 },
     [POOL_TOKENS] = { "tokens", 4, 0 },
 };
 

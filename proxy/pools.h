@@ -7,10 +7,11 @@
 #include "proxy/worker.h"
 
 enum pool {
-    POOL_GENERAL, /* our own work: loading a snapshot, compiling for a schema, audit-tail */
-    POOL_NAMES,   /* NSS: users and groups, perhaps from a directory service */
-    POOL_TOKENS,  /* handshakes with a key in a token (PKCS#11) */
-    POOL_LOGINS,  /* steps of SASL: files, saslauthd, Kerberos, and the arithmetic of SCRAM */
+    POOL_GENERAL,  /* our own work: loading a snapshot, compiling for a schema, audit-tail */
+    POOL_NAMES,    /* NSS: users and groups, perhaps from a directory service */
+    POOL_TOKENS,   /* handshakes with a key in a token (PKCS#11) */
+    POOL_LOGINS,   /* steps of SASL that ask nobody: files, and the arithmetic of SCRAM */
+    POOL_ACCOUNTS, /* those that do: saslauthd, Kerberos */
     N_POOLS,
 };
 

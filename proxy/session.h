@@ -47,7 +47,7 @@ struct session {
     struct login *login; /* an exchange that is under way, or may begin; NULL: none yet */
     struct identity
         *external;          /* known from below, where that alone does not let anybody in; owned */
-    bool logged_in;         /* by SASL */
+    const char *logged_in;  /* the mechanism of SASL, a constant string; NULL: without */
     struct buf login_reply; /* the members that a login's answer begins with, while it attaches */
 
     struct session *monitor_prev, *monitor_next; /* among the monitor's sessions */

@@ -708,12 +708,12 @@ static void a_mechanism_without_its_means_is_told(void **state)
 
 static void a_failure_is_answered_at_a_multiple_of_the_delay(void **state)
 {
-    assert_int_equal(sasl_failure_wait_ms(0, 1000), 1000);
-    assert_int_equal(sasl_failure_wait_ms(1, 1000), 999);
-    assert_int_equal(sasl_failure_wait_ms(999, 1000), 1);
-    assert_int_equal(sasl_failure_wait_ms(1000, 1000), 1000);
-    assert_int_equal(sasl_failure_wait_ms(2400, 1000), 600);
-    assert_int_equal(sasl_failure_wait_ms(2400, 0), 0);
+    assert_int_equal(sasl_failure_wait_us(0, 1000), 1000);
+    assert_int_equal(sasl_failure_wait_us(1, 1000), 999);
+    assert_int_equal(sasl_failure_wait_us(999, 1000), 1);
+    assert_int_equal(sasl_failure_wait_us(1000, 1000), 1000);
+    assert_int_equal(sasl_failure_wait_us(2400, 1000), 600);
+    assert_int_equal(sasl_failure_wait_us(2400, 0), 0);
 }
 
 static int reset(void **state)

@@ -14,6 +14,10 @@ def encode(data):
     return base64.b64encode(data).decode()
 
 
+def decode(text):
+    return base64.b64decode(text)
+
+
 def start(client, mechanism, data=None):
     arguments = {"mechanism": mechanism} if data is None else {"mechanism": mechanism, "data": encode(data)}
     return client.call("gateway-auth-start", arguments)
