@@ -32,6 +32,12 @@ tests_fuzz_fuzz_sasl_name_SOURCES = tests/fuzz/fuzz_sasl_name.c tests/fuzz/repla
 tests_fuzz_fuzz_sasl_name_LDADD = auth/libauth.a base/libbase.a $(GNUTLS_LIBS)
 EXTRA_DIST += tests/fuzz/corpus/sasl_name
 
+check_PROGRAMS += tests/fuzz/fuzz_sasl_login
+TESTS += tests/fuzz/fuzz_sasl_login
+tests_fuzz_fuzz_sasl_login_SOURCES = tests/fuzz/fuzz_sasl_login.c tests/fuzz/replay.c
+tests_fuzz_fuzz_sasl_login_LDADD = auth/libauth.a base/libbase.a $(SASL_LIBS) $(GNUTLS_LIBS)
+EXTRA_DIST += tests/fuzz/corpus/sasl_login
+
 check_PROGRAMS += tests/unit/test_sasl
 TESTS += tests/unit/test_sasl
 tests_unit_test_sasl_SOURCES = tests/unit/test_sasl.c tests/unit/sasl_db.c tests/unit/sasl_db.h
