@@ -41,6 +41,12 @@ int audit_lock_take(const char *path, struct lock_state *state, struct error *er
 {
     CLEANUP_FREE char *lock = mem_printf("%s.lock", path);
     CLEANUP_FD int fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
+    if (fd < 0 && errno == ENOENT)
+        return error_set(
+            err, ERROR_SYSTEM,
+            "audit log %s: its directory is not there: make it, owned by the gateway's "
+            "user",
+            path);
     if (fd < 0)
         return error_set_errno(err, "audit log's lock %s", lock);
     if (flock(fd, LOCK_EX | LOCK_NB) < 0) {

@@ -21,12 +21,3 @@ __attribute__((noinline)) void secret_wipe_stack(void)
     unsigned char below[SECRET_STACK_BYTES];
     explicit_bzero(below, sizeof(below));
 }
-
-bool secret_equal(const void *a, const void *b, size_t len)
-{
-    const volatile unsigned char *x = a, *y = b;
-    unsigned char diff = 0;
-    for (size_t i = 0; i < len; i++)
-        diff |= (unsigned char)(x[i] ^ y[i]);
-    return diff == 0;
-}

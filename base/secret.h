@@ -2,7 +2,6 @@
 #ifndef BASE_SECRET_H
 #define BASE_SECRET_H
 
-#include <stdbool.h>
 #include <stddef.h>
 
 void secret_wipe(void *data, size_t len);
@@ -13,8 +12,5 @@ void secret_free(void *data, size_t len);
 /* Wipes the stack below the caller's frame, where libraries may have left what they worked on. */
 #define SECRET_STACK_BYTES (64u << 10) /* libsasl2 goes 20 KiB deep */
 void secret_wipe_stack(void);
-
-/* Equal or not, in a time that depends on len alone. */
-bool secret_equal(const void *a, const void *b, size_t len);
 
 #endif

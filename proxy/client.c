@@ -74,22 +74,32 @@ void client_close(struct client *c, const char *reason)
     loop->graveyard = c;
 }
 
+static void free_client(struct client *c)
+{
+    stream_free(c->stream);
+    if (c->fd >= 0)
+        close(c->fd);
+    qmp_scanner_free(c->scanner);
+    buf_free_secret(&c->in);
+    buf_free(&c->out);
+    caller_unref(c->session.caller);
+    free(c->listener);
+    free(c->site);
+    free(c->close_reason);
+    free(c);
+}
+
 void client_bury(struct loop *loop)
 {
-    while (loop->graveyard) {
-        struct client *c = loop->graveyard;
-        loop->graveyard = c->dead_next;
-        stream_free(c->stream);
-        if (c->fd >= 0)
-            close(c->fd);
-        qmp_scanner_free(c->scanner);
-        buf_free_secret(&c->in);
-        buf_free(&c->out);
-        caller_unref(c->session.caller);
-        free(c->listener);
-        free(c->site);
-        free(c->close_reason);
-        free(c);
+    struct client **at = &loop->graveyard;
+    while (*at) {
+        struct client *c = *at;
+        if (c->dirty) { /* on a list until the next turn */
+            at = &c->dead_next;
+            continue;
+        }
+        *at = c->dead_next;
+        free_client(c);
     }
 }
 

@@ -302,6 +302,24 @@ static uint64_t sum(const struct daemon *d, size_t offset)
     return total;
 }
 
+static void write_counter(struct buf *b, const char *name, uint64_t value)
+{
+    if (buf_data(b)[buf_len(b) - 1] != '{')
+        BUF_ADD_LIT(b, ", ");
+    BUF_ADD_LIT(b, "\"");
+    for (; *name; name++)
+        buf_add_char(b, *name == '_' ? '-' : *name);
+    BUF_ADD_LIT(b, "\": ");
+    buf_add_uint(b, value);
+}
+
+static void write_counters(struct buf *b, const struct daemon *d)
+{
+#define X(name, what) write_counter(b, #name, sum(d, offsetof(struct loop_stats, name)));
+    LOOP_STATS(X)
+#undef X
+}
+
 static void write_audit_stats(struct buf *b, struct daemon *d)
 {
     struct audit_stats a;
@@ -333,12 +351,7 @@ void gateway_stats(struct session *s, struct request *r)
         (unsigned long long)atomic_load(&d->output_bytes),
         (unsigned long long)atomic_load(&d->reloads),
         (unsigned long long)atomic_load(&d->failed_reloads));
-#define X(name, what)                       \
-    buf_printf(&b, "\"%s\": %llu, ", #name, \
-               (unsigned long long)sum(d, offsetof(struct loop_stats, name)));
-    LOOP_STATS(X)
-#undef X
-    buf_truncate(&b, buf_len(&b) - 2);
+    write_counters(&b, d);
     BUF_ADD_LIT(&b, "}, ");
     write_audit_stats(&b, d);
     BUF_ADD_LIT(&b, ", \"workers\": ");

@@ -83,7 +83,7 @@ def storm(house):
     slow, admin = gateway.client("web1"), gateway.connect().ready()
 
     def lost():
-        return admin.result("gateway-stats")["counters"]["events_lost"]
+        return admin.result("gateway-stats")["counters"]["events-lost"]
 
     return gateway, slow, lost
 

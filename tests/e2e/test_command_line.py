@@ -173,3 +173,9 @@ def test_as_root_it_becomes_the_user(house, qemu, pki, place):
     assert status["Groups"].split() in ([], [str(user.pw_gid)])
     assert int(status["CapEff"], 16) == 0
     assert gateway.client("web1").result("query-name") == {"name": "web1"}
+
+
+def test_an_audit_log_without_its_directory_says_what_to_do(house, qemu, place):
+    gateway = house.gateway(qemu, audit={"path": place + "/no/such/audit.jsonl", "sync": "write"})
+    status, said = gateway.run_to_end()
+    assert status == 69 and "its directory is not there: make it" in said
