@@ -2,6 +2,7 @@
 #include "auth/saslauthd.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
