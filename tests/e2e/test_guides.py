@@ -131,15 +131,17 @@ def directory(guide):
 
 
 class GuidedKdc(Kdc):
-    """The guide makes the database; krb5.conf is the guide's once it has written it."""
+    """The guide makes the database; the gateway and its clients have the guide's krb5.conf, as on machines of their
+    own."""
 
     REALM = "EXAMPLE.COM"
 
     def attach_to(self, guide):
-        conf = guide.at("/etc/krb5.conf")
-        os.rename(self._path("krb5.conf"), conf)
-        self._own["KRB5_CONFIG"] = self.env["KRB5_CONFIG"] = conf
-        guide.gateway.env.update(self._own)
+        own = " ".join(f"{k}={shlex.quote(v)}" for k, v in self._own.items())
+        for program in ("kadmin.local", "kdb5_util"):
+            guide.script(program, f'{own} exec /usr/sbin/{program} "$@"')
+        os.chmod(self.directory, 0o755)  # the gateway's user reads the sanitizer's options there
+        guide.gateway.env.update(self.env, KRB5_CONFIG=guide.at("/etc/krb5.conf"))
         guide.replaced.append((r"kdc\.example\.com", f"127.0.0.1:{self.port}"))
         guide.services["krb5-kdc"] = lambda what: self.serve()
 
@@ -161,6 +163,7 @@ def test_by_client_certificate(guide):
 def test_by_password_with_scram(guide):
     guide.read(SCRAM)
     assert guide.packages == ["sasl2-bin", "libsasl2-modules"]
+    assert iterations(guide.gateway, "alice", "SCRAM-SHA-256-PLUS", "p=tls-exporter,,") == 15000
 
 
 def test_by_password_through_saslauthd(guide, saslauthd, directory):
@@ -178,6 +181,7 @@ def test_by_kerberos(guide, kdc):
 def test_as_a_local_user(guide):
     guide.stand_ins["addgroup vm-operators && adduser alice vm-operators"] = lambda: None  # see harness/guide.py
     guide.read("As a local user")
+    assert os.stat(guide.gateway.control).st_mode & 0o777 == 0o666  # who tests might connect in any case
 
 
 def test_a_certificate_and_a_login(guide):
@@ -212,9 +216,10 @@ def own_file(house, qemu):
     return start
 
 
-def iterations(gateway, user):
+def iterations(gateway, user, mechanism="SCRAM-SHA-256", header="n,,"):
     client = gateway.connect(None, None).greet()
-    said = login.result(login.start(client, "SCRAM-SHA-256", login.Scram(user, PASSWORD).first()))
+    first = header + login.Scram(user, PASSWORD).bare
+    said = login.result(login.start(client, mechanism, first.encode()))
     return int(re.search(r"\bi=(\d+)", base64.b64decode(said["data"]).decode()).group(1))
 
 

@@ -39,8 +39,6 @@ def saslauthd(place):
 @pytest.fixture
 def kdc(place):
     it = sasl.Kdc(place)
-    # LeakSanitizer has to see through libraries without frame pointers, to tell their leaks from ours
-    it.env["ASAN_OPTIONS"] = os.environ.get("ASAN_OPTIONS", "") + ":fast_unwind_on_malloc=0"
     yield it.start()
     it.stop()
 

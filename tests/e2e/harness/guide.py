@@ -20,7 +20,7 @@ import shutil
 from . import wait
 from .cli import Terminal
 from .gateway import user_name
-from .pki import SOURCE
+from .pki import SOURCE, Pki
 from .process import Process
 from .qemu import Qemu
 
@@ -90,6 +90,8 @@ class Guide:
         self.gateway.audit_file = self.at("/var/log/qmpgate/audit.jsonl")
         self.gateway.control = self.at("/run/qmpgate/control.sock")
         self.gateway.write = lambda: None  # the guide's files it is
+        self.gateway.pki = Pki(self.at("/root/certs"))
+        self.gateway.env["SASL_CONF_PATH"] = self.at("/etc/sasl2")
         self.services = {"qmpgated": self._gateway}
         self.replaced = []  # (pattern, text), of a test's own, before the others
         self.exported = {}
@@ -110,12 +112,12 @@ class Guide:
             os.makedirs(self.at(path))
         shutil.copy(os.path.join(self.house.build, "proxy/qmpgated"), self.at("/usr/sbin"))
         program = os.path.join(self.house.build, "cli/qmpgate")
-        self._script("qmpgate", f'exec {program} --server-name gateway.example.com "$@"')  # not this machine's name
-        self._script("journalctl", f"cat {self.at('/var/log/journal')}")
+        self.script("qmpgate", f'exec {program} --server-name gateway.example.com "$@"')  # not this machine's name
+        self.script("journalctl", f"cat {self.at('/var/log/journal')}")
         for directory in ("run", "var/lib", "var/log"):  # what systemd does
             self._make_directory_of_the_unit(directory)
 
-    def _script(self, name, text):
+    def script(self, name, text):
         with open(self.at("/usr/sbin/" + name), "w") as f:
             f.write(f"#!/bin/sh\n{text}\n")
         os.chmod(f.name, 0o755)
