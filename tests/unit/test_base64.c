@@ -2,6 +2,8 @@
 #include "config.h"
 #include "tests/unit/unit.h"
 
+#include <stdbool.h>
+
 #include "base/base64.h"
 #include "base/secret.h"
 
