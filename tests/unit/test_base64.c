@@ -3,7 +3,6 @@
 #include "tests/unit/unit.h"
 
 #include <stdbool.h>
-
 #include "base/base64.h"
 #include "base/secret.h"
 
