@@ -19,6 +19,8 @@
 #define LIMIT_SCHEMA_BYTES        (8u << 20)  /* bytes of query-qmp-schema; 7.2 has 0.2 MB */
 #define LIMIT_SCHEMA_DEPTH        16u         /* levels; 7.2 has 5 */
 #define LIMIT_SCHEMA_TOKENS       (1u << 20)  /* tokens; 7.2 has 23,000 */
+#define LIMIT_SCHEMA_MEMBERS      1024u /* of one object; 7.2 has 32: a bit each on the stack */
+#define LIMIT_SCHEMA_NAME         255u  /* bytes of a name; 7.2 has 38 */
 
 /* --- a monitor -------------------------------------------------------------------------------- */
 #define LIMIT_WINDOW_COMMANDS 7u          /* in-band in flight; at 8 QEMU stops reading */

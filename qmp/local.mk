@@ -7,11 +7,12 @@ qmp_libqmpcore_a_SOURCES = \
     qmp/schema.c qmp/schema.h qmp/schema_internal.h qmp/schema_parse.c \
     qmp/siphash.c qmp/siphash.h \
     qmp/tape.c qmp/tape.h \
+    qmp/types.c qmp/types.h qmp/types_parse.c \
     qmp/write.c qmp/write.h
 
 qmp_ldadd = qmp/libqmpcore.a base/libbase.a $(GNUTLS_LIBS)
 qmp_unit_tests = tests/unit/test_scan tests/unit/test_frame tests/unit/test_message \
-    tests/unit/test_schema tests/unit/test_write
+    tests/unit/test_schema tests/unit/test_types tests/unit/test_write
 check_PROGRAMS += $(qmp_unit_tests)
 TESTS += $(qmp_unit_tests)
 tests_unit_test_scan_SOURCES = tests/unit/test_scan.c
@@ -22,6 +23,9 @@ tests_unit_test_message_SOURCES = tests/unit/test_message.c
 tests_unit_test_message_LDADD = $(qmp_ldadd) $(CMOCKA_LIBS)
 tests_unit_test_schema_SOURCES = tests/unit/test_schema.c
 tests_unit_test_schema_LDADD = $(qmp_ldadd) $(CMOCKA_LIBS)
+schema_file = tests/qmp/schema_file.c tests/qmp/schema_file.h
+tests_unit_test_types_SOURCES = tests/unit/test_types.c $(schema_file)
+tests_unit_test_types_LDADD = $(qmp_ldadd) $(CMOCKA_LIBS)
 EXTRA_DIST += tests/data/schema-7.2.json
 tests_unit_test_write_SOURCES = tests/unit/test_write.c
 tests_unit_test_write_LDADD = $(qmp_ldadd) $(CMOCKA_LIBS)

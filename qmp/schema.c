@@ -25,6 +25,7 @@ static void schema_free(struct qmp_schema *s)
     free(s->elements);
     free(s->refs);
     free(s->commands);
+    schema_free_types(&s->model);
     free(s);
 }
 

@@ -86,8 +86,7 @@ static uint32_t find_string(const struct qmp_tape *t, uint32_t object, struct sp
     return value != QMP_NONE && qmp_tape_kind(t, value) == QMP_KIND_STRING ? value : QMP_NONE;
 }
 
-/* A name of the VM's is shown, logged and compared as a C string. */
-static bool is_proper_name(struct span name)
+bool schema_is_proper_name(struct span name)
 {
     for (size_t i = 0; i < name.len; i++) {
         if (name.data[i] <= ' ' || name.data[i] > '~')
@@ -107,7 +106,7 @@ static int read_element(struct qmp_schema *s, const struct qmp_tape *t, uint32_t
         return error_set(err, ERROR_PEER,
                          "the VM's schema has an element without name or meta-type");
     struct span text = qmp_tape_string(t, name);
-    if (!is_proper_name(text))
+    if (!schema_is_proper_name(text))
         return error_set(err, ERROR_PEER, "the VM's schema has an element with an improper name");
 
     struct schema_element *e = &s->elements[s->n_elements++];
@@ -255,7 +254,7 @@ static void number_by_name(struct qmp_schema *s)
     }
 }
 
-static bool has_feature(const struct qmp_tape *t, uint32_t element, struct span feature)
+bool schema_has_feature(const struct qmp_tape *t, uint32_t element, struct span feature)
 {
     uint32_t list = qmp_tape_find(t, element, SPAN_LIT("features"));
     if (list == QMP_NONE || qmp_tape_kind(t, list) != QMP_KIND_ARRAY)
@@ -279,8 +278,8 @@ static void read_commands(struct qmp_schema *s, const struct qmp_tape *t)
         s->commands[e->number] = (struct qmp_schema_command){
             .name = e->name,
             .allow_oob = oob != QMP_NONE && qmp_tape_kind(t, oob) == QMP_KIND_TRUE,
-            .deprecated = has_feature(t, token, SPAN_LIT("deprecated")),
-            .unstable = has_feature(t, token, SPAN_LIT("unstable")),
+            .deprecated = schema_has_feature(t, token, SPAN_LIT("deprecated")),
+            .unstable = schema_has_feature(t, token, SPAN_LIT("unstable")),
         };
     }
 }
@@ -307,5 +306,5 @@ int schema_parse(struct qmp_schema *s, const char *json, size_t len, struct erro
         return rc;
     number_by_name(s);
     read_commands(s, t);
-    return 0;
+    return schema_parse_types(s, t, err);
 }

@@ -289,7 +289,7 @@ static void extra_elements_are_appended(void **state)
     CLEANUP_SCHEMA struct qmp_schema *s = parse_real();
     struct choice c = { s, "stop", "" };
     struct qmp_schema_filter f = filter_for(&c);
-    f.extra_schema = SPAN_LIT(E("gateway-info", "command", ""));
+    f.extra_schema = SPAN_LIT(E("gateway-info", "command", ",\"arg-type\":\"0\""));
     f.extra_commands = SPAN_LIT("{\"name\":\"gateway-info\"}");
     CLEANUP_BUF struct buf out = { 0 };
     qmp_schema_write_filtered(s, &f, &out);
