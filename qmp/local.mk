@@ -8,11 +8,12 @@ qmp_libqmpcore_a_SOURCES = \
     qmp/siphash.c qmp/siphash.h \
     qmp/tape.c qmp/tape.h \
     qmp/types.c qmp/types.h qmp/types_parse.c \
+    qmp/validate.c qmp/validate.h \
     qmp/write.c qmp/write.h
 
 qmp_ldadd = qmp/libqmpcore.a base/libbase.a $(GNUTLS_LIBS)
 qmp_unit_tests = tests/unit/test_scan tests/unit/test_frame tests/unit/test_message \
-    tests/unit/test_schema tests/unit/test_types tests/unit/test_write
+    tests/unit/test_schema tests/unit/test_types tests/unit/test_validate tests/unit/test_write
 check_PROGRAMS += $(qmp_unit_tests)
 TESTS += $(qmp_unit_tests)
 tests_unit_test_scan_SOURCES = tests/unit/test_scan.c
@@ -26,9 +27,16 @@ tests_unit_test_schema_LDADD = $(qmp_ldadd) $(CMOCKA_LIBS)
 schema_file = tests/qmp/schema_file.c tests/qmp/schema_file.h
 tests_unit_test_types_SOURCES = tests/unit/test_types.c $(schema_file)
 tests_unit_test_types_LDADD = $(qmp_ldadd) $(CMOCKA_LIBS)
+tests_unit_test_validate_SOURCES = tests/unit/test_validate.c $(schema_file)
+tests_unit_test_validate_LDADD = $(qmp_ldadd) $(CMOCKA_LIBS)
 EXTRA_DIST += tests/data/schema-7.2.json
 tests_unit_test_write_SOURCES = tests/unit/test_write.c
 tests_unit_test_write_LDADD = $(qmp_ldadd) $(CMOCKA_LIBS)
+
+# What the validator thinks of lines: test_differential.py asks it and a real QEMU.
+check_PROGRAMS += tests/qmp/validate_lines
+tests_qmp_validate_lines_SOURCES = tests/qmp/validate_lines.c $(schema_file)
+tests_qmp_validate_lines_LDADD = $(qmp_ldadd)
 
 # `make tests/bench/bench_scan`: figures, no test
 EXTRA_PROGRAMS += tests/bench/bench_scan
@@ -36,7 +44,7 @@ tests_bench_bench_scan_SOURCES = tests/bench/bench_scan.c
 tests_bench_bench_scan_LDADD = qmp/libqmpcore.a base/libbase.a
 
 qmp_fuzz = tests/fuzz/fuzz_scan tests/fuzz/fuzz_frame tests/fuzz/fuzz_message \
-    tests/fuzz/fuzz_answer tests/fuzz/fuzz_schema
+    tests/fuzz/fuzz_answer tests/fuzz/fuzz_schema tests/fuzz/fuzz_validate
 check_PROGRAMS += $(qmp_fuzz)
 TESTS += $(qmp_fuzz)
 tests_fuzz_fuzz_scan_SOURCES = tests/fuzz/fuzz_scan.c tests/fuzz/replay.c
@@ -49,5 +57,7 @@ tests_fuzz_fuzz_answer_SOURCES = tests/fuzz/fuzz_answer.c tests/fuzz/replay.c
 tests_fuzz_fuzz_answer_LDADD = $(qmp_ldadd)
 tests_fuzz_fuzz_schema_SOURCES = tests/fuzz/fuzz_schema.c tests/fuzz/replay.c
 tests_fuzz_fuzz_schema_LDADD = $(qmp_ldadd)
+tests_fuzz_fuzz_validate_SOURCES = tests/fuzz/fuzz_validate.c tests/fuzz/replay.c
+tests_fuzz_fuzz_validate_LDADD = $(qmp_ldadd)
 EXTRA_DIST += tests/fuzz/corpus/scan tests/fuzz/corpus/frame tests/fuzz/corpus/message \
-    tests/fuzz/corpus/answer tests/fuzz/corpus/schema
+    tests/fuzz/corpus/answer tests/fuzz/corpus/schema tests/fuzz/corpus/validate
