@@ -10,6 +10,7 @@ check-e2e: all $(check_PROGRAMS) $(check_DATA)
 EXTRA_DIST += \
     tests/e2e/conftest.py \
     tests/e2e/harness/__init__.py \
+    tests/e2e/harness/arguments.py \
     tests/e2e/harness/audit.py \
     tests/e2e/harness/client.py \
     tests/e2e/harness/expect.py \
@@ -32,6 +33,7 @@ EXTRA_DIST += \
     tests/e2e/test_certs.py \
     tests/e2e/test_clients.py \
     tests/e2e/test_command_line.py \
+    tests/e2e/test_differential.py \
     tests/e2e/test_docs.py \
     tests/e2e/test_drive.py \
     tests/e2e/test_expiry.py \
