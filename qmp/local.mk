@@ -39,7 +39,9 @@ tests_qmp_validate_lines_SOURCES = tests/qmp/validate_lines.c $(schema_file)
 tests_qmp_validate_lines_LDADD = $(qmp_ldadd)
 
 # `make tests/bench/bench_scan`: figures, no test
-EXTRA_PROGRAMS += tests/bench/bench_scan
+EXTRA_PROGRAMS += tests/bench/bench_scan tests/bench/bench_validate
+tests_bench_bench_validate_SOURCES = tests/bench/bench_validate.c $(schema_file)
+tests_bench_bench_validate_LDADD = $(qmp_ldadd)
 tests_bench_bench_scan_SOURCES = tests/bench/bench_scan.c
 tests_bench_bench_scan_LDADD = qmp/libqmpcore.a base/libbase.a
 
