@@ -4,7 +4,8 @@ proxy_libproxy_a_SOURCES = \
     proxy/attach.c proxy/attach.h \
     proxy/backend.h proxy/backend_socket.c \
     proxy/caller.h \
-    proxy/client.c proxy/client.h \
+    proxy/client.c proxy/client.h proxy/client_input.c proxy/client_internal.h proxy/client_move.c \
+    proxy/client_output.c \
     proxy/client_admit.c proxy/client_admit.h \
     proxy/daemon.c proxy/daemon.h \
     proxy/dispatch.c proxy/dispatch.h \
