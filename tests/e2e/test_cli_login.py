@@ -5,6 +5,7 @@ import base64
 import json
 import os
 import re
+import select
 import shlex
 import signal
 import socket
@@ -343,21 +344,22 @@ class Between:
         context = ssl.create_default_context(cafile=self.pki.path("ca.crt"))
         server = context.wrap_socket(socket.create_connection(("127.0.0.1", self.port)), server_hostname="localhost")
 
-        def down():
-            try:
-                while data := server.recv(65536):
-                    client.sendall(self.change(data))
-            except OSError:
-                pass
-            client.close()
-        threading.Thread(target=down, daemon=True).start()
-        try:
-            while data := client.recv(65536):
-                self.heard += data
-                server.sendall(data)
-        except OSError:
-            pass
-        server.close()
+        ways = {client: server, server: client}
+        with client, server:  # by one thread: OpenSSL's sessions do not take two at once
+            while True:
+                for source in [s for s in ways if s.pending()] or select.select(list(ways), [], [])[0]:
+                    source.setblocking(False)
+                    try:
+                        data = source.recv(65536)
+                    except ssl.SSLWantReadError:  # a record of the handshake's
+                        continue
+                    finally:
+                        source.setblocking(True)
+                    if not data:
+                        return
+                    if source is client:
+                        self.heard += data
+                    ways[source].sendall(data if source is client else self.change(data))
 
     def stop(self):
         self.listener.close()

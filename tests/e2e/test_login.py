@@ -314,9 +314,9 @@ def test_ten_thousand_half_logins_leave_nothing(served):
         for _ in range(count):
             client = gateway.local()
             client.request("gateway-auth-start", mechanism="SCRAM-SHA-256")
+            client.greet()  # its user is known then: more look-ups at once than may wait are turned away
             half.append(client)
         for client in half:
-            client.greet()
             assert client.reply()["return"]["complete"] is False
         assert admin.result("gateway-stats")["unauthenticated"] == count
         assert admin.result("query-name") == {"name": "web1"}
