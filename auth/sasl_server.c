@@ -53,6 +53,7 @@ struct sasl_login {
     char authid[SASL_NAME_SIZE]; /* canonical; "" while it is not known */
     char *authzid;               /* likewise, an identity's name; owned */
     const char *refused;         /* this login must fail, however it ends */
+    char said[LOG_ESCAPE_MAX];   /* the last failure that libsasl2 logged; "" for none */
 
     struct identity *external;
     struct identity *identity; /* of PHASE_DONE; owned */
@@ -204,7 +205,10 @@ static int on_option(void *context, const char *plugin, const char *option, cons
 /* What goes wrong in a login is its `why`; only what the administrator must mend is a log line. */
 static int on_log(void *context, int level, const char *message)
 {
+    struct sasl_login *l = context;
     char line[LOG_ESCAPE_MAX];
+    if (message && level == SASL_LOG_FAIL)
+        log_escape(message, strlen(message), l->said);
     if (message && level == SASL_LOG_ERR)
         log_warning("libsasl2: %s", log_escape(message, strlen(message), line));
     return SASL_OK;
@@ -441,6 +445,13 @@ static enum sasl_login_status finish(struct sasl_login *l)
     return SASL_LOGIN_DONE;
 }
 
+/* GSSAPI's plugin logs the Kerberos library's reason and tells its own function's name. */
+static const char *reason(const struct sasl_login *l)
+{
+    const char *detail = l->mechanism == GSSAPI && l->said[0] ? l->said : sasl_errdetail(l->conn);
+    return detail ? detail : "libsasl2 does not say why";
+}
+
 static enum sasl_login_status judge(struct sasl_login *l, int rc, const char *data, unsigned len,
                                     struct sasl_answer *out)
 {
@@ -448,10 +459,8 @@ static enum sasl_login_status judge(struct sasl_login *l, int rc, const char *da
     secret_wipe_stack(); /* libsasl2 reads passwords into arrays there */
     if (rc == SASL_OK)
         status = finish(l);
-    else if (rc != SASL_CONTINUE) {
-        const char *detail = sasl_errdetail(l->conn);
-        status = fail(l, l->refused ? l->refused : detail ? detail : "libsasl2 does not say why");
-    }
+    else if (rc != SASL_CONTINUE)
+        status = fail(l, l->refused ? l->refused : reason(l));
     /* nothing of a login that failed: its data tell more than "failed" */
     if (status != SASL_LOGIN_FAILED && data)
         *out = (struct sasl_answer){ true, { data, len } };

@@ -142,7 +142,7 @@ def test_a_ticket_for_another_key_fails(drive, kdc, place):
     kdc.kinit("alice", PASSWORD)
     kdc.add_service("qmpgate/other.example.com", keytab=place + "/other.keytab")
     got = drive(keytab=place + "/other.keytab", offer="GSSAPI", env=kdc.env)
-    assert got.startswith("failed GSSAPI 1")
+    assert got.startswith("failed GSSAPI 1") and "No key table entry" in got  # the Kerberos library's own reason
 
 
 def test_a_principal_of_another_realm_fails(drive, kdc, place):
