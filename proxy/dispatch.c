@@ -394,7 +394,8 @@ static struct audit_record outcome_record(struct loop *loop, const struct reques
     struct monitor *m = r->monitor;
     struct audit_record record = request_record(loop, r, m ? m->vm : NULL, m, AUDIT_OUTCOME);
     record.result = result;
-    record.peer = record.uuid = NULL; /* its intent has them */
+    /* its intent has them */
+    record.peer = record.identity = record.acting_for = record.uuid = NULL;
     if (r->sent_us)
         record.latency_us = loop_monotonic_us(loop) - r->sent_us;
     return record;

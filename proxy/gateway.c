@@ -361,69 +361,41 @@ static const char *const close_args[] = { "connection:i?", "identity:s?", NULL }
 static const char *const release_args[] = { "address:s?", "name:s?", NULL };
 static const char *const tail_args[] = { "count:i?", NULL };
 
+#define NAMED(text) .name = (text), .name_len = sizeof(text) - 1
+
 static const struct gateway_command commands[] = {
-    { .name = "gateway-info", .phases = ANY, .run = gateway_info },
-    { .name = "gateway-auth-start",
-      .phases = ANY,
-      .arguments = auth_start_args,
+    { NAMED("gateway-info"), .phases = ANY, .run = gateway_info },
+    { NAMED("gateway-auth-start"), .phases = ANY, .arguments = auth_start_args,
       .run = login_auth_start },
-    { .name = "gateway-auth-step",
-      .phases = ANY,
-      .arguments = auth_step_args,
+    { NAMED("gateway-auth-step"), .phases = ANY, .arguments = auth_step_args,
       .run = login_auth_step },
-    { .name = "gateway-act-as",
-      .phases = ATTACH,
-      .arguments = act_as_args,
+    { NAMED("gateway-act-as"), .phases = ATTACH, .arguments = act_as_args,
       .run = delegation_act_as },
-    { .name = "gateway-list-vms", .phases = ATTACH | NEGOTIATE | READY, .run = gateway_list_vms },
-    { .name = "gateway-attach",
-      .phases = ATTACH | NEGOTIATE | READY,
-      .arguments = attach_args,
+    { NAMED("gateway-list-vms"), .phases = ATTACH | NEGOTIATE | READY, .run = gateway_list_vms },
+    { NAMED("gateway-attach"), .phases = ATTACH | NEGOTIATE | READY, .arguments = attach_args,
       .run = gateway_attach },
-    { .name = "gateway-detach", .phases = NEGOTIATE | READY, .run = gateway_detach },
-    { .name = "gateway-explain",
-      .phases = READY,
-      .arguments = explain_args,
+    { NAMED("gateway-detach"), .phases = NEGOTIATE | READY, .run = gateway_detach },
+    { NAMED("gateway-explain"), .phases = READY, .arguments = explain_args,
       .run = gateway_explain },
-    { .name = "gateway-sessions",
-      .phases = ATTACH | NEGOTIATE | READY,
-      .admin = ACL_ADMIN_SESSIONS,
+    { NAMED("gateway-sessions"), .phases = ATTACH | NEGOTIATE | READY, .admin = ACL_ADMIN_SESSIONS,
       .run = gateway_sessions },
-    { .name = "gateway-session-close",
-      .phases = ATTACH | NEGOTIATE | READY,
-      .admin = ACL_ADMIN_SESSION_CLOSE,
-      .always = true,
-      .arguments = close_args,
+    { NAMED("gateway-session-close"), .phases = ATTACH | NEGOTIATE | READY,
+      .admin = ACL_ADMIN_SESSION_CLOSE, .always = true, .arguments = close_args,
       .run = gateway_session_close },
-    { .name = "gateway-login-release",
-      .phases = ATTACH | NEGOTIATE | READY,
-      .admin = ACL_ADMIN_LOGIN_RELEASE,
-      .arguments = release_args,
-      .run = gateway_login_release },
-    { .name = "gateway-reload",
-      .phases = ATTACH | NEGOTIATE | READY,
-      .admin = ACL_ADMIN_RELOAD,
-      .always = true,
-      .run = gateway_reload },
-    { .name = "gateway-stats",
-      .phases = ATTACH | NEGOTIATE | READY,
-      .admin = ACL_ADMIN_STATS,
+    { NAMED("gateway-login-release"), .phases = ATTACH | NEGOTIATE | READY,
+      .admin = ACL_ADMIN_LOGIN_RELEASE, .arguments = release_args, .run = gateway_login_release },
+    { NAMED("gateway-reload"), .phases = ATTACH | NEGOTIATE | READY, .admin = ACL_ADMIN_RELOAD,
+      .always = true, .run = gateway_reload },
+    { NAMED("gateway-stats"), .phases = ATTACH | NEGOTIATE | READY, .admin = ACL_ADMIN_STATS,
       .run = gateway_stats },
-    { .name = "gateway-audit-tail",
-      .phases = ATTACH | NEGOTIATE | READY,
-      .admin = ACL_ADMIN_AUDIT_TAIL,
-      .arguments = tail_args,
-      .run = gateway_audit_tail },
-    { .name = "qmp_capabilities",
-      .phases = ANY,
-      .arguments = enable_args,
-      .run = qmp_capabilities },
-    { .name = "query-commands", .phases = READY, .run = gateway_query_commands },
-    { .name = "query-qmp-schema", .phases = READY, .run = gateway_query_schema },
+    { NAMED("gateway-audit-tail"), .phases = ATTACH | NEGOTIATE | READY,
+      .admin = ACL_ADMIN_AUDIT_TAIL, .arguments = tail_args, .run = gateway_audit_tail },
+    { NAMED("qmp_capabilities"), .phases = ANY, .arguments = enable_args, .run = qmp_capabilities },
+    { NAMED("query-commands"), .phases = READY, .run = gateway_query_commands },
+    { NAMED("query-qmp-schema"), .phases = READY, .run = gateway_query_schema },
 };
 
-static const struct gateway_command unknown_command = { .name = "gateway-*",
-                                                        .phases = ANY,
+static const struct gateway_command unknown_command = { NAMED("gateway-*"), .phases = ANY,
                                                         .run = gateway_unknown };
 
 const struct gateway_command *gateway_command_at(unsigned i)
@@ -450,7 +422,7 @@ const struct gateway_command *gateway_find(struct span name, enum session_phase 
         return is_ours(name) ? &unknown_command : NULL;
     for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
         const struct gateway_command *c = &commands[i];
-        if (strlen(c->name) == name.len && memcmp(c->name, name.data, name.len) == 0)
+        if (c->name_len == name.len && memcmp(c->name, name.data, name.len) == 0)
             return is_ours(name) || (c->phases & SESSION_PHASE_BIT(phase)) ? c : NULL;
     }
     return is_ours(name) ? &unknown_command : NULL;

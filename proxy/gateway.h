@@ -11,6 +11,7 @@ struct daemon;
 
 struct gateway_command {
     const char *name;
+    size_t name_len;      /* it is compared with every command */
     unsigned phases;      /* SESSION_PHASE_BITs in which it may come */
     enum acl_admin admin; /* that it takes, or 0 */
     bool always;          /* runs even if the audit cannot be written: it takes rights away */

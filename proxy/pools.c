@@ -11,17 +11,17 @@
 static const struct {
     const char *name;
     unsigned threads;
-    int nice; /* arithmetic that nobody's command should wait for */
+    bool patient; /* arithmetic that nobody's command should wait for */
 } kinds[N_POOLS] = {
-    [POOL_GENERAL] = { "general", 2, 0 }, [POOL_ACCOUNTS] = { "accounts", 4, 0 },
-    [POOL_LOGINS] = { "logins", 4, 10 },  [POOL_NAMES] = { "names", 2, 0 },
-    [POOL_TOKENS] = { "tokens", 4, 0 },
+    [POOL_GENERAL] = { "general", 2, false }, [POOL_ACCOUNTS] = { "accounts", 4, false },
+    [POOL_LOGINS] = { "logins", 4, true },    [POOL_NAMES] = { "names", 2, false },
+    [POOL_TOKENS] = { "tokens", 4, false },
 };
 
 int pools_start(struct worker_pool *pools[N_POOLS], struct error *err)
 {
     for (enum pool i = 0; i < N_POOLS; i++) {
-        pools[i] = worker_pool_new(kinds[i].name, kinds[i].threads, kinds[i].nice, QUEUED, err);
+        pools[i] = worker_pool_new(kinds[i].name, kinds[i].threads, kinds[i].patient, QUEUED, err);
         if (!pools[i])
             return ERROR_SYSTEM;
     }

@@ -3,9 +3,9 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <time.h>
 #include <utlist.h>
 #include "base/clock.h"
@@ -13,7 +13,7 @@
 
 struct worker_pool {
     const char *name;
-    int nice;
+    bool patient;
     unsigned max_queued, n_threads;
     pthread_t *threads;
 
@@ -43,7 +43,8 @@ static void *worker_main(void *opaque)
 {
     struct worker_pool *pool = opaque;
     struct worker_job *job;
-    setpriority(PRIO_PROCESS, 0, pool->nice); /* on Linux of this thread only */
+    if (pool->patient)
+        pthread_setschedparam(pthread_self(), SCHED_IDLE, &(struct sched_param){ 0 });
     pthread_mutex_lock(&pool->lock);
     for (;;) {
         while (!(job = take_job(pool)) && !pool->stopping)
@@ -87,7 +88,7 @@ static void init_idle(struct worker_pool *pool)
     pthread_condattr_destroy(&monotonic);
 }
 
-struct worker_pool *worker_pool_new(const char *name, unsigned threads, int nice,
+struct worker_pool *worker_pool_new(const char *name, unsigned threads, bool patient,
                                     unsigned max_queued, struct error *err)
 {
     struct worker_pool *pool = MEM_NEW(struct worker_pool);
@@ -95,7 +96,7 @@ struct worker_pool *worker_pool_new(const char *name, unsigned threads, int nice
     pthread_cond_init(&pool->wake, NULL);
     init_idle(pool);
     pool->name = name;
-    pool->nice = nice;
+    pool->patient = patient;
     pool->max_queued = max_queued;
     pool->threads = MEM_NEW_N(pthread_t, threads);
     while (pool->n_threads < threads) {

@@ -18,9 +18,9 @@ struct worker_job {
     bool queued;
 };
 
-/* `name` (a constant string) is what the threads are called; `nice` (0 to 19, nice(2)) how far they
- * stand back where processors are short. */
-struct worker_pool *worker_pool_new(const char *name, unsigned threads, int nice,
+/* `name` (a constant string) is what the threads are called. A patient pool takes only what other
+ * threads leave of a processor (SCHED_IDLE): they do not wait for it, and it may wait for them. */
+struct worker_pool *worker_pool_new(const char *name, unsigned threads, bool patient,
                                     unsigned max_queued, struct error *err);
 /* No more jobs come. Waits until those that are there are done, but not past a (monotonic) time;
  * false if some are not: then their threads go on with them, and nothing that they use may go. */

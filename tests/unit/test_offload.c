@@ -87,7 +87,7 @@ static int setup(void **state)
     sem_init(&t.begun, 0, 0);
     sem_init(&t.go, 0, 0);
     t.base = event_base_new();
-    t.pool = worker_pool_new("test", 1, 0, 2, &err);
+    t.pool = worker_pool_new("test", 1, false, 2, &err);
     return t.pool && inbox_init(&t.inbox, t.base, NULL, &err) == 0 ? 0 : -1;
 }
 
