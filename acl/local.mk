@@ -12,6 +12,7 @@ acl_libacl_a_SOURCES = \
     acl/policy.c acl/policy.h \
     acl/principal.c acl/principal.h \
     acl/program.c acl/program.h \
+    acl/reach.c acl/reach.h \
     acl/rights.c \
     acl/rule.c acl/rule.h \
     acl/sasl_pattern.c acl/sasl_pattern.h \

@@ -1,0 +1,25 @@
+/* Arguments that reach the host: which they are, and of what kind. The tables behind it are pinned to
+ * QEMU 7.2 and reviewed member by member; whatever they do not know (a newer QEMU's member, branch,
+ * value, property, object type) is ACL_REACH_UNKNOWN. */
+#ifndef ACL_REACH_H
+#define ACL_REACH_H
+
+enum acl_reach {
+    ACL_REACH_NOTHING, /* reviewed: it names what the VM has, or says how */
+    ACL_REACH_PATH,    /* a file of the host, never anything else */
+    ACL_REACH_URI,     /* a file, an address or a program, as its text says */
+    ACL_REACH_EXEC,    /* a program, or what is given to one */
+    ACL_REACH_HOST,    /* an address or host name, or a device of the host by its address */
+    ACL_REACH_PORT,
+    ACL_REACH_COST,   /* a size, a count or a time that the host pays for */
+    ACL_REACH_FD,     /* a passed descriptor */
+    ACL_REACH_SECRET, /* a key or a password */
+    ACL_REACH_QOM,    /* any property of any object, or its value */
+    ACL_REACH_UNKNOWN,
+    ACL_N_REACHES,
+};
+
+/* "path", "uri", ...: what refusals and the manual call it. */
+const char *acl_reach_name(enum acl_reach reach);
+
+#endif
