@@ -2,9 +2,9 @@
 #include "acl/reach.h"
 
 static const char *const names[ACL_N_REACHES] = {
-    [ACL_REACH_NOTHING] = "nothing", [ACL_REACH_PATH] = "path",     [ACL_REACH_URI] = "uri",
-    [ACL_REACH_EXEC] = "program",    [ACL_REACH_HOST] = "host",     [ACL_REACH_PORT] = "port",
-    [ACL_REACH_COST] = "cost",       [ACL_REACH_FD] = "descriptor", [ACL_REACH_SECRET] = "secret",
+    [ACL_REACH_NOTHING] = "nothing", [ACL_REACH_PATH] = "path",       [ACL_REACH_URI] = "uri",
+    [ACL_REACH_EXEC] = "program",    [ACL_REACH_HOST] = "host",       [ACL_REACH_PORT] = "port",
+    [ACL_REACH_COST] = "cost",       [ACL_REACH_FD] = "descriptor",   [ACL_REACH_SECRET] = "secret",
     [ACL_REACH_QOM] = "property",    [ACL_REACH_UNKNOWN] = "unknown",
 };
 
