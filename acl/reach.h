@@ -1,6 +1,6 @@
-/* Arguments that reach the host: which they are, and of what kind. The tables behind it are pinned to
- * QEMU 7.2 and reviewed member by member; whatever they do not know (a newer QEMU's member, branch,
- * value, property, object type) is ACL_REACH_UNKNOWN. */
+/* Arguments that reach the host: which they are, and of what kind. The tables behind it are pinned
+ * to QEMU 7.2 and reviewed member by member; whatever they do not know (a newer QEMU's member,
+ * branch, value, property, object type) is ACL_REACH_UNKNOWN. */
 #ifndef ACL_REACH_H
 #define ACL_REACH_H
 
