@@ -40,6 +40,7 @@ EXTRA_DIST += \
     tests/e2e/test_fake_monitor.py \
     tests/e2e/test_framing.py \
     tests/e2e/test_guides.py \
+    tests/e2e/test_hmp.py \
     tests/e2e/test_introspection.py \
     tests/e2e/test_limits.py \
     tests/e2e/test_login.py \
