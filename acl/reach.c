@@ -1,6 +1,8 @@
 #include "config.h"
 #include "acl/reach.h"
 
+#include "base/mem.h"
+
 static const char *const names[ACL_N_REACHES] = {
     [ACL_REACH_NOTHING] = "nothing", [ACL_REACH_PATH] = "path",       [ACL_REACH_URI] = "uri",
     [ACL_REACH_EXEC] = "program",    [ACL_REACH_HOST] = "host",       [ACL_REACH_PORT] = "port",
@@ -11,4 +13,10 @@ static const char *const names[ACL_N_REACHES] = {
 const char *acl_reach_name(enum acl_reach reach)
 {
     return names[reach];
+}
+
+void acl_reached_add(struct acl_reached_list *l, uint32_t token, enum acl_reach reach)
+{
+    mem_grow((void **)&l->at, &l->cap, l->n + 1, sizeof(*l->at));
+    l->at[l->n++] = (struct acl_reached){ token, reach };
 }

@@ -4,6 +4,9 @@
 #ifndef ACL_REACH_H
 #define ACL_REACH_H
 
+#include <stddef.h>
+#include <stdint.h>
+
 enum acl_reach {
     ACL_REACH_NOTHING, /* reviewed: it names what the VM has, or says how */
     ACL_REACH_PATH,    /* a file of the host, never anything else */
@@ -21,5 +24,18 @@ enum acl_reach {
 
 /* "path", "uri", ...: what refusals and the manual call it. */
 const char *acl_reach_name(enum acl_reach reach);
+
+/* Arguments that reach the host, on a tape: the tokens of their values, ascending. */
+struct acl_reached {
+    uint32_t token;
+    enum acl_reach reach;
+};
+
+struct acl_reached_list {
+    struct acl_reached *at; /* owned */
+    size_t n, cap;
+};
+
+void acl_reached_add(struct acl_reached_list *l, uint32_t token, enum acl_reach reach);
 
 #endif
