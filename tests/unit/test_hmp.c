@@ -285,26 +285,30 @@ static void families_that_reach_the_host_have_no_plain_word(void **state)
 static void what_answers_memory_registers_or_files_is_not_plain(void **state)
 {
     (void)state;
-    static const char *const lines[] = { "x",
-                                         "xp",
-                                         "print",
-                                         "sum",
-                                         "i",
-                                         "o",
-                                         "block_stream",
-                                         "block_resize",
-                                         "info block",
-                                         "info mtree",
-                                         "info registers",
-                                         "info roms",
-                                         "info qtree",
-                                         "info tlb",
-                                         "info mem",
-                                         "info chardev",
-                                         "info capture",
-                                         "info tpm",
-                                         "info migrate",
-                                         "info replay" };
+    static const char *const lines[] = {
+        "x",
+        "xp",
+        "print",
+        "sum",
+        "i",
+        "o",
+        "block_stream",
+        "block_resize",
+        "block_set_io_throttle",
+        "replay_seek",
+        "info block",
+        "info mtree",
+        "info registers",
+        "info roms",
+        "info qtree",
+        "info tlb",
+        "info mem",
+        "info chardev",
+        "info capture",
+        "info tpm",
+        "info migrate",
+        "info replay",
+    };
     for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
         if (word_of(lines[i]).kind != ACL_HMP_HOST)
             fail_msg("%s is not host", lines[i]);
