@@ -4,12 +4,15 @@ acl_libacl_a_SOURCES = \
     acl/acl.h \
     acl/bits.h \
     acl/classes.c acl/classes.h acl/classes.def acl/commands.def acl/events.def \
+    acl/condition.c acl/condition_hold.c acl/condition.h \
     acl/delegate.c acl/delegate.h \
     acl/dn.c acl/dn.h \
     acl/hmp.c acl/hmp.h acl/hmp.def \
     acl/index.c acl/index.h \
+    acl/match.c acl/match.h \
     acl/order.c acl/order.h \
     acl/parse.c \
+    acl/path.c acl/path.h \
     acl/policy.c acl/policy.h \
     acl/principal.c acl/principal.h \
     acl/program.c acl/program.h \

@@ -1,0 +1,274 @@
+/* Whether a condition holds on a tape: the part of policy that runs for every command. */
+#include "config.h"
+#include "acl/condition.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include "acl/match.h"
+
+/* --- what is compared ------------------------------------------------------------------------- */
+
+static struct span text_of(const struct acl_value *v)
+{
+    return (struct span){ v->text, v->len };
+}
+
+static bool same(struct span a, struct span b)
+{
+    return a.len == b.len && memcmp(a.data, b.data, a.len) == 0;
+}
+
+/* A number token is read by strtod: the scanner saw that a double holds it, and behind its last
+ * digit there is a byte that ends it. */
+static double number_of(const struct qmp_tape *t, uint32_t token)
+{
+    return strtod(qmp_tape_raw(t, token).data, NULL);
+}
+
+#define EXACT_MAX (INT64_C(1) << 53) /* integers up to here are doubles */
+
+static bool is_same_number(const struct acl_value *v, const struct qmp_tape *t, uint32_t token)
+{
+    int64_t n;
+    if (!v->is_number)
+        return false;
+    if (qmp_tape_int64(t, token, &n))
+        return n <= EXACT_MAX && n >= -EXACT_MAX && (double)n == v->number;
+    return number_of(t, token) == v->number;
+}
+
+static bool is_same(const struct acl_value *v, const struct qmp_tape *t, uint32_t token)
+{
+    enum qmp_kind kind = qmp_tape_kind(t, token);
+    if (kind <= QMP_KIND_ARRAY)
+        return false;
+    if (kind == QMP_KIND_STRING)
+        return same(text_of(v), qmp_tape_string(t, token));
+    return same(text_of(v), qmp_tape_raw(t, token)) ||
+           (kind == QMP_KIND_NUMBER && is_same_number(v, t, token));
+}
+
+static bool is_in_network(const struct acl_network *n, struct span host)
+{
+    uint8_t bytes[16];
+    if (acl_address_bytes(host, bytes) != n->size)
+        return false;
+    unsigned whole = n->bits / 8u, rest = n->bits % 8u;
+    if (memcmp(bytes, n->address, whole) != 0)
+        return false;
+    return rest == 0 || (((unsigned)bytes[whole] ^ n->address[whole]) >> (8 - rest)) == 0;
+}
+
+/* --- operators --------------------------------------------------------------------------------
+ * One value of the arguments against all of the condition's. */
+
+struct looked_at {
+    const struct acl_judged *judged;
+    uint32_t token;
+    enum acl_reach reach;
+};
+
+typedef bool match_fn(const struct acl_value *v, struct span text);
+
+static bool any_matches(const struct acl_condition *c, match_fn *match, struct span text)
+{
+    for (size_t i = 0; i < c->n_values; i++) {
+        if (match(&c->values[i], text))
+            return true;
+    }
+    return false;
+}
+
+static bool take_text(const struct looked_at *at, struct span *text)
+{
+    const struct qmp_tape *t = at->judged->tape;
+    if (qmp_tape_kind(t, at->token) != QMP_KIND_STRING)
+        return false;
+    *text = qmp_tape_string(t, at->token);
+    return true;
+}
+
+static bool holds_in(const struct acl_condition *c, const struct looked_at *at)
+{
+    for (size_t i = 0; i < c->n_values; i++) {
+        if (is_same(&c->values[i], at->judged->tape, at->token))
+            return true;
+    }
+    return false;
+}
+
+static bool match_glob(const struct acl_value *v, struct span text)
+{
+    return acl_match_glob(text_of(v), text);
+}
+
+static bool holds_glob(const struct acl_condition *c, const struct looked_at *at)
+{
+    struct span text;
+    return take_text(at, &text) && any_matches(c, match_glob, text);
+}
+
+static bool match_under(const struct acl_value *v, struct span text)
+{
+    return acl_match_under(text_of(v), text);
+}
+
+static bool holds_under(const struct acl_condition *c, const struct looked_at *at)
+{
+    struct span text;
+    return take_text(at, &text) && any_matches(c, match_under, text);
+}
+
+static bool match_scheme(const struct acl_value *v, struct span text)
+{
+    struct span scheme;
+    return acl_uri_scheme(text, &scheme) && same(text_of(v), scheme);
+}
+
+static bool holds_scheme(const struct acl_condition *c, const struct looked_at *at)
+{
+    struct span text;
+    return take_text(at, &text) && any_matches(c, match_scheme, text);
+}
+
+/* The address in a URI, or of a member that is a host or a port by itself. */
+static bool take_address(const struct looked_at *at, struct acl_address *out)
+{
+    struct span text;
+    if (!take_text(at, &text))
+        return false;
+    if (at->reach == ACL_REACH_URI)
+        return acl_uri_address(text, out);
+    *out = (struct acl_address){ .host = text, .port = acl_port_number(text) };
+    return true;
+}
+
+static bool holds_host(const struct acl_condition *c, const struct looked_at *at)
+{
+    struct acl_address a;
+    return take_address(at, &a) && acl_is_host(a.host) && any_matches(c, match_glob, a.host);
+}
+
+static bool match_network(const struct acl_value *v, struct span text)
+{
+    return is_in_network(&v->network, text);
+}
+
+static bool holds_network(const struct acl_condition *c, const struct looked_at *at)
+{
+    struct acl_address a;
+    return take_address(at, &a) && any_matches(c, match_network, a.host);
+}
+
+static bool is_between(const struct acl_condition *c, double n)
+{
+    return n >= c->values[0].number && n <= c->values[1].number;
+}
+
+static bool holds_port(const struct acl_condition *c, const struct looked_at *at)
+{
+    struct acl_address a;
+    int64_t n;
+    if (qmp_tape_kind(at->judged->tape, at->token) == QMP_KIND_NUMBER)
+        return qmp_tape_int64(at->judged->tape, at->token, &n) && is_between(c, (double)n);
+    return take_address(at, &a) && a.port >= 0 && is_between(c, a.port);
+}
+
+static bool holds_between(const struct acl_condition *c, const struct looked_at *at)
+{
+    const struct qmp_tape *t = at->judged->tape;
+    return qmp_tape_kind(t, at->token) == QMP_KIND_NUMBER && is_between(c, number_of(t, at->token));
+}
+
+/* A number, or a length. Where a string may stand for a number its length says nothing. */
+static bool holds_at_most(const struct acl_condition *c, const struct looked_at *at)
+{
+    const struct qmp_tape *t = at->judged->tape;
+    enum qmp_kind kind = qmp_tape_kind(t, at->token);
+    double n;
+    if (kind == QMP_KIND_NUMBER)
+        n = number_of(t, at->token);
+    else if (kind == QMP_KIND_STRING && !at->judged->untyped)
+        n = (double)qmp_tape_string(t, at->token).len;
+    else if (kind <= QMP_KIND_ARRAY)
+        n = t->tokens[at->token].count;
+    else
+        return false;
+    return n <= c->values[0].number;
+}
+
+static bool holds_always(const struct acl_condition *c, const struct looked_at *at)
+{
+    (void)c;
+    (void)at;
+    return true;
+}
+
+static bool holds_never(const struct acl_condition *c, const struct looked_at *at)
+{
+    (void)c;
+    (void)at;
+    return false;
+}
+
+static bool (*const operators[ACL_N_OPS])(const struct acl_condition *,
+                                          const struct looked_at *) = {
+    [ACL_OP_IS] = holds_in,
+    [ACL_OP_IN] = holds_in,
+    [ACL_OP_GLOB] = holds_glob,
+    [ACL_OP_UNDER] = holds_under,
+    [ACL_OP_SCHEME_IN] = holds_scheme,
+    [ACL_OP_HOST_IN] = holds_host,
+    [ACL_OP_CIDR] = holds_network,
+    [ACL_OP_PORT_BETWEEN] = holds_port,
+    [ACL_OP_BETWEEN] = holds_between,
+    [ACL_OP_AT_MOST] = holds_at_most,
+    [ACL_OP_PRESENT] = holds_always,
+    [ACL_OP_ABSENT] = holds_never, /* of a value that is there */
+    [ACL_OP_ANY] = holds_always,
+};
+
+/* --- the whole -------------------------------------------------------------------------------- */
+
+/* Tokens come in ascending order, so each argument is looked for from where the last one was found.
+ */
+static enum acl_reach find_reach(const struct acl_judged *j, uint32_t token, size_t *at)
+{
+    while (*at < j->n_reached && j->reached[*at].token < token)
+        ++*at;
+    return *at < j->n_reached && j->reached[*at].token == token ? j->reached[*at].reach
+                                                                : ACL_REACH_NOTHING;
+}
+
+/* Marks the value, and with `any` everything in it. */
+static void cover(const struct acl_condition *c, const struct acl_judged *j, uint32_t token,
+                  size_t at)
+{
+    uint32_t end = c->op == ACL_OP_ANY ? qmp_tape_next(j->tape, token) : token + 1;
+    for (; at < j->n_reached && j->reached[at].token < end; at++) {
+        if (acl_operator_covers(c->op, j->reached[at].reach))
+            j->covered[at] = true;
+    }
+}
+
+bool acl_condition_holds(const struct acl_condition *c, const struct acl_judged *j)
+{
+    struct acl_path_walk w;
+    bool found = false;
+    size_t at = 0;
+    if (j->root != QMP_NONE) {
+        uint32_t token;
+        acl_path_begin(&w, &c->path, j->tape, j->root);
+        while ((token = acl_path_next(&w)) != QMP_NONE) {
+            found = true;
+            const struct looked_at value = { j, token, find_reach(j, token, &at) };
+            if (!operators[c->op](c, &value))
+                return false;
+            if (j->covered)
+                cover(c, j, token, at);
+        }
+        if (w.lost)
+            return false;
+    }
+    return found || c->optional || c->op == ACL_OP_ABSENT;
+}
