@@ -6,6 +6,7 @@ acl_libacl_a_SOURCES = \
     acl/classes.c acl/classes.h acl/classes.def acl/commands.def acl/events.def \
     acl/condition.c acl/condition_hold.c acl/condition.h \
     acl/delegate.c acl/delegate.h \
+    acl/device.c acl/device.h acl/device.def \
     acl/dn.c acl/dn.h \
     acl/hmp.c acl/hmp.h acl/hmp.def \
     acl/index.c acl/index.h \
@@ -40,7 +41,7 @@ EXTRA_DIST += \
     tests/acl/subjects.policy tests/acl/subjects.cases
 
 acl_unit_tests = tests/unit/test_principal tests/unit/test_classes tests/unit/test_rights \
-    tests/unit/test_hmp
+    tests/unit/test_hmp tests/unit/test_device
 check_PROGRAMS += $(acl_unit_tests)
 TESTS += $(acl_unit_tests)
 tests_unit_test_principal_SOURCES = tests/unit/test_principal.c
@@ -52,21 +53,33 @@ tests_unit_test_rights_LDADD = $(acl_ldadd) $(CMOCKA_LIBS)
 
 tests_unit_test_hmp_SOURCES = tests/unit/test_hmp.c
 tests_unit_test_hmp_LDADD = $(acl_ldadd) $(CMOCKA_LIBS)
+tests_unit_test_device_SOURCES = tests/unit/test_device.c tests/acl/cases.c
+tests_unit_test_device_LDADD = $(acl_ldadd) $(CMOCKA_LIBS)
 
 # What lines of the human monitor run: test_hmp.py asks it and a real QEMU.
 check_PROGRAMS += tests/acl/hmp_lines
 tests_acl_hmp_lines_SOURCES = tests/acl/hmp_lines.c
 tests_acl_hmp_lines_LDADD = $(acl_ldadd)
 
+# The table of device_add as lines: test_device_table.py holds it against a real QEMU.
+check_PROGRAMS += tests/acl/device_table
+tests_acl_device_table_SOURCES = tests/acl/device_table.c
+tests_acl_device_table_LDADD = $(acl_ldadd)
+
 check_PROGRAMS += tests/fuzz/fuzz_hmp tests/fuzz/fuzz_policy tests/fuzz/fuzz_principal
 TESTS += tests/fuzz/fuzz_hmp tests/fuzz/fuzz_policy tests/fuzz/fuzz_principal
 tests_fuzz_fuzz_hmp_SOURCES = tests/fuzz/fuzz_hmp.c tests/fuzz/replay.c
 tests_fuzz_fuzz_hmp_LDADD = $(acl_ldadd)
+check_PROGRAMS += tests/fuzz/fuzz_device
+TESTS += tests/fuzz/fuzz_device
+tests_fuzz_fuzz_device_SOURCES = tests/fuzz/fuzz_device.c tests/fuzz/replay.c
+tests_fuzz_fuzz_device_LDADD = $(acl_ldadd)
 tests_fuzz_fuzz_policy_SOURCES = tests/fuzz/fuzz_policy.c tests/fuzz/replay.c
 tests_fuzz_fuzz_policy_LDADD = $(acl_ldadd)
 tests_fuzz_fuzz_principal_SOURCES = tests/fuzz/fuzz_principal.c tests/fuzz/replay.c
 tests_fuzz_fuzz_principal_LDADD = $(acl_ldadd)
 EXTRA_DIST += tests/fuzz/corpus/hmp tests/fuzz/corpus/policy tests/fuzz/corpus/principal
+EXTRA_DIST += tests/fuzz/corpus/device
 
 # `make tests/bench/bench_acl`: figures, no test
 EXTRA_PROGRAMS += tests/bench/bench_acl
