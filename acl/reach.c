@@ -1,6 +1,7 @@
 #include "config.h"
 #include "acl/reach.h"
 
+#include <stdlib.h>
 #include "base/mem.h"
 
 static const char *const names[ACL_N_REACHES] = {
@@ -15,8 +16,14 @@ const char *acl_reach_name(enum acl_reach reach)
     return names[reach];
 }
 
-void acl_reached_add(struct acl_reached_list *l, uint32_t token, enum acl_reach reach)
+void acl_reached_add(struct acl_reached_list *list, uint32_t token, enum acl_reach reach)
 {
-    mem_grow((void **)&l->at, &l->cap, l->n + 1, sizeof(*l->at));
-    l->at[l->n++] = (struct acl_reached){ token, reach };
+    mem_grow((void **)&list->items, &list->cap, list->n + 1, sizeof(*list->items));
+    list->items[list->n++] = (struct acl_reached){ .token = token, .reach = (uint8_t)reach };
+}
+
+void acl_reached_list_clear(struct acl_reached_list *list)
+{
+    free(list->items);
+    *list = (struct acl_reached_list){ 0 };
 }

@@ -25,17 +25,30 @@ enum acl_reach {
 /* "path", "uri", ...: what refusals and the manual call it. */
 const char *acl_reach_name(enum acl_reach reach);
 
-/* Arguments that reach the host, on a tape: the tokens of their values, ascending. */
+/* Whoever else judges a value. To those who do not ask it, it is ACL_REACH_UNKNOWN. */
+enum acl_owner {
+    ACL_OWNER_NONE,
+    ACL_OWNER_TRANSACTION, /* actions: an array of commands with other names for their parts */
+    ACL_OWNER_HMP,         /* a line of words for the human monitor */
+    ACL_OWNER_DEVICE,      /* a property, of the member's name, of the driver of device_add */
+};
+
+/* An argument that reaches the host, on a tape. */
 struct acl_reached {
-    uint32_t token;
-    enum acl_reach reach;
+    uint32_t token; /* of the value: of a container that is judged as a whole, the container's */
+    uint8_t reach;  /* enum acl_reach, not NOTHING */
+    uint8_t owner;  /* enum acl_owner */
 };
 
+/* Owned by the caller, to be used again and again; zeros are an empty one. */
 struct acl_reached_list {
-    struct acl_reached *at; /* owned */
+    struct acl_reached *items; /* tokens ascend */
     size_t n, cap;
+    uint64_t n_looked_at; /* values, by all searches so far: what they cost */
 };
 
-void acl_reached_add(struct acl_reached_list *l, uint32_t token, enum acl_reach reach);
+/* Without an owner. */
+void acl_reached_add(struct acl_reached_list *list, uint32_t token, enum acl_reach reach);
+void acl_reached_list_clear(struct acl_reached_list *list); /* frees what is inside */
 
 #endif
