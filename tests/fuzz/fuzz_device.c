@@ -31,8 +31,8 @@ static void check(const struct qmp_tape *t, enum acl_virtio usual,
 {
     uint32_t named = qmp_tape_find(t, 0, SPAN_LIT("driver"));
     if (named == QMP_NONE) {
-        FUZZ_ASSERT(found->n == 1 && found->at[0].token == 0);
-        FUZZ_ASSERT(found->at[0].reach == ACL_REACH_UNKNOWN);
+        FUZZ_ASSERT(found->n == 1 && found->items[0].token == 0);
+        FUZZ_ASSERT(found->items[0].reach == ACL_REACH_UNKNOWN);
         return;
     }
     struct span driver = SPAN_LIT("");
@@ -44,7 +44,7 @@ static void check(const struct qmp_tape *t, enum acl_virtio usual,
         if (reach == ACL_REACH_NOTHING)
             continue;
         FUZZ_ASSERT(i < found->n);
-        FUZZ_ASSERT(found->at[i].token == value && found->at[i].reach == reach);
+        FUZZ_ASSERT(found->items[i].token == value && found->items[i].reach == reach);
         i++;
     }
     FUZZ_ASSERT(i == found->n);
@@ -60,7 +60,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         struct acl_reached_list found = { 0 };
         acl_device_find(qmp_scanner_tape(scanner), 0, (enum acl_virtio)usual, &found);
         check(qmp_scanner_tape(scanner), (enum acl_virtio)usual, &found);
-        free(found.at);
+        free(found.items);
     }
     qmp_scanner_free(scanner);
     return 0;

@@ -362,14 +362,14 @@ static void assert_found_on(const char *json, enum acl_virtio usual, const char 
     acl_device_find(tape, 0, usual, &found);
     CLEANUP_BUF struct buf b = { 0 };
     for (size_t i = 0; i < found.n; i++) {
-        uint32_t value = found.at[i].token;
+        uint32_t value = found.items[i].token;
         struct span name = value == 0 ? SPAN_LIT("*") : qmp_tape_string(tape, value - 1);
         buf_printf(&b, "%s%.*s=%s", i ? " " : "", (int)name.len, name.data,
-                   acl_reach_name(found.at[i].reach));
+                   acl_reach_name(found.items[i].reach));
     }
     buf_add(&b, "", 1);
     assert_string_equal(buf_data(&b), expected);
-    free(found.at);
+    free(found.items);
     qmp_scanner_free(scanner);
 }
 
