@@ -2,6 +2,8 @@
 noinst_LIBRARIES += acl/libacl.a
 acl_libacl_a_SOURCES = \
     acl/acl.h \
+    acl/arguments.def acl/arguments_block.def acl/arguments_chardev.def acl/arguments_common.def \
+    acl/arguments_machine.def acl/arguments_net.def acl/arguments_object.def \
     acl/bits.h \
     acl/classes.c acl/classes.h acl/classes.def acl/commands.def acl/events.def \
     acl/condition.c acl/condition_hold.c acl/condition.h \
@@ -21,6 +23,8 @@ acl_libacl_a_SOURCES = \
     acl/rights.c \
     acl/rule.c acl/rule.h \
     acl/sasl_pattern.c acl/sasl_pattern.h \
+    acl/shape.c acl/shape.h acl/shape_find.c acl/shape_internal.h acl/shape_review.c \
+    acl/shape_table.c acl/shape_table.h \
     acl/text.c acl/text.h \
     acl/uri_pattern.c acl/uri_pattern.h \
     acl/vmsel.c acl/vmsel.h
@@ -41,7 +45,7 @@ EXTRA_DIST += \
     tests/acl/subjects.policy tests/acl/subjects.cases
 
 acl_unit_tests = tests/unit/test_principal tests/unit/test_classes tests/unit/test_rights \
-    tests/unit/test_hmp tests/unit/test_device
+    tests/unit/test_hmp tests/unit/test_device tests/unit/test_reach
 check_PROGRAMS += $(acl_unit_tests)
 TESTS += $(acl_unit_tests)
 tests_unit_test_principal_SOURCES = tests/unit/test_principal.c
@@ -50,6 +54,8 @@ tests_unit_test_classes_SOURCES = tests/unit/test_classes.c tests/acl/cases.c
 tests_unit_test_classes_LDADD = $(acl_ldadd) $(JSON_C_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_rights_SOURCES = tests/unit/test_rights.c tests/acl/cases.c
 tests_unit_test_rights_LDADD = $(acl_ldadd) $(CMOCKA_LIBS)
+tests_unit_test_reach_SOURCES = tests/unit/test_reach.c tests/qmp/schema_file.c tests/qmp/schema_file.h
+tests_unit_test_reach_LDADD = $(acl_ldadd) $(JSON_C_LIBS) $(CMOCKA_LIBS)
 
 tests_unit_test_hmp_SOURCES = tests/unit/test_hmp.c
 tests_unit_test_hmp_LDADD = $(acl_ldadd) $(CMOCKA_LIBS)
@@ -74,12 +80,16 @@ check_PROGRAMS += tests/fuzz/fuzz_device
 TESTS += tests/fuzz/fuzz_device
 tests_fuzz_fuzz_device_SOURCES = tests/fuzz/fuzz_device.c tests/fuzz/replay.c
 tests_fuzz_fuzz_device_LDADD = $(acl_ldadd)
+check_PROGRAMS += tests/fuzz/fuzz_reach
+TESTS += tests/fuzz/fuzz_reach
+tests_fuzz_fuzz_reach_SOURCES = tests/fuzz/fuzz_reach.c tests/fuzz/replay.c
+tests_fuzz_fuzz_reach_LDADD = $(acl_ldadd)
 tests_fuzz_fuzz_policy_SOURCES = tests/fuzz/fuzz_policy.c tests/fuzz/replay.c
 tests_fuzz_fuzz_policy_LDADD = $(acl_ldadd)
 tests_fuzz_fuzz_principal_SOURCES = tests/fuzz/fuzz_principal.c tests/fuzz/replay.c
 tests_fuzz_fuzz_principal_LDADD = $(acl_ldadd)
 EXTRA_DIST += tests/fuzz/corpus/hmp tests/fuzz/corpus/policy tests/fuzz/corpus/principal
-EXTRA_DIST += tests/fuzz/corpus/device
+EXTRA_DIST += tests/fuzz/corpus/device tests/fuzz/corpus/reach
 
 # `make tests/bench/bench_acl`: figures, no test
 EXTRA_PROGRAMS += tests/bench/bench_acl
