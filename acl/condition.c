@@ -1,7 +1,7 @@
 #include "config.h"
 #include "acl/condition.h"
 
-#include <stdio.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include "acl/match.h"
@@ -10,7 +10,16 @@
 /* What an operator takes. */
 static const struct form {
     const char *name; /* two words for some */
-    enum value_form { TEXTS, GLOBS, DIRECTORIES, NUMBERS, NETWORKS, NOTHING } values;
+    enum value_form {
+        TEXTS,
+        GLOBS,
+        DIRECTORIES,
+        SCHEMES,
+        HOSTS,
+        NUMBERS,
+        NETWORKS,
+        NOTHING,
+    } values;
     size_t min, max;
     unsigned covers; /* kinds of argument (bits of enum acl_reach) of which it says enough */
 } forms[ACL_N_OPS] = {
@@ -20,8 +29,8 @@ static const struct form {
     [ACL_OP_IN] = { "in", TEXTS, 1, ACL_CONDITION_VALUES_MAX, EVERY },
     [ACL_OP_GLOB] = { "glob", GLOBS, 1, ACL_CONDITION_VALUES_MAX, KIND(QOM) | KIND(FD) },
     [ACL_OP_UNDER] = { "under", DIRECTORIES, 1, ACL_CONDITION_VALUES_MAX, KIND(PATH) | KIND(URI) },
-    [ACL_OP_SCHEME_IN] = { "scheme in", TEXTS, 1, ACL_CONDITION_VALUES_MAX, KIND(URI) },
-    [ACL_OP_HOST_IN] = { "host in", GLOBS, 1, ACL_CONDITION_VALUES_MAX, KIND(HOST) | KIND(URI) },
+    [ACL_OP_SCHEME_IN] = { "scheme in", SCHEMES, 1, ACL_CONDITION_VALUES_MAX, KIND(URI) },
+    [ACL_OP_HOST_IN] = { "host in", HOSTS, 1, ACL_CONDITION_VALUES_MAX, KIND(HOST) | KIND(URI) },
     [ACL_OP_CIDR] = { "cidr", NETWORKS, 1, ACL_CONDITION_VALUES_MAX, KIND(HOST) | KIND(URI) },
     [ACL_OP_PORT_BETWEEN] = { "port between", NUMBERS, 2, 2, KIND(PORT) },
     [ACL_OP_BETWEEN] = { "between", NUMBERS, 2, 2, KIND(COST) },
@@ -128,7 +137,7 @@ static bool read_number(const char *text, bool sizes, double *out)
             break;
         }
     }
-    return *end == '\0';
+    return *end == '\0' && isfinite(*out);
 }
 
 static int read_network(const char *text, struct acl_network *out, struct error *err)
@@ -149,6 +158,36 @@ static int read_network(const char *text, struct acl_network *out, struct error 
     return 0;
 }
 
+/* Behind these stands another one, or anything at all. */
+static bool is_wrapper(const char *scheme)
+{
+    return strcmp(scheme, "json") == 0 || strcmp(scheme, "blkdebug") == 0 ||
+           strcmp(scheme, "blkverify") == 0;
+}
+
+static int check_scheme(const struct acl_value *v, struct error *err)
+{
+    if (!acl_is_scheme((struct span){ v->text, v->len }))
+        return error_set(err, ERROR_INVALID, "%s is no scheme: tcp, nbd", v->text);
+    if (is_wrapper(v->text))
+        return error_set(err, ERROR_INVALID, "behind %s: stands anything, which is for any to say",
+                         v->text);
+    return 0;
+}
+
+/* Whoever has the end of a name has the domain: 10.0.* would be 10.0.example.com as well. */
+static int check_host(const struct acl_value *v, struct error *err)
+{
+    bool open = v->len > 0 && strchr("*?", v->text[v->len - 1]);
+    if (open && strspn(v->text, "*") != v->len)
+        return error_set(
+            err, ERROR_INVALID,
+            "%s leaves the end of a name open: *.example.com does not, * says any, and "
+            "for addresses there is cidr",
+            v->text);
+    return 0;
+}
+
 /* What a text must be, once its variables are put in. */
 static int settle(struct acl_value *v, enum value_form form, bool sizes, struct error *err)
 {
@@ -159,6 +198,8 @@ static int settle(struct acl_value *v, enum value_form form, bool sizes, struct 
     if (form == DIRECTORIES && !acl_is_directory((struct span){ v->text, v->len }))
         return error_set(err, ERROR_INVALID, "%s is no directory: an absolute path without ..",
                          v->text);
+    if (form == SCHEMES)
+        return check_scheme(v, err);
     return form == NETWORKS ? read_network(v->text, &v->network, err) : 0;
 }
 
@@ -167,7 +208,8 @@ static const char variable_start[] = "%{";
 static bool is_variable(struct span name)
 {
     return is_word(name, "user", 4) || is_word(name, "vm", 2) || is_word(name, "uuid", 4) ||
-           (name.len > 6 && memcmp(name.data, "label.", 6) == 0);
+           (name.len > 6 && memcmp(name.data, "label.", 6) == 0 &&
+            !memchr(name.data, '{', name.len));
 }
 
 static int check_variables(const char *text, bool *any, struct error *err)
@@ -184,6 +226,21 @@ static int check_variables(const char *text, bool *any, struct error *err)
     return 0;
 }
 
+static bool is_pattern(enum value_form form)
+{
+    return form == GLOBS || form == HOSTS;
+}
+
+/* A `\` would take away the one that is put before a sign of what the variable stands for. */
+static bool is_escaped_variable(const char *text)
+{
+    for (const char *at = strchr(text, '\\'); at && at[1]; at = strchr(at + 2, '\\')) {
+        if (strncmp(at + 1, variable_start, 2) == 0)
+            return true;
+    }
+    return false;
+}
+
 static int add_value(struct acl_condition *c, struct span word, struct error *err)
 {
     const struct form *f = &forms[c->op];
@@ -197,6 +254,10 @@ static int add_value(struct acl_condition *c, struct span word, struct error *er
     if (rc < 0)
         return rc;
     c->variable |= v->variable;
+    if (is_pattern(f->values) && is_escaped_variable(v->text))
+        return error_set(err, ERROR_INVALID, "before a variable stands no \\");
+    if (f->values == HOSTS && (rc = check_host(v, err)) < 0)
+        return rc;
     if (v->variable && (f->values == NUMBERS || f->values == NETWORKS))
         return error_set(err, ERROR_INVALID, "a variable is a text, not what %s takes", f->name);
     if (v->variable && f->values == DIRECTORIES && v->text[0] != '/')
@@ -326,7 +387,7 @@ static bool bind_value(struct acl_value *v, const struct acl_binding *b, enum va
         if (!is_fit(value))
             return false;
         buf_add(&text, at, (size_t)(start - at));
-        put_in(&text, value, form == GLOBS);
+        put_in(&text, value, is_pattern(form));
         at = end + 1;
     }
     buf_add_str(&text, at);
@@ -334,7 +395,9 @@ static bool bind_value(struct acl_value *v, const struct acl_binding *b, enum va
     v->len = buf_len(&text);
     v->text = mem_strndup(buf_data(&text), v->len);
     v->variable = false;
-    return settle(v, form, false, NULL) == 0;
+    bool fits = settle(v, form, false, NULL) == 0;
+    v->is_number = false; /* a user whose name is 1K is not 1024 */
+    return fits;
 }
 
 bool acl_condition_bind(const struct acl_condition *c, const struct acl_binding *b,

@@ -37,7 +37,7 @@ struct acl_network {
 struct acl_value {
     char *text; /* what texts are compared with; of a glob with `\` before literal signs; owned */
     size_t len;
-    double number; /* between, at-most, port between; is and in, if is_number */
+    double number; /* between, at-most, port between; is and in, if is_number; finite */
     bool is_number;
     bool variable;              /* the text holds %{...}: to be bound */
     struct acl_network network; /* cidr */
@@ -71,13 +71,14 @@ struct acl_binding {
 bool acl_condition_bind(const struct acl_condition *c, const struct acl_binding *b,
                         struct acl_condition *out) MUST_CHECK;
 
-/* Does it hold? `reached`: what the tape has that reaches the host, tokens ascending; `covered[i]`
- * is set where the condition names it with an operator that says enough for its kind. `covered` may
- * be NULL. `untyped`: the values are not checked against a schema, so that a string may stand for a
- * number. */
+/* Does it hold? For each value that the path names, and for one at least. `reached`: what the tape
+ * has that reaches the host, tokens ascending, each once; `covered[i]` is set where the condition
+ * names it with an operator that says enough for its kind, which counts only if the condition holds
+ * (it may be set before a later value makes it false). `covered` may be NULL. `untyped`: the values
+ * are not checked against a schema, so that a string may stand for a number. */
 struct acl_judged {
     const struct qmp_tape *tape;
-    uint32_t root; /* QMP_NONE: there are no arguments */
+    uint32_t root; /* an object; QMP_NONE: there are no arguments */
     bool untyped;
     const struct acl_reached *reached;
     size_t n_reached;

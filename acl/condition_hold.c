@@ -2,6 +2,7 @@
 #include "config.h"
 #include "acl/condition.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include "acl/match.h"
@@ -25,33 +26,16 @@ static double number_of(const struct qmp_tape *t, uint32_t token)
     return strtod(qmp_tape_raw(t, token).data, NULL);
 }
 
-#define EXACT_MAX (INT64_C(1) << 53) /* integers up to here are doubles */
+#define EXACT_MAX 9007199254740992.0 /* 2^53: below it each integer is a double of its own */
 
-static bool is_same_number(const struct acl_value *v, const struct qmp_tape *t, uint32_t token)
+static bool is_same_number(const struct acl_value *v, double n)
 {
-    int64_t n;
-    if (!v->is_number)
-        return false;
-    if (qmp_tape_int64(t, token, &n))
-        return n <= EXACT_MAX && n >= -EXACT_MAX && (double)n == v->number;
-    return number_of(t, token) == v->number;
+    return v->is_number && n == v->number && fabs(n) < EXACT_MAX;
 }
 
-static bool is_same(const struct acl_value *v, const struct qmp_tape *t, uint32_t token)
+static bool is_in_network(const struct acl_network *n, const uint8_t *bytes, uint8_t size)
 {
-    enum qmp_kind kind = qmp_tape_kind(t, token);
-    if (kind <= QMP_KIND_ARRAY)
-        return false;
-    if (kind == QMP_KIND_STRING)
-        return same(text_of(v), qmp_tape_string(t, token));
-    return same(text_of(v), qmp_tape_raw(t, token)) ||
-           (kind == QMP_KIND_NUMBER && is_same_number(v, t, token));
-}
-
-static bool is_in_network(const struct acl_network *n, struct span host)
-{
-    uint8_t bytes[16];
-    if (acl_address_bytes(host, bytes) != n->size)
+    if (size != n->size)
         return false;
     unsigned whole = n->bits / 8u, rest = n->bits % 8u;
     if (memcmp(bytes, n->address, whole) != 0)
@@ -85,13 +69,21 @@ static bool take_text(const struct looked_at *at, struct span *text)
     if (qmp_tape_kind(t, at->token) != QMP_KIND_STRING)
         return false;
     *text = qmp_tape_string(t, at->token);
-    return true;
+    return !memchr(text->data, '\0', text->len); /* what reads it may end there */
 }
 
+/* A string by its text; what is no string as it is written, a number by its value as well. */
 static bool holds_in(const struct acl_condition *c, const struct looked_at *at)
 {
+    const struct qmp_tape *t = at->judged->tape;
+    enum qmp_kind kind = qmp_tape_kind(t, at->token);
+    if (kind <= QMP_KIND_ARRAY)
+        return false;
+    bool is_string = kind == QMP_KIND_STRING;
+    struct span text = is_string ? qmp_tape_string(t, at->token) : qmp_tape_raw(t, at->token);
+    double n = kind == QMP_KIND_NUMBER ? number_of(t, at->token) : NAN; /* which equals nothing */
     for (size_t i = 0; i < c->n_values; i++) {
-        if (is_same(&c->values[i], at->judged->tape, at->token))
+        if (same(text_of(&c->values[i]), text) || is_same_number(&c->values[i], n))
             return true;
     }
     return false;
@@ -149,15 +141,16 @@ static bool holds_host(const struct acl_condition *c, const struct looked_at *at
     return take_address(at, &a) && acl_is_host(a.host) && any_matches(c, match_glob, a.host);
 }
 
-static bool match_network(const struct acl_value *v, struct span text)
-{
-    return is_in_network(&v->network, text);
-}
-
 static bool holds_network(const struct acl_condition *c, const struct looked_at *at)
 {
     struct acl_address a;
-    return take_address(at, &a) && any_matches(c, match_network, a.host);
+    uint8_t bytes[16];
+    uint8_t size = take_address(at, &a) ? acl_address_bytes(a.host, bytes) : 0;
+    for (size_t i = 0; i < c->n_values; i++) {
+        if (is_in_network(&c->values[i].network, bytes, size))
+            return true;
+    }
+    return false;
 }
 
 static bool is_between(const struct acl_condition *c, double n)
@@ -165,12 +158,15 @@ static bool is_between(const struct acl_condition *c, double n)
     return n >= c->values[0].number && n <= c->values[1].number;
 }
 
+#define PORT_MAX 65535
+
 static bool holds_port(const struct acl_condition *c, const struct looked_at *at)
 {
     struct acl_address a;
     int64_t n;
     if (qmp_tape_kind(at->judged->tape, at->token) == QMP_KIND_NUMBER)
-        return qmp_tape_int64(at->judged->tape, at->token, &n) && is_between(c, (double)n);
+        return qmp_tape_int64(at->judged->tape, at->token, &n) && n >= 0 && n <= PORT_MAX &&
+               is_between(c, (double)n);
     return take_address(at, &a) && a.port >= 0 && is_between(c, a.port);
 }
 
@@ -180,7 +176,8 @@ static bool holds_between(const struct acl_condition *c, const struct looked_at 
     return qmp_tape_kind(t, at->token) == QMP_KIND_NUMBER && is_between(c, number_of(t, at->token));
 }
 
-/* A number, or a length. Where a string may stand for a number its length says nothing. */
+/* A number, or a length. Where a string may stand for a number its length says nothing. What is
+ * below zero is more than anything: QEMU takes -1 for the largest size there is. */
 static bool holds_at_most(const struct acl_condition *c, const struct looked_at *at)
 {
     const struct qmp_tape *t = at->judged->tape;
@@ -190,11 +187,11 @@ static bool holds_at_most(const struct acl_condition *c, const struct looked_at 
         n = number_of(t, at->token);
     else if (kind == QMP_KIND_STRING && !at->judged->untyped)
         n = (double)qmp_tape_string(t, at->token).len;
-    else if (kind <= QMP_KIND_ARRAY)
+    else if (kind <= QMP_KIND_ARRAY && !t->tokens[at->token].folded)
         n = t->tokens[at->token].count;
     else
         return false;
-    return n <= c->values[0].number;
+    return n >= 0 && n <= c->values[0].number;
 }
 
 static bool holds_always(const struct acl_condition *c, const struct looked_at *at)
@@ -246,7 +243,7 @@ static void cover(const struct acl_condition *c, const struct acl_judged *j, uin
 {
     uint32_t end = c->op == ACL_OP_ANY ? qmp_tape_next(j->tape, token) : token + 1;
     for (; at < j->n_reached && j->reached[at].token < end; at++) {
-        if (acl_operator_covers(c->op, j->reached[at].reach))
+        if (j->reached[at].token >= token && acl_operator_covers(c->op, j->reached[at].reach))
             j->covered[at] = true;
     }
 }

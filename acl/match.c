@@ -2,7 +2,13 @@
 #include "acl/match.h"
 
 #include <arpa/inet.h>
+#include <limits.h>
 #include <string.h>
+
+static bool is(struct span s, const char *text)
+{
+    return s.len == strlen(text) && memcmp(s.data, text, s.len) == 0;
+}
 
 /* --- glob ------------------------------------------------------------------------------------- */
 
@@ -22,10 +28,25 @@ struct run {
     bool open;
 };
 
+/* The next place where what is behind a `**` may match. Where a `*` behind it tried all it could
+ * take, up to a '/' or the end, a beginning before the next '/' would have it try nothing new: what
+ * stands between the two has as many '/' wherever it begins. So each is passed over once. */
+static bool lengthen(struct run *wide, bool tried, struct span text)
+{
+    const char *slash = text.data + wide->text;
+    if (tried)
+        slash = memchr(slash, '/', text.len - wide->text);
+    if (slash)
+        wide->text = (size_t)(slash - text.data) + 1;
+    return slash != NULL;
+}
+
 bool acl_match_glob(struct span pattern, struct span text)
 {
     size_t p = 0, t = 0;
     struct run narrow = { 0 }, wide = { 0 }; /* the last `*` and the last `**` */
+    if (text.len > 0 && memchr(text.data, '\0', text.len))
+        return false;
     for (;;) {
         if (p < pattern.len && pattern.data[p] == '*') {
             bool is_wide = p + 1 < pattern.len && pattern.data[p + 1] == '*';
@@ -45,9 +66,9 @@ bool acl_match_glob(struct span pattern, struct span text)
         } else if (narrow.open && narrow.text < text.len && text.data[narrow.text] != '/') {
             p = narrow.pattern;
             t = ++narrow.text;
-        } else if (wide.open && wide.text < text.len) {
+        } else if (wide.open && wide.text < text.len && lengthen(&wide, narrow.open, text)) {
             p = wide.pattern;
-            t = ++wide.text;
+            t = wide.text;
             narrow.open = false;
         } else {
             return false;
@@ -69,26 +90,43 @@ static bool next_part(struct span *rest, struct span *part)
         *part = (struct span){ rest->data, slash ? (size_t)(slash - rest->data) : rest->len };
         rest->data += part->len;
         rest->len -= part->len;
-    } while (part->len == 1 && part->data[0] == '.');
+    } while (is(*part, "."));
     return part->len > 0;
+}
+
+static bool has_control(struct span s)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        if ((unsigned char)s.data[i] < ' ' || s.data[i] == 0x7f)
+            return true;
+    }
+    return false;
 }
 
 bool acl_is_directory(struct span path)
 {
-    if (path.len == 0 || path.data[0] != '/' || memchr(path.data, '\0', path.len))
+    if (path.len == 0 || path.len >= PATH_MAX || path.data[0] != '/' || has_control(path))
         return false;
     struct span part;
     while (next_part(&path, &part)) {
-        if (part.len == 2 && memcmp(part.data, "..", 2) == 0)
+        if (is(part, ".."))
             return false;
     }
     return true;
 }
 
+/* QEMU takes a path that begins so for a descriptor that was passed to it. */
+static bool is_descriptor(struct span path)
+{
+    struct span first, second;
+    return next_part(&path, &first) && next_part(&path, &second) && is(first, "dev") &&
+           is(second, "fdset");
+}
+
 bool acl_match_under(struct span directory, struct span path)
 {
     struct span above, part;
-    if (!acl_is_directory(directory) || !acl_is_directory(path))
+    if (!acl_is_directory(directory) || !acl_is_directory(path) || is_descriptor(path))
         return false;
     while (next_part(&directory, &above)) {
         if (!next_part(&path, &part) || part.len != above.len ||
@@ -115,14 +153,21 @@ static bool is_scheme_sign(char c, size_t i)
     return is_alpha(c) || (i > 0 && (is_digit(c) || c == '+' || c == '.' || c == '-'));
 }
 
-bool acl_uri_scheme(struct span uri, struct span *scheme)
+/* How long a scheme the text begins with is. */
+static size_t scheme_len(struct span uri)
 {
     size_t n = 0;
     while (n < uri.len && is_scheme_sign(uri.data[n], n))
         n++;
-    *scheme = (struct span){ uri.data, n };
-    return n > 0 && n < uri.len && uri.data[n] == ':';
+    return n;
 }
+
+bool acl_is_scheme(struct span text)
+{
+    return text.len > 0 && scheme_len(text) == text.len;
+}
+
+#define NAME_MAX_BYTES 255u /* of DNS */
 
 static bool is_name(struct span s)
 {
@@ -131,7 +176,7 @@ static bool is_name(struct span s)
             s.data[i] != '_')
             return false;
     }
-    return s.len > 0;
+    return s.len > 0 && s.len <= NAME_MAX_BYTES && s.data[0] != '-';
 }
 
 uint8_t acl_address_bytes(struct span host, uint8_t out[16])
@@ -143,7 +188,9 @@ uint8_t acl_address_bytes(struct span host, uint8_t out[16])
     text[host.len] = '\0';
     if (inet_pton(AF_INET, text, out) == 1)
         return 4;
-    return inet_pton(AF_INET6, text, out) == 1 ? 16 : 0;
+    if (inet_pton(AF_INET6, text, out) != 1)
+        return 0;
+    return IN6_IS_ADDR_V4MAPPED((const struct in6_addr *)out) ? 0 : 16;
 }
 
 bool acl_is_host(struct span host)
@@ -210,27 +257,67 @@ static bool take_address(struct span s, bool path, struct acl_address *out)
 }
 
 /* Behind these stands an address, and nothing is run. */
-static bool is_network_scheme(struct span scheme)
+static const struct network_scheme {
+    const char *name;
+    enum { URL, PLAIN, BOTH } form; /* SCHEME://HOST..., SCHEME:HOST:PORT */
+} network_schemes[] = {
+    { "ftp", URL },  { "ftps", URL },   { "gluster", URL }, { "gluster+tcp", URL },
+    { "http", URL }, { "https", URL },  { "iscsi", URL },   { "nbd", BOTH },
+    { "nfs", URL },  { "rdma", PLAIN }, { "ssh", URL },     { "tcp", PLAIN },
+};
+
+static const struct network_scheme *find_network_scheme(struct span scheme)
 {
-    static const char *const schemes[] = {
-        "ftp", "ftps", "gluster", "gluster+tcp", "http", "https", "iscsi",
-        "nbd", "nfs",  "rdma",    "sheepdog",    "ssh",  "tcp",
-    };
-    for (size_t i = 0; i < ARRAY_SIZE(schemes); i++) {
-        if (strlen(schemes[i]) == scheme.len && memcmp(schemes[i], scheme.data, scheme.len) == 0)
-            return true;
+    for (size_t i = 0; i < ARRAY_SIZE(network_schemes); i++) {
+        if (is(scheme, network_schemes[i].name))
+            return &network_schemes[i];
     }
-    return false;
+    return NULL;
+}
+
+/* To QEMU, "tcp:unix:PATH" is a socket of the host, and "tcp:fd:N" a descriptor of its own. */
+static bool is_other_transport(struct span host)
+{
+    return is(host, "unix") || is(host, "fd") || is(host, "vsock") || is(host, "tcp");
+}
+
+static bool take_plain(struct span rest, struct acl_address *out)
+{
+    return take_address(rest, false, out) && !is_other_transport(out->host);
+}
+
+static bool begins_url(struct span rest)
+{
+    return rest.len >= 2 && memcmp(rest.data, "//", 2) == 0;
+}
+
+/* SCHEME:REST; with a network's scheme the rest is of a form that this one has. */
+static bool take_scheme(struct span uri, struct span *scheme, struct span *rest,
+                        const struct network_scheme **network)
+{
+    size_t n = scheme_len(uri);
+    if (n == 0 || n == uri.len || uri.data[n] != ':' || memchr(uri.data, '\0', uri.len))
+        return false;
+    *scheme = (struct span){ uri.data, n };
+    *rest = from(uri, n + 1);
+    *network = find_network_scheme(*scheme);
+    return !*network || (*network)->form == BOTH || ((*network)->form == URL) == begins_url(*rest);
+}
+
+bool acl_uri_scheme(struct span uri, struct span *scheme)
+{
+    struct span rest;
+    const struct network_scheme *network;
+    struct acl_address address;
+    return take_scheme(uri, scheme, &rest, &network) &&
+           (!network || begins_url(rest) || take_plain(rest, &address));
 }
 
 bool acl_uri_address(struct span uri, struct acl_address *out)
 {
-    struct span scheme;
-    if (!acl_uri_scheme(uri, &scheme) || !is_network_scheme(scheme) ||
-        memchr(uri.data, '\0', uri.len))
+    struct span scheme, rest;
+    const struct network_scheme *network;
+    if (!take_scheme(uri, &scheme, &rest, &network) || !network)
         return false;
-    struct span rest = from(uri, scheme.len + 1);
-    if (rest.len >= 2 && memcmp(rest.data, "//", 2) == 0)
-        return take_address(from(rest, 2), true, out);
-    return take_address(rest, false, out);
+    return begins_url(rest) ? take_address(from(rest, 2), true, out) : take_plain(rest, out);
 }

@@ -120,7 +120,7 @@ static bool enter(struct acl_path_walk *w, uint32_t token, uint32_t steps)
 {
     const uint32_t end = UINT32_C(1) << w->path->n;
     const struct qmp_token *k = &w->tape->tokens[token];
-    if ((steps & ~end) && k->kind <= QMP_KIND_ARRAY && k->count > 0) {
+    if ((steps & ~end) && k->kind <= QMP_KIND_ARRAY && (k->count > 0 || k->folded)) {
         if (w->depth == ACL_PATH_DEPTH_MAX || k->folded)
             w->lost = true;
         else
