@@ -31,6 +31,10 @@ acl_libacl_a_SOURCES = \
 
 acl_ldadd = acl/libacl.a qmp/libqmpcore.a base/libbase.a $(CONFUSE_LIBS) $(GNUTLS_LIBS)
 
+noinst_PROGRAMS += acl/print_arguments
+acl_print_arguments_SOURCES = acl/print_arguments.c
+acl_print_arguments_LDADD = $(acl_ldadd)
+
 # policies and what they must answer, as text: tests/acl/README.md
 check_PROGRAMS += tests/acl/run_cases
 TESTS += tests/acl/run_cases

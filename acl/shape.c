@@ -16,8 +16,7 @@ struct building {
     uint32_t *nodes_of_type; /* owned; the first node of each type, or NODE_NONE */
 };
 
-/* --- sizes -------------------------------------------------------------------------------------
- */
+/* --- sizes ----------------------------------------------------------------------------------- */
 
 uint32_t shape_n_branches(const struct qmp_schema *s, uint32_t type)
 {
@@ -67,8 +66,7 @@ uint16_t shape_of_command(const struct qmp_schema *s, unsigned command)
     return w ? w->target : SHAPE_EMPTY;
 }
 
-/* --- nodes -------------------------------------------------------------------------------------
- */
+/* --- nodes ----------------------------------------------------------------------------------- */
 
 /* The place that stands for this type and shape: the node that is there, or a new one. Its own
  * places are filled when its turn comes. */
@@ -99,8 +97,7 @@ static uint32_t node_place(struct building *b, uint32_t type, uint32_t shape, ui
     return PLACE_NODE + (uint32_t)m->n_nodes++;
 }
 
-/* --- places ------------------------------------------------------------------------------------
- */
+/* --- places ---------------------------------------------------------------------------------- */
 
 static bool is_simple(enum expected expected, enum qmp_type_kind kind)
 {
@@ -266,8 +263,7 @@ static void fill(struct building *b, uint32_t number)
     }
 }
 
-/* --- what reaches nothing ----------------------------------------------------------------------
- */
+/* --- what reaches nothing -------------------------------------------------------------------- */
 
 static bool place_reaches(const struct acl_reach_map *m, uint32_t place)
 {
@@ -317,8 +313,7 @@ static void prune(struct acl_reach_map *m)
     }
 }
 
-/* --- all ---------------------------------------------------------------------------------------
- */
+/* --- all ------------------------------------------------------------------------------------- */
 
 static uint32_t judge_command(struct building *b, unsigned command)
 {

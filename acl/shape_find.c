@@ -19,8 +19,7 @@ static void add(struct search *f, uint32_t token, uint32_t verdict)
 
 static void find_in(struct search *f, uint32_t place, uint32_t token, uint32_t depth);
 
-/* --- objects -----------------------------------------------------------------------------------
- */
+/* --- objects --------------------------------------------------------------------------------- */
 
 /* An object's node, that of its branch, and of its branch: validation has seen that the tags are
  * there. */
@@ -71,8 +70,7 @@ static void find_in_object(struct search *f, const struct shape_node *node, uint
         find_in(f, member_place(f, &l, qmp_tape_string(f->tape, name)), value, depth);
 }
 
-/* --- others ------------------------------------------------------------------------------------
- */
+/* --- others ---------------------------------------------------------------------------------- */
 
 static void find_in_string(struct search *f, const struct shape_node *node, uint32_t token)
 {
@@ -134,8 +132,7 @@ static void find_in(struct search *f, uint32_t place, uint32_t token, uint32_t d
         add(f, token, place);
 }
 
-/* --- commands ----------------------------------------------------------------------------------
- */
+/* --- commands -------------------------------------------------------------------------------- */
 
 /* A command that takes more than its type has, and converts what it gets: only what is plainly a
  * simple value of a known member is judged by it. */

@@ -25,8 +25,7 @@ static void tell(struct review *r)
     r->n++;
 }
 
-/* --- paths -------------------------------------------------------------------------------------
- */
+/* --- paths ----------------------------------------------------------------------------------- */
 
 #define PATH_STEPS_MAX 32u /* shown, the last ones; 7.2 has 9 */
 
@@ -87,8 +86,7 @@ static void add_path(struct review *r, const struct shape_node *node, uint32_t a
         add_step(r, &steps[i], i == n_shown - 1);
 }
 
-/* --- what reaches, and what nobody looked at ----------------------------------------------------
- */
+/* --- what reaches, and what nobody looked at ------------------------------------------------- */
 
 static void tell_commands(struct review *r)
 {
@@ -122,8 +120,7 @@ size_t acl_reach_map_review(const struct acl_reach_map *map, acl_reach_report *r
     return r.n;
 }
 
-/* --- what the schema does not have --------------------------------------------------------------
- */
+/* --- what the schema does not have ----------------------------------------------------------- */
 
 /* Is there a branch where the table has one, and none where it has none? */
 static bool branch_fits(struct review *r, const struct shape_node *node, const struct table_word *w,

@@ -6,8 +6,7 @@
 #include <string.h>
 #include "base/mem.h"
 
-/* --- the table as it is written ----------------------------------------------------------------
- */
+/* --- the table as it is written -------------------------------------------------------------- */
 
 enum {
     SHAPE_BEFORE_NAMED = SHAPE_FIRST - 1,
@@ -66,8 +65,7 @@ static const struct line {
 #undef ITEM
 };
 
-/* --- as it is looked up ------------------------------------------------------------------------
- */
+/* --- as it is looked up ---------------------------------------------------------------------- */
 
 struct shape {
     const char *name; /* of unnamed ones the commands */

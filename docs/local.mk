@@ -2,6 +2,7 @@
 # needs no scdoc.
 man_pages = \
     docs/man/policy.conf.5 \
+    docs/man/qmpgate-arguments.7 \
     docs/man/qmpgate-audit.5 \
     docs/man/qmpgate-protocol.7 \
     docs/man/qmpgated.8 \
@@ -9,6 +10,7 @@ man_pages = \
     docs/man/qmpgate.conf.5
 man_sources = \
     docs/man/policy.conf.5.scd \
+    docs/man/qmpgate-arguments.7.scd.in \
     docs/man/qmpgate-audit.5.scd \
     docs/man/qmpgate-protocol.7.scd \
     docs/man/qmpgated.8.scd \
@@ -36,3 +38,12 @@ docs/man/qmpgate.conf.5: docs/man/qmpgate.conf.5.scd.in conf/option_table.c | co
 	$(AM_V_MAN)$(MKDIR_P) $(@D) && conf/print_options$(EXEEXT) >$@.options && \
 	$(SED) -e '/^@OPTIONS@$$/{r $@.options' -e 'd' -e '}' $(srcdir)/docs/man/qmpgate.conf.5.scd.in | \
 	($(make_man)) && rm -f $@.options
+
+# Likewise, from the table of arguments and the pinned schema.
+argument_tables = acl/arguments.def acl/arguments_block.def acl/arguments_chardev.def \
+    acl/arguments_common.def acl/arguments_machine.def acl/arguments_net.def acl/arguments_object.def
+docs/man/qmpgate-arguments.7: docs/man/qmpgate-arguments.7.scd.in $(argument_tables) | acl/print_arguments$(EXEEXT)
+	$(AM_V_MAN)$(MKDIR_P) $(@D) && \
+	acl/print_arguments$(EXEEXT) $(srcdir)/tests/data/schema-7.2.json >$@.arguments && \
+	$(SED) -e '/^@ARGUMENTS@$$/{r $@.arguments' -e 'd' -e '}' $(srcdir)/docs/man/qmpgate-arguments.7.scd.in | \
+	($(make_man)) && rm -f $@.arguments

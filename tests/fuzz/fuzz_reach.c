@@ -40,8 +40,7 @@ static struct qmp_schema *read_pinned(void)
     return pinned;
 }
 
-/* --- the other search --------------------------------------------------------------------------
- */
+/* --- the other search ------------------------------------------------------------------------ */
 
 struct slow {
     const struct qmp_schema *s;
@@ -176,8 +175,7 @@ static void check_slowly(const struct qmp_schema *s, unsigned command, const str
     FUZZ_ASSERT(f.n == found->n);
 }
 
-/* --- requests ----------------------------------------------------------------------------------
- */
+/* --- requests -------------------------------------------------------------------------------- */
 
 static void check_request(const struct acl_reach_map *map, const struct qmp_schema *s,
                           const struct qmp_tape *t, const struct qmp_request *r)

@@ -19,7 +19,7 @@ static const struct qmp_scan_limits limits = { .max_bytes = 16u << 20,
                                                .max_depth = 1024,
                                                .max_tokens = 1u << 20 };
 
-/* --- searches --------------------------------------------------------------------------------- */
+/* --- searches -------------------------------------------------------------------------------- */
 
 /* A request on a tape. */
 struct asked {
@@ -135,7 +135,7 @@ static void assert_found(const struct found *cases, size_t n)
     assert_found_by(real_map, real, cases, n);
 }
 
-/* --- the table and QEMU 7.2 ------------------------------------------------------------------- */
+/* --- the table and QEMU 7.2 ------------------------------------------------------------------ */
 
 static void print_line(void *opaque, const char *line)
 {
@@ -166,7 +166,7 @@ static void a_command_reaches_the_host_if_and_only_if_its_class_says_so(void **s
     }
 }
 
-/* --- what is found ---------------------------------------------------------------------------- */
+/* --- what is found --------------------------------------------------------------------------- */
 
 static void each_kind_is_found(void **state)
 {
@@ -296,8 +296,7 @@ static void what_others_judge_is_theirs_and_unknown_to_whoever_does_not_ask(void
     assert_found(cases, ARRAY_SIZE(cases));
 }
 
-/* --- what validation would have refused --------------------------------------------------------
- */
+/* --- what validation would have refused ------------------------------------------------------ */
 
 static void what_is_not_valid_is_unknown_where_it_matters(void **state)
 {
@@ -338,8 +337,7 @@ static void too_deep_is_unknown_before_the_stack_ends(void **state)
     assert_string_equal(said, " unknown"); /* the end: nothing else was found */
 }
 
-/* --- other schemas -----------------------------------------------------------------------------
- */
+/* --- other schemas --------------------------------------------------------------------------- */
 
 static struct json_object *parse_real(void)
 {
@@ -744,8 +742,7 @@ static void a_schema_without_end_ends(void **state)
     qmp_schema_unref(s);
 }
 
-/* --- every place -------------------------------------------------------------------------------
- */
+/* --- every place ----------------------------------------------------------------------------- */
 
 /* Arguments with a value of its own in each place, and beside them what the table says of it, by
  * going down types and shapes together without a map. Each time a union, an enum or an
@@ -970,8 +967,7 @@ static void what_is_planted_anywhere_is_found_as_the_table_says(void **state)
     free(p.is_used);
 }
 
-/* --- what it costs -----------------------------------------------------------------------------
- */
+/* --- what it costs --------------------------------------------------------------------------- */
 
 static uint64_t look_at_quorum(unsigned n)
 {
