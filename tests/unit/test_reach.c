@@ -622,7 +622,7 @@ static void a_member_of_another_type_than_the_table_says_is_unknown(void **state
           "\"a\" property, \"b\" property, \"c\" property" },
         { "dump-guest-memory",
           "{\"paging\":false,\"protocol\":\"p\",\"format\":{\"name\":\"a\",\"node\":\"b\"}}",
-          "\"p\" uri, {\"name\":\"a\",\"node\":\"b\"} unknown" },
+          "false cost, \"p\" uri, {\"name\":\"a\",\"node\":\"b\"} unknown" },
     };
     assert_edited(all,
                   "balloon: value; dump-guest-memory: format; eject: force; migrate: uri; "
@@ -738,6 +738,41 @@ static void a_schema_without_end_ends(void **state)
     find(map, s, "blockdev-add", "{\"driver\":\"raw\",\"file\":{\"driver\":\"raw\"}}", false,
          &found);
     assert_string_equal(buf_data(&found), "");
+    acl_reach_map_free(map);
+    qmp_schema_unref(s);
+}
+
+/* A tag of so many values that no map holds all its unions. */
+static void what_is_too_large_to_be_judged_is_unknown(void **state)
+{
+    (void)state;
+    CLEANUP_BUF struct buf b = { 0 };
+    BUF_ADD_LIT(&b, "[{\"name\":\"e\",\"meta-type\":\"enum\",\"values\":[\"v\"");
+    for (int i = 0; i < 100000; i++)
+        buf_printf(&b, ",\"v%d\"", i);
+    BUF_ADD_LIT(&b, "]}");
+    for (int i = 10; i < 22; i++)
+        buf_printf(&b,
+                   ",{\"name\":\"c%d\",\"meta-type\":\"command\",\"arg-type\":\"%d\"},"
+                   "{\"name\":\"%d\",\"meta-type\":\"object\",\"members\":["
+                   "{\"name\":\"t\",\"type\":\"e\"}],\"tag\":\"t\",\"variants\":[]}",
+                   i, i, i);
+    BUF_ADD_LIT(&b, "]\0");
+    static const struct found cases[] = {
+        { "c10", "{\"t\":\"v5\"}", "\"v5\" unknown" },
+        { "c21", "{\"t\":\"v5\"}", "{\"t\":\"v5\"} unknown" },
+        { "c21", NULL, "" },
+    };
+    struct qmp_schema *s = NULL;
+    struct error err;
+    if (qmp_schema_parse(buf_data(&b), buf_len(&b) - 1, &s, &err) < 0)
+        fail_msg("%s", err.text);
+    struct acl_reach_map *map = acl_reach_map_new(s);
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        CLEANUP_BUF struct buf found = { 0 };
+        find(map, s, cases[i].command, cases[i].arguments, false, &found);
+        assert_string_equal(buf_data(&found), cases[i].found);
+    }
     acl_reach_map_free(map);
     qmp_schema_unref(s);
 }
@@ -1061,6 +1096,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_union_that_chooses_by_another_member_is_unknown),
         cmocka_unit_test(members_of_an_open_command_that_no_schema_tells_are_unknown),
         cmocka_unit_test(a_schema_without_end_ends),
+        cmocka_unit_test(what_is_too_large_to_be_judged_is_unknown),
         cmocka_unit_test(what_is_not_valid_is_unknown_where_it_matters),
         cmocka_unit_test(too_deep_is_unknown_before_the_stack_ends),
         cmocka_unit_test(each_kind_is_found),
