@@ -175,19 +175,6 @@ static int check_scheme(const struct acl_value *v, struct error *err)
     return 0;
 }
 
-/* Whoever has the end of a name has the domain: 10.0.* would be 10.0.example.com as well. */
-static int check_host(const struct acl_value *v, struct error *err)
-{
-    bool open = v->len > 0 && strchr("*?", v->text[v->len - 1]);
-    if (open && strspn(v->text, "*") != v->len)
-        return error_set(
-            err, ERROR_INVALID,
-            "%s leaves the end of a name open: *.example.com does not, * says any, and "
-            "for addresses there is cidr",
-            v->text);
-    return 0;
-}
-
 /* What a text must be, once its variables are put in. */
 static int settle(struct acl_value *v, enum value_form form, bool sizes, struct error *err)
 {
@@ -223,6 +210,32 @@ static int check_variables(const char *text, bool *any, struct error *err)
                              "variables are %%{user}, %%{vm}, %%{uuid} and %%{label.KEY}");
         *any = true;
     }
+    return 0;
+}
+
+/* Beside its variables. */
+static bool has_parts(const char *text)
+{
+    for (; *text; text++) {
+        if (strncmp(text, variable_start, 2) == 0)
+            text = strchr(text, '}');
+        else if (*text == '.' || *text == ':')
+            return true;
+    }
+    return false;
+}
+
+/* Whoever has the end of a name has the domain: 10.0.* would be 10.0.example.com as well. What is
+ * open there matches names of one part: tap*. */
+static int check_host(struct acl_value *v, struct error *err)
+{
+    bool open = v->len > 0 && strchr("*?", v->text[v->len - 1]);
+    v->open_end = open && strspn(v->text, "*") != v->len;
+    if (v->open_end && has_parts(v->text))
+        return error_set(err, ERROR_INVALID,
+                         "%s leaves the end of a name open: *.example.com does not, and for "
+                         "addresses there is cidr",
+                         v->text);
     return 0;
 }
 

@@ -40,6 +40,7 @@ struct acl_value {
     double number; /* between, at-most, port between; is and in, if is_number; finite */
     bool is_number;
     bool variable;              /* the text holds %{...}: to be bound */
+    bool open_end;              /* host in: whatever it matches has one part */
     struct acl_network network; /* cidr */
 };
 
@@ -87,7 +88,7 @@ struct acl_judged {
 
 bool acl_condition_holds(const struct acl_condition *c, const struct acl_judged *j);
 
-/* Does an operator say enough of an argument of this kind to cover it? */
+/* Does an operator say enough of an argument of this kind to cover it? (at-most: of a number.) */
 bool acl_operator_covers(enum acl_operator op, enum acl_reach reach);
 
 #endif

@@ -135,10 +135,17 @@ static bool take_address(const struct looked_at *at, struct acl_address *out)
     return true;
 }
 
+static bool match_host(const struct acl_value *v, struct span text)
+{
+    if (v->open_end && (memchr(text.data, '.', text.len) || memchr(text.data, ':', text.len)))
+        return false;
+    return acl_match_glob(text_of(v), text);
+}
+
 static bool holds_host(const struct acl_condition *c, const struct looked_at *at)
 {
     struct acl_address a;
-    return take_address(at, &a) && acl_is_host(a.host) && any_matches(c, match_glob, a.host);
+    return take_address(at, &a) && acl_is_host(a.host) && any_matches(c, match_host, a.host);
 }
 
 static bool holds_network(const struct acl_condition *c, const struct looked_at *at)
@@ -237,13 +244,21 @@ static enum acl_reach find_reach(const struct acl_judged *j, uint32_t token, siz
                                                                 : ACL_REACH_NOTHING;
 }
 
+/* The length of a word says nothing of what it costs. */
+static bool says_enough(const struct acl_condition *c, const struct acl_judged *j, size_t at)
+{
+    return acl_operator_covers(c->op, j->reached[at].reach) &&
+           (c->op != ACL_OP_AT_MOST ||
+            qmp_tape_kind(j->tape, j->reached[at].token) == QMP_KIND_NUMBER);
+}
+
 /* Marks the value, and with `any` everything in it. */
 static void cover(const struct acl_condition *c, const struct acl_judged *j, uint32_t token,
                   size_t at)
 {
     uint32_t end = c->op == ACL_OP_ANY ? qmp_tape_next(j->tape, token) : token + 1;
     for (; at < j->n_reached && j->reached[at].token < end; at++) {
-        if (j->reached[at].token >= token && acl_operator_covers(c->op, j->reached[at].reach))
+        if (j->reached[at].token >= token && says_enough(c, j, at))
             j->covered[at] = true;
     }
 }

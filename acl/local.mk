@@ -67,11 +67,15 @@ tests_unit_test_device_SOURCES = tests/unit/test_device.c tests/acl/cases.c
 tests_unit_test_device_LDADD = $(acl_ldadd) $(CMOCKA_LIBS)
 
 # conditions of rules, and what they are made of
-condition_unit_tests = tests/unit/test_match
+condition_unit_tests = tests/unit/test_condition tests/unit/test_match tests/unit/test_path
 check_PROGRAMS += $(condition_unit_tests)
 TESTS += $(condition_unit_tests)
+tests_unit_test_condition_SOURCES = tests/unit/test_condition.c
+tests_unit_test_condition_LDADD = $(acl_ldadd) $(CMOCKA_LIBS)
 tests_unit_test_match_SOURCES = tests/unit/test_match.c
 tests_unit_test_match_LDADD = $(acl_ldadd) $(CMOCKA_LIBS)
+tests_unit_test_path_SOURCES = tests/unit/test_path.c
+tests_unit_test_path_LDADD = $(acl_ldadd) $(CMOCKA_LIBS)
 
 # What lines of the human monitor run: test_hmp.py asks it and a real QEMU.
 check_PROGRAMS += tests/acl/hmp_lines

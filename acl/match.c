@@ -181,6 +181,7 @@ static bool is_name(struct span s)
 
 uint8_t acl_address_bytes(struct span host, uint8_t out[16])
 {
+    static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff }; /* IPv4 in IPv6's clothes */
     char text[INET6_ADDRSTRLEN];
     if (host.len == 0 || host.len >= sizeof(text) || memchr(host.data, '\0', host.len))
         return 0;
@@ -190,7 +191,7 @@ uint8_t acl_address_bytes(struct span host, uint8_t out[16])
         return 4;
     if (inet_pton(AF_INET6, text, out) != 1)
         return 0;
-    return IN6_IS_ADDR_V4MAPPED((const struct in6_addr *)out) ? 0 : 16;
+    return memcmp(out, mapped, sizeof(mapped)) == 0 ? 0 : 16;
 }
 
 bool acl_is_host(struct span host)
@@ -296,7 +297,8 @@ static bool take_scheme(struct span uri, struct span *scheme, struct span *rest,
                         const struct network_scheme **network)
 {
     size_t n = scheme_len(uri);
-    if (n == 0 || n == uri.len || uri.data[n] != ':' || memchr(uri.data, '\0', uri.len))
+    if (n == 0 || n == uri.len || uri.data[n] != ':' || memchr(uri.data, '\0', uri.len) ||
+        memchr(uri.data, ';', uri.len))
         return false;
     *scheme = (struct span){ uri.data, n };
     *rest = from(uri, n + 1);

@@ -23,7 +23,8 @@ bool acl_is_directory(struct span path);
 bool acl_is_scheme(struct span text);
 
 /* SCHEME:REST; false if there is none. Behind a scheme of a network there is // or an address, not
- * another transport: QEMU's tcp:unix:PATH and nbd:unix:PATH are no network's. */
+ * another transport: QEMU's tcp:unix:PATH and nbd:unix:PATH are no network's. With a `;` there is
+ * none either: behind it an address of D-Bus has another one, of another scheme. */
 bool acl_uri_scheme(struct span uri, struct span *scheme);
 
 /* What a URI names on the network: SCHEME:HOST[:PORT] (as QEMU's "tcp:") or
