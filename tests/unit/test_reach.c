@@ -3,8 +3,7 @@
 
 #include <json.h>
 #include "acl/classes.h"
-#include "acl/shape.h"
-#include "acl/shape_table.h"
+#include "acl/shape_internal.h"
 #include "base/buf.h"
 #include "base/mem.h"
 #include "qmp/message.h"
@@ -163,6 +162,52 @@ static void a_command_reaches_the_host_if_and_only_if_its_class_says_so(void **s
         uint64_t classes = acl_table_classes((struct span){ name, strlen(name) });
         if (((classes & ACL_HOST_CLASSES) != 0) != acl_reach_is_possible(real_map, i))
             fail_msg("%s", name);
+    }
+}
+
+#define KIND(k)  (1u << ACL_REACH_##k)
+#define KIND_ALL (KIND(UNKNOWN) * 2 - 1)
+
+/* All kinds that arguments of a command can be of; all there are if somebody else judges. */
+static unsigned kinds_in(uint32_t place, uint8_t *is_seen)
+{
+    if (!place_is_node(place))
+        return VERDICT_OWNER(place) ? KIND_ALL : 1u << VERDICT_REACH(place);
+    const struct shape_node *node = &real_map->nodes[place - PLACE_NODE];
+    unsigned kinds = 0;
+    if (is_seen[place - PLACE_NODE])
+        return 0;
+    is_seen[place - PLACE_NODE] = 1;
+    for (uint32_t i = 0; i < shape_n_places(real, node->type); i++)
+        kinds |= kinds_in(real_map->places[node->first + i], is_seen);
+    return kinds;
+}
+
+/* A secret may also be named, or answered. */
+static void a_class_of_the_host_is_borne_out_by_an_argument(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t class;
+        unsigned kinds;
+    } borne_out[] = {
+        { ACL_CLASS(HOST_PATH), KIND(PATH) | KIND(URI) },
+        { ACL_CLASS(HOST_EXEC), KIND(EXEC) | KIND(URI) },
+        { ACL_CLASS(HOST_NET), KIND(HOST) | KIND(PORT) | KIND(URI) },
+        { ACL_CLASS(HOST_COST), KIND(COST) },
+        { ACL_CLASS(FD), KIND(FD) },
+        { ACL_CLASS(UNTYPED), KIND(QOM) },
+    };
+    for (unsigned i = 0; i < qmp_schema_n_commands(real); i++) {
+        const char *name = qmp_schema_command(real, i)->name;
+        uint64_t classes = acl_table_classes((struct span){ name, strlen(name) });
+        CLEANUP_FREE uint8_t *is_seen = MEM_NEW_N(uint8_t, real_map->n_nodes);
+        unsigned kinds =
+            qmp_command_is_open(real, i) ? KIND_ALL : kinds_in(real_map->commands[i], is_seen);
+        for (size_t c = 0; c < ARRAY_SIZE(borne_out); c++) {
+            if (classes & borne_out[c].class && !(kinds & borne_out[c].kinds))
+                fail_msg("%s: class %zu", name, c);
+        }
     }
 }
 
@@ -1082,6 +1127,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(every_argument_of_7_2_is_reviewed),
         cmocka_unit_test(all_of_the_table_is_in_7_2_and_there_once),
         cmocka_unit_test(a_command_reaches_the_host_if_and_only_if_its_class_says_so),
+        cmocka_unit_test(a_class_of_the_host_is_borne_out_by_an_argument),
         cmocka_unit_test(a_member_that_is_new_is_unknown),
         cmocka_unit_test(a_member_that_is_new_in_harmless_arguments_is_unknown),
         cmocka_unit_test(a_branch_that_is_new_is_unknown_by_its_word_and_its_members),
