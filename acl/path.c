@@ -95,14 +95,12 @@ static uint32_t with_skipped(const struct acl_path *p, uint32_t steps)
     return steps;
 }
 
-/* What a part may be, a member of that name or (name NULL) an element. */
+/* What a part may be, a member of that name or (name NULL) an element; `steps` without the end. */
 static uint32_t step_into(const struct acl_path *p, uint32_t steps, const struct span *name)
 {
     uint32_t below = 0;
     for (uint32_t left = steps; left; left &= left - 1) {
         uint32_t i = (uint32_t)__builtin_ctz(left);
-        if (i == p->n)
-            break;
         const struct acl_step *s = &p->steps[i];
         if (s->kind == ACL_STEP_DEEP)
             below |= UINT32_C(1) << i;

@@ -1,5 +1,6 @@
 # For maintainers. Each script has a --help.
 maintainer_scripts = \
+    scripts/check-coverage \
     scripts/check-includes \
     scripts/check-options \
     scripts/compdb \
@@ -13,7 +14,7 @@ TESTS += scripts/check-includes scripts/check-options
 
 variants = $(abs_top_builddir)/build
 
-.PHONY: lint check-asan check-tsan check-valgrind fuzz compdb compdb-all
+.PHONY: lint check-asan check-coverage check-tsan check-valgrind fuzz compdb compdb-all
 
 lint:
 	$(top_srcdir)/scripts/lint $(top_srcdir)
@@ -22,6 +23,15 @@ check-asan:
 	$(top_srcdir)/scripts/variant $(variants)/asan --enable-developer \
 	    --enable-sanitizers=address,undefined
 	$(MAKE) -C $(variants)/asan check
+
+# Of what decides which arguments may be, tests take every branch.
+check-coverage:
+	$(top_srcdir)/scripts/variant $(variants)/coverage --enable-developer \
+	    CFLAGS="-O0 -g --coverage" LDFLAGS=--coverage
+	find $(variants)/coverage -name '*.gcda' -delete
+	$(MAKE) -C $(variants)/coverage $(condition_unit_tests)
+	$(MAKE) -C $(variants)/coverage check-TESTS TESTS="$(condition_unit_tests)"
+	$(top_srcdir)/scripts/check-coverage $(variants)/coverage
 
 check-tsan:
 	$(top_srcdir)/scripts/variant $(variants)/tsan --enable-developer --enable-sanitizers=thread

@@ -176,6 +176,7 @@ static void what_is_no_condition_is_refused_with_a_sentence(void **state)
         { "x is a'b", "a quotation begins a word" },
         { "x is 'a'b", "behind a quotation there is a space" },
         { "x is 'a''b'", "behind a quotation there is a space" },
+        { "x in 'a'\t'b'c", "behind a quotation there is a space" },
         { "x in a 'b", "a quotation does not end" },
         { "x present a", "behind present stand 0 values at most" },
         { "x absent a", "behind absent stand 0 values at most" },
@@ -214,6 +215,7 @@ static void what_is_no_condition_is_refused_with_a_sentence(void **state)
         { "x cidr 10.0.0.0/", "10.0.0.0/: behind / stand 0 to 32 bits" },
         { "x cidr 10.0.0.0/33", "10.0.0.0/33: behind / stand 0 to 32 bits" },
         { "x cidr 10.0.0.0/-1", "10.0.0.0/-1: behind / stand 0 to 32 bits" },
+        { "x cidr 10.0.0.0/a", "10.0.0.0/a: behind / stand 0 to 32 bits" },
         { "x cidr 10.0.0.0/8x", "10.0.0.0/8x: behind / stand 0 to 32 bits" },
         { "x cidr fd00::/129", "fd00::/129: behind / stand 0 to 128 bits" },
         { "x cidr fd00::/99999999999999999999",
@@ -237,6 +239,7 @@ static void what_is_no_condition_is_refused_with_a_sentence(void **state)
         { "x is %{label}", VARIABLES },
         { "x is %{label.}", VARIABLES },
         { "x is %{labelX}", VARIABLES },
+        { "x is %{labels.x}", VARIABLES },
         { "x is %{label.%{user}}", VARIABLES },
         { "x is %{%{user}}", VARIABLES },
         { "x is %{user}%{x}", VARIABLES },
@@ -394,6 +397,7 @@ static void texts_are_matched_if_they_are_strings_without_nul(void **state)
     (void)state;
     reach = ACL_REACH_QOM;
     CHECK("x glob hot-*", NO, "\"hot\"", "\"hot-a/b\"", "\"hot-\\u0000\"", "1", "null", "true");
+    CHECK("x glob a\\", COVERS, "\"a\\\\\"");
     CHECK("x glob hot-* 1*", NO, "1", "12", "\"21\"");
     CHECK("x glob hot-* 1*", COVERS, "\"hot-a\"", "\"hot-\"", "\"12\"", "\"\\u0068ot-\"");
     reach = ACL_REACH_URI;
@@ -435,6 +439,7 @@ static void a_host_is_one_of_those_named(void **state)
           "\"db17\"", "\"10.1.2.3\"", "\"fd00::1\"", "\"a.b.example.com\"");
     CHECK("x host in *", NO, "\"0000:03:00.0\"", "\"::ffff:10.0.0.1\"", "\"a,to=9\"", "\"\"",
           "\"-a\"");
+    CHECK("x host in ''", NO, "\"\"", "\"a\"");
     CHECK("x host in f*", NO, "\"fd00::1\"");
     CHECK("x host in *", COVERS, "\"10.0.0.1\"", "\"::1\"", "\"a\"");
     reach = ACL_REACH_URI;

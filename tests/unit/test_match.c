@@ -432,6 +432,8 @@ static void what_is_no_plain_address_is_none(void **state)
         "tcp:[]:1",
         "tcp:[10.0.0.1]:1",
         "tcp:[::1]x:1",
+        "http://[::1]x/",
+        "http://a{b/",
         "tcp:[::1]1",
         "tcp:::1:80",
         "tcp:[fe80::1%eth0]:1",
