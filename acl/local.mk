@@ -77,6 +77,12 @@ tests_unit_test_match_LDADD = $(acl_ldadd) $(CMOCKA_LIBS)
 tests_unit_test_path_SOURCES = tests/unit/test_path.c
 tests_unit_test_path_LDADD = $(acl_ldadd) $(CMOCKA_LIBS)
 
+check_PROGRAMS += tests/fuzz/fuzz_condition
+TESTS += tests/fuzz/fuzz_condition
+tests_fuzz_fuzz_condition_SOURCES = tests/fuzz/fuzz_condition.c tests/fuzz/replay.c
+tests_fuzz_fuzz_condition_LDADD = $(acl_ldadd)
+EXTRA_DIST += tests/fuzz/corpus/condition
+
 # What lines of the human monitor run: test_hmp.py asks it and a real QEMU.
 check_PROGRAMS += tests/acl/hmp_lines
 tests_acl_hmp_lines_SOURCES = tests/acl/hmp_lines.c
