@@ -104,11 +104,14 @@ static void record_intent(struct loop *loop, struct request *r, const struct vm 
     dispatch_record(loop, &record);
 }
 
-void dispatch_refused(struct session *s, struct request *r, const char *rule, const char *why)
+/* `shape_only`: what does not fit the schema may hold a secret where nobody looks for one. */
+static void record_refusal(struct session *s, struct request *r, const char *rule, const char *why,
+                           bool shape_only)
 {
     struct loop *loop = s->client->loop;
     struct audit_record record = request_record(loop, r, s->vm, s->monitor, AUDIT_REFUSED);
     add_arguments(&record, r);
+    record.shape_only = shape_only;
     record.result = AUDIT_DENIED;
     record.rule = rule;
     record.text = text_span(why);
@@ -116,6 +119,11 @@ void dispatch_refused(struct session *s, struct request *r, const char *rule, co
     STATS_INC(loop, refused);
     atomic_fetch_add_explicit(&registry_counters(s->client->registry)->refused, 1,
                               memory_order_relaxed);
+}
+
+void dispatch_refused(struct session *s, struct request *r, const char *rule, const char *why)
+{
+    record_refusal(s, r, rule, why, false);
 }
 
 void dispatch_refusal_detail(struct session *s, struct span command, struct buf *out)
@@ -141,6 +149,24 @@ static void refuse(struct session *s, struct request *r, const struct acl_verdic
     session_error(r, QMP_ERROR_GENERIC, "permission denied: command '%s': %s%s%.*s",
                   log_escape(name.data, name.len, shown), v->reason, buf_len(&detail) ? ": " : "",
                   (int)buf_len(&detail), buf_len(&detail) ? buf_data(&detail) : "");
+}
+
+static void refuse_arguments(struct session *s, struct request *r,
+                             const struct qmp_argument_fault *fault)
+{
+    char why[QMP_ARGUMENT_TEXT_MAX], text[QMP_ARGUMENT_TEXT_MAX];
+    qmp_argument_fault_reason(fault, why);
+    record_refusal(s, r, NULL, why, true);
+    session_error(r, QMP_ERROR_GENERIC, "%s", qmp_argument_fault_text(fault, r->tape, text));
+}
+
+bool dispatch_arguments_fit(const struct session *s, struct span name, const struct qmp_tape *t,
+                            uint32_t arguments, struct qmp_argument_fault *fault)
+{
+    const struct qmp_schema *schema = s->monitor->schema;
+    int command = schema ? qmp_schema_find_command(schema, name) : -1;
+    return command < 0 || !acl_allows_command(s->rights, (unsigned)command) ||
+           qmp_validate(schema, (unsigned)command, t, arguments, fault);
 }
 
 /* Why a command cannot go to its VM now, whatever policy says; NULL if it can. */
@@ -174,6 +200,11 @@ void dispatch_request(struct monitor *m, struct request *r)
     struct session *s = r->session;
     struct loop *loop = m->loop;
     struct span name = request_command(r);
+    struct qmp_argument_fault fault;
+    if (!dispatch_arguments_fit(s, name, r->tape, r->view.arguments, &fault)) {
+        refuse_arguments(s, r, &fault);
+        return;
+    }
     struct acl_verdict v = acl_check(s->rights, name, r->tape, &r->view);
     if (v.decision != ACL_ALLOWED) {
         refuse(s, r, &v);

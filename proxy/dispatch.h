@@ -8,6 +8,7 @@
 #include "audit/audit.h"
 #include "proxy/loop.h"
 #include "proxy/request.h"
+#include "qmp/validate.h"
 
 struct monitor;
 struct session;
@@ -21,6 +22,11 @@ void dispatch_local_outcome(struct session *s, struct request *r, const char *er
 
 /* Records a refusal; the caller answers. */
 void dispatch_refused(struct session *s, struct request *r, const char *rule, const char *why);
+/* Are these the arguments of the command, by its VM's schema? True as well of a command that policy
+ * does not open to the session by its name: who may not run it learns nothing of what it takes.
+ * `t` and `arguments` as for qmp_validate. */
+bool dispatch_arguments_fit(const struct session *s, struct span name, const struct qmp_tape *t,
+                            uint32_t arguments, struct qmp_argument_fault *fault) MUST_CHECK;
 /* What may be said of a verdict beyond its rule and reason: nothing unless refusal_detail = "full".
  */
 void dispatch_refusal_detail(struct session *s, struct span command, struct buf *out);

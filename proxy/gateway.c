@@ -317,6 +317,18 @@ static struct acl_verdict explain(struct session *s, struct request *r, struct s
     return acl_check(s->rights, name, r->tape, &view);
 }
 
+/* Without arguments the question is for the command alone. */
+static bool explain_arguments(struct session *s, struct request *r, struct span name,
+                              char wrong[QMP_ARGUMENT_TEXT_MAX])
+{
+    struct qmp_argument_fault fault;
+    uint32_t arguments = find_argument(r, "arguments");
+    if (arguments == QMP_NONE || dispatch_arguments_fit(s, name, r->tape, arguments, &fault))
+        return true;
+    (void)qmp_argument_fault_text(&fault, r->tape, wrong);
+    return false;
+}
+
 static void gateway_explain(struct session *s, struct request *r)
 {
     struct span name;
@@ -326,10 +338,14 @@ static void gateway_explain(struct session *s, struct request *r)
     }
     gateway_string_argument(r, "execute", &name);
     struct acl_verdict v = explain(s, r, name);
+    char wrong[QMP_ARGUMENT_TEXT_MAX];
+    bool fits = explain_arguments(s, r, name, wrong);
     CLEANUP_BUF struct buf b = { 0 };
-    buf_printf(&b, "{\"allowed\": %s", v.decision == ACL_ALLOWED ? "true" : "false");
+    buf_printf(&b, "{\"allowed\": %s", v.decision == ACL_ALLOWED && fits ? "true" : "false");
     add_member(&b, "rule", v.rule);
-    if (v.decision == ACL_UNKNOWN_COMMAND)
+    if (!fits)
+        add_member(&b, "reason", wrong);
+    else if (v.decision == ACL_UNKNOWN_COMMAND)
         add_member(&b, "reason", "the VM does not know this command");
     else if (v.decision != ACL_ALLOWED)
         add_member(&b, "reason", v.reason);

@@ -382,3 +382,17 @@ const char *qmp_argument_fault_text(const struct qmp_argument_fault *fault,
     }
     return out;
 }
+
+const char *qmp_argument_fault_reason(const struct qmp_argument_fault *fault,
+                                      char out[QMP_ARGUMENT_TEXT_MAX])
+{
+    static const char *const words[] = {
+        [QMP_ARGUMENT_MISSING] = "is missing",
+        [QMP_ARGUMENT_UNEXPECTED] = "is unexpected",
+        [QMP_ARGUMENT_BAD_TYPE] = "has a wrong type",
+        [QMP_ARGUMENT_BAD_VALUE] = "has a wrong value",
+        [QMP_ARGUMENT_TOO_DEEP] = "is nested too deeply",
+    };
+    snprintf(out, QMP_ARGUMENT_TEXT_MAX, "the argument '%s' %s", fault->path, words[fault->error]);
+    return out;
+}

@@ -40,4 +40,8 @@ bool qmp_validate(const struct qmp_schema *s, unsigned command, const struct qmp
 const char *qmp_argument_fault_text(const struct qmp_argument_fault *fault,
                                     const struct qmp_tape *t, char out[QMP_ARGUMENT_TEXT_MAX]);
 
+/* The same for a log: without values. */
+const char *qmp_argument_fault_reason(const struct qmp_argument_fault *fault,
+                                      char out[QMP_ARGUMENT_TEXT_MAX]);
+
 #endif

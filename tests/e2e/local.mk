@@ -27,6 +27,7 @@ EXTRA_DIST += \
     tests/e2e/harness/token.py \
     tests/e2e/harness/wait.py \
     tests/e2e/test_admin.py \
+    tests/e2e/test_arguments.py \
     tests/e2e/test_attach_pending.py \
     tests/e2e/test_audit.py \
     tests/e2e/test_blocking.py \

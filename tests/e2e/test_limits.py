@@ -115,7 +115,7 @@ def test_the_number_of_tokens(house):
     client = gateway.client("web1")
     client.raw(b'{"execute":"query-status","arguments":{"a":[' + b"1," * 70000 + b'1]},"id":7}')
     reply = client.reply()
-    expect.error(reply)
+    expect.error(reply, "GenericError", "too many values")
     assert reply["id"] == 7
     assert "return" in client.call("query-status")
 
@@ -123,8 +123,11 @@ def test_the_number_of_tokens(house):
 @pytest.mark.parametrize("depth,ok", [(60, True), (66, False)])
 def test_the_depth_of_a_message(house, depth, ok):
     client = house.gateway(house.fake()).start().client("web1")
-    client.raw(b'{"execute":"qom-list","arguments":{"path":' + b"[" * depth + b"]" * depth + b'},"id":7}')
-    assert ("return" in client.reply()) == ok
+    client.raw(b'{"execute":"query-status","id":{"a":' + b"[" * depth + b"]" * depth + b"}}")
+    reply = client.reply()
+    assert ("return" in reply) == ok
+    if not ok:
+        expect.error(reply, "GenericError", "nested too deeply")
 
 
 def test_queued_commands_hold_the_client_back_not_the_memory(house):

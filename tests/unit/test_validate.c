@@ -15,6 +15,8 @@ static const struct qmp_scan_limits limits = { .max_bytes = 16u << 20,
                                                .max_depth = 1024,
                                                .max_tokens = 1u << 20 };
 
+static char reason[QMP_ARGUMENT_TEXT_MAX]; /* of the last refusal, for a log */
+
 /* "" where the arguments are accepted. `arguments` NULL: there are none. */
 static const char *judge(const struct qmp_schema *s, const char *command, const char *arguments)
 {
@@ -37,8 +39,10 @@ static const char *judge(const struct qmp_schema *s, const char *command, const 
     int i = qmp_schema_find_command(s, qmp_tape_string(t, r.command));
     assert_true(i >= 0);
     text[0] = '\0';
-    if (!qmp_validate(s, (unsigned)i, t, r.arguments, &fault))
+    if (!qmp_validate(s, (unsigned)i, t, r.arguments, &fault)) {
         (void)qmp_argument_fault_text(&fault, t, text);
+        (void)qmp_argument_fault_reason(&fault, reason);
+    }
     qmp_scanner_free(scanner);
     return text;
 }
@@ -148,6 +152,21 @@ static void a_wrong_value_of_an_enum_is_refused(void **state)
           NOT("keys[1].data", "A") },
     };
     assert_judged(real, cases, ARRAY_SIZE(cases));
+}
+
+static void a_reason_for_the_log_has_no_value(void **state)
+{
+    (void)state;
+    static const struct judged cases[] = {
+        { "blockdev-add", "{\"driver\":\"hunter2\"}", "the argument 'driver' has a wrong value" },
+        { "device_del", "{\"id\":[\"hunter2\"]}", "the argument 'id' has a wrong type" },
+        { "device_del", "{}", "the argument 'id' is missing" },
+        { "stop", "{\"x\":\"hunter2\"}", "the argument 'x' is unexpected" },
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        (void)judge(real, cases[i].command, cases[i].arguments);
+        assert_string_equal(reason, cases[i].said);
+    }
 }
 
 static void what_is_no_integer_is_refused(void **state)
@@ -375,6 +394,7 @@ int main(void)
         cmocka_unit_test(a_missing_member_is_refused),
         cmocka_unit_test(a_wrong_type_is_refused),
         cmocka_unit_test(a_wrong_value_of_an_enum_is_refused),
+        cmocka_unit_test(a_reason_for_the_log_has_no_value),
         cmocka_unit_test(what_is_no_integer_is_refused),
         cmocka_unit_test(a_path_leads_to_the_fault),
         cmocka_unit_test(a_long_path_keeps_its_end),
