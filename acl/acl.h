@@ -17,6 +17,8 @@
 #include "base/util.h"
 #include "qmp/message.h"
 #include "qmp/schema.h"
+#include "acl/path.h"
+#include "acl/reach.h"
 
 /* --- policy ----------------------------------------------------------------------------------- */
 
@@ -124,6 +126,7 @@ void acl_rights_unref(struct acl_rights *r);
 
 enum acl_decision {
     ACL_ALLOWED,
+    ACL_CONDITIONAL,     /* judged by name only: it depends on the arguments */
     ACL_DENIED,          /* by a rule, or because none allows it */
     ACL_UNKNOWN_COMMAND, /* not in the VM's schema, though the policy would allow the name */
 };
@@ -132,18 +135,50 @@ struct acl_verdict {
     enum acl_decision decision;
     const char *rule; /* who decided, borrowed from the rights: `grant "g" role "r" allow "@query"`;
                          "default" */
-    const char *
-        reason; /* for a refusal, a phrase for the client: no values of the policy but rule names */
+    const char *reason; /* for a refusal, a phrase for the client: no values of the policy but rule
+                           names; borrowed from the rights or the workspace */
 };
 
-/* `name` is the command's (decoded) name; `t` and `request` its arguments (t may be NULL for a
- * judgement by name, as introspection and explain need it). */
-struct acl_verdict acl_check(const struct acl_rights *r, struct span name, const struct qmp_tape *t,
-                             const struct qmp_request *request);
+/* What judging needs, kept from one command to the next; of one thread. Zeroed to begin with. */
+#define ACL_REASON_MAX 512u
+struct acl_workspace {
+    struct acl_reached_list reached;
+    bool *covered; /* owned */
+    size_t cap_covered;
+    char reason[ACL_REASON_MAX];
+    /* of the last refusal: the rule that came nearest and the condition that does not hold; or NULL
+     */
+    const struct acl_citation *nearest;
+    const struct acl_condition *failed;
+};
+
+void acl_workspace_fini(struct acl_workspace *w);
+
+/* By name alone, as introspection and explain need it; `name` is decoded. */
+struct acl_verdict acl_check_name(const struct acl_rights *r, struct span name);
+/* With arguments, of which the VM's schema found that they fit: an object's token, or QMP_NONE.
+ * What is in the verdict is good until the next check. */
+struct acl_verdict acl_check(const struct acl_rights *r, struct acl_workspace *w, struct span name,
+                             const struct qmp_tape *t, uint32_t arguments);
 /* What more there is to say of who decided, for clients that may know the policy: patterns, with
- * the places in its text. Nothing if the VM has no such command. */
-void acl_check_detail(const struct acl_rights *r, struct span name, struct buf *out);
-bool acl_check_event(const struct acl_rights *r, struct span name);
+ * the places in its text. Nothing if the VM has no such command. `w`: of the refusal; may be NULL.
+ */
+void acl_check_detail(const struct acl_rights *r, const struct acl_workspace *w, struct span name,
+                      struct buf *out);
+
+/* May he hear this event? `data`: an object's token, or QMP_NONE; `t` NULL: by name, which is
+ * ACL_CONDITIONAL if it depends on the data. */
+enum acl_decision acl_check_event(const struct acl_rights *r, struct span name,
+                                  const struct qmp_tape *t, uint32_t data);
+
+/* Are there replies of which parts are not shown? */
+bool acl_redacts(const struct acl_rights *r);
+/* The places of a command's reply that are not shown: the i-th, NULL past the last. */
+const struct acl_path *acl_redaction(const struct acl_rights *r, unsigned command, size_t i);
+/* The reply (a value) without them: in the place of each stands "", 0, false, [] or {}. False if it
+ * is too deep to be sure of; then what was written must not be shown. */
+bool acl_redact(const struct acl_rights *r, unsigned command, const struct qmp_tape *t,
+                uint32_t root, struct buf *out) MUST_CHECK;
 
 /* The same by the schema's numbers, for introspection. */
 bool acl_allows_command(const struct acl_rights *r, unsigned command);

@@ -2,6 +2,7 @@
 noinst_LIBRARIES += acl/libacl.a
 acl_libacl_a_SOURCES = \
     acl/acl.h \
+    acl/arguments.c acl/arguments.h \
     acl/arguments.def acl/arguments_block.def acl/arguments_chardev.def acl/arguments_common.def \
     acl/arguments_machine.def acl/arguments_net.def acl/arguments_object.def \
     acl/bits.h \
@@ -12,15 +13,17 @@ acl_libacl_a_SOURCES = \
     acl/dn.c acl/dn.h \
     acl/hmp.c acl/hmp.h acl/hmp.def \
     acl/index.c acl/index.h \
+    acl/judge.c \
     acl/match.c acl/match.h \
     acl/order.c acl/order.h \
-    acl/parse.c \
+    acl/parse.c acl/parse_role.c acl/parse_internal.h \
     acl/path.c acl/path.h \
     acl/policy.c acl/policy.h \
     acl/principal.c acl/principal.h \
     acl/program.c acl/program.h \
     acl/reach.c acl/reach.h \
-    acl/rights.c \
+    acl/redact.c \
+    acl/rights.c acl/rights_internal.h \
     acl/rule.c acl/rule.h \
     acl/sasl_pattern.c acl/sasl_pattern.h \
     acl/shape.c acl/shape.h acl/shape_find.c acl/shape_internal.h acl/shape_review.c \

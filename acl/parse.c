@@ -1,16 +1,12 @@
 /* What the words of a policy mean: text -> struct acl_policy. */
 #include "config.h"
-#include "acl/policy.h"
+#include "acl/parse_internal.h"
 
 #include <gnutls/crypto.h>
 #include <gnutls/gnutls.h>
 #include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
-#include "acl/order.h"
 #include "acl/principal.h"
-#include "acl/rule.h"
-#include "acl/text.h"
 #include "acl/vmsel.h"
 #include "base/log.h"
 
@@ -28,25 +24,9 @@ static const struct {
     { "audit-tail", ACL_ADMIN_AUDIT_TAIL }, { "login-release", ACL_ADMIN_LOGIN_RELEASE },
 };
 
-/* A section's number by its name. */
-struct title {
-    const char *name; /* borrowed from the tree */
-    uint32_t number;
-    UT_hash_handle hh;
-};
-
-struct parser {
-    struct acl_policy *policy;
-    struct acl_reports reports;
-    struct cfgtext *outline; /* owned */
-    cfg_t *tree;             /* owned */
-    struct title *roles;     /* hash, owned; as the next */
-    struct title *groups;
-};
-
 /* --- reports ---------------------------------------------------------------------------------- */
 
-static unsigned line_of(const struct parser *p, cfg_t *section)
+unsigned acl_parse_line(const struct acl_parser *p, cfg_t *section)
 {
     const struct cfgtext_item *item =
         cfgtext_find(p->outline, NULL, cfg_name(section), cfg_title(section));
@@ -54,15 +34,15 @@ static unsigned line_of(const struct parser *p, cfg_t *section)
 }
 
 /* About a whole section. */
-static void refuse_section(struct parser *p, cfg_t *section, const char *sentence)
+void acl_parse_refuse_section(struct acl_parser *p, cfg_t *section, const char *sentence)
 {
     char shown[LOG_ESCAPE_MAX];
     const char *title = cfg_title(section);
-    acl_reports_add(&p->reports, line_of(p, section), "%s \"%s\" %s", cfg_name(section),
+    acl_reports_add(&p->reports, acl_parse_line(p, section), "%s \"%s\" %s", cfg_name(section),
                     log_escape(title, strlen(title), shown), sentence);
 }
 
-static void refuse_word(struct parser *p, const struct acl_word *w, const char *sentence)
+void acl_parse_refuse(struct acl_parser *p, const struct acl_word *w, const char *sentence)
 {
     char shown[LOG_ESCAPE_MAX];
     acl_reports_add(&p->reports, w->line, "\"%s\": %s", log_escape(w->text, strlen(w->text), shown),
@@ -71,33 +51,32 @@ static void refuse_word(struct parser *p, const struct acl_word *w, const char *
 
 /* --- titles ----------------------------------------------------------------------------------- */
 
-static struct title *find_title(struct title *titles, const char *name)
+struct acl_title *acl_parse_find_title(struct acl_title *titles, const char *name)
 {
-    struct title *t = NULL;
+    struct acl_title *t = NULL;
     HASH_FIND_STR(titles, name, t);
     return t;
 }
 
-static void check_title(struct parser *p, cfg_t *section)
+void acl_parse_check_title(struct acl_parser *p, const char *kind, const char *title, unsigned line)
 {
-    const char *title = cfg_title(section);
     size_t len = strlen(title);
     if (len == 0 || len > TITLE_MAX || strspn(title, TITLE_CHARS) != len)
-        acl_reports_add(&p->reports, line_of(p, section),
+        acl_reports_add(&p->reports, line,
                         "the name of a %s is made of letters, digits, '.', '_' and '-', at most %d",
-                        cfg_name(section), TITLE_MAX);
+                        kind, TITLE_MAX);
 }
 
 /* Checks the titles of all sections of a kind and remembers those of roles and groups. */
-static size_t read_titles(struct parser *p, const char *kind, struct title **titles)
+static size_t read_titles(struct acl_parser *p, const char *kind, struct acl_title **titles)
 {
     unsigned n = cfg_size(p->tree, kind);
     for (unsigned i = 0; i < n; i++) {
         cfg_t *section = cfg_getnsec(p->tree, kind, i);
-        check_title(p, section);
+        acl_parse_check_title(p, kind, cfg_title(section), acl_parse_line(p, section));
         if (!titles)
             continue;
-        struct title *t = MEM_NEW(struct title);
+        struct acl_title *t = MEM_NEW(struct acl_title);
         t->name = cfg_title(section);
         t->number = i;
         HASH_ADD_KEYPTR(hh, *titles, t->name, strlen(t->name), t);
@@ -105,9 +84,9 @@ static size_t read_titles(struct parser *p, const char *kind, struct title **tit
     return n;
 }
 
-static void free_titles(struct title **titles)
+static void free_titles(struct acl_title **titles)
 {
-    struct title *t, *next;
+    struct acl_title *t, *next;
     HASH_ITER (hh, *titles, t, next) {
         HASH_DEL(*titles, t);
         free(t);
@@ -116,12 +95,12 @@ static void free_titles(struct title **titles)
 
 /* --- who -------------------------------------------------------------------------------------- */
 
-static void add_caller(struct parser *p, const struct acl_word *w, uint32_t target)
+static void add_caller(struct acl_parser *p, const struct acl_word *w, uint32_t target)
 {
     struct error err;
     CLEANUP_PRINCIPAL struct acl_principal *pattern = NULL;
     if (acl_principal_parse_pattern(w->text, &pattern, &err) < 0) {
-        refuse_word(p, w, err.text);
+        acl_parse_refuse(p, w, err.text);
         return;
     }
     const char *key = acl_principal_key(pattern);
@@ -136,7 +115,7 @@ static bool is_group(const char *text)
     return strncmp(text, group_prefix, strlen(group_prefix)) == 0;
 }
 
-static void read_groups(struct parser *p)
+static void read_groups(struct acl_parser *p)
 {
     struct acl_policy *policy = p->policy;
     for (unsigned g = 0; g < policy->n_groups; g++) {
@@ -146,21 +125,21 @@ static void read_groups(struct parser *p)
         for (size_t i = 0; i < n; i++) {
             const struct acl_word *w = acl_text_word(section, "members", i);
             if (is_group(w->text))
-                refuse_word(p, w, "groups do not nest: name the members themselves");
+                acl_parse_refuse(p, w, "groups do not nest: name the members themselves");
             else
                 add_caller(p, w, acl_target_of_group(policy, g));
         }
         if (!cfgtext_find(p->outline, cfgtext_find(p->outline, NULL, "group", cfg_title(section)),
                           "members", NULL))
-            refuse_section(p, section, "has no members = {...}");
+            acl_parse_refuse_section(p, section, "has no members = {...}");
     }
 }
 
-static void add_group(struct parser *p, const struct acl_word *w, uint32_t target)
+static void add_group(struct acl_parser *p, const struct acl_word *w, uint32_t target)
 {
-    const struct title *t = find_title(p->groups, w->text + strlen(group_prefix));
+    const struct acl_title *t = acl_parse_find_title(p->groups, w->text + strlen(group_prefix));
     if (!t) {
-        refuse_word(p, w, "there is no group of that name");
+        acl_parse_refuse(p, w, "there is no group of that name");
         return;
     }
     struct acl_group *g = &p->policy->groups[t->number];
@@ -169,7 +148,7 @@ static void add_group(struct parser *p, const struct acl_word *w, uint32_t targe
 }
 
 /* A list of identities and groups. */
-static void read_callers(struct parser *p, cfg_t *section, const char *option, uint32_t target)
+static void read_callers(struct acl_parser *p, cfg_t *section, const char *option, uint32_t target)
 {
     for (size_t i = 0; i < acl_text_n_words(section, option); i++) {
         const struct acl_word *w = acl_text_word(section, option, i);
@@ -180,109 +159,16 @@ static void read_callers(struct parser *p, cfg_t *section, const char *option, u
     }
 }
 
-/* --- roles ------------------------------------------------------------------------------------ */
-
-/* The roles that a list names, as numbers. */
-static uint32_t *read_role_names(struct parser *p, cfg_t *section, const char *option,
-                                 size_t *n_out)
-{
-    size_t n = acl_text_n_words(section, option);
-    uint32_t *numbers = MEM_NEW_N(uint32_t, n + 1);
-    *n_out = 0;
-    for (size_t i = 0; i < n; i++) {
-        const struct acl_word *w = acl_text_word(section, option, i);
-        const struct title *t = find_title(p->roles, w->text);
-        if (t)
-            numbers[(*n_out)++] = t->number;
-        else
-            refuse_word(p, w, "there is no role of that name");
-    }
-    return numbers;
-}
-
-static void read_rules(struct parser *p, cfg_t *section, uint32_t role, const char *option,
-                       enum acl_effect effect)
-{
-    struct acl_policy *policy = p->policy;
-    size_t n = acl_text_n_words(section, option);
-    for (size_t i = 0; i < n; i++) {
-        const struct acl_word *w = acl_text_word(section, option, i);
-        struct acl_rule rule = { .effect = effect, .role = role, .line = w->line };
-        struct error err;
-        if (acl_rule_parse(w->text, &rule, &err) < 0) {
-            refuse_word(p, w, err.text);
-            continue;
-        }
-        mem_grow((void **)&policy->words, &policy->cap_words, policy->n_words + 1,
-                 sizeof(*policy->words));
-        rule.text = policy->words[policy->n_words++] = mem_strdup(w->text);
-        rule.span = (struct span){ rule.text, strlen(rule.text) };
-        mem_grow((void **)&policy->rules, &policy->cap_rules, policy->n_rules + 1,
-                 sizeof(*policy->rules));
-        policy->rules[policy->n_rules++] = rule;
-    }
-}
-
-static void read_roles(struct parser *p)
-{
-    struct acl_policy *policy = p->policy;
-    for (uint32_t i = 0; i < policy->n_roles; i++) {
-        cfg_t *section = cfg_getnsec(p->tree, "role", i);
-        struct acl_role *role = &policy->roles[i];
-        role->name = mem_strdup(cfg_title(section));
-        role->includes = read_role_names(p, section, "include", &role->n_includes);
-        role->first_rule = (uint32_t)policy->n_rules;
-        read_rules(p, section, i, "allow", ACL_EFFECT_ALLOW);
-        read_rules(p, section, i, "deny", ACL_EFFECT_DENY);
-        read_rules(p, section, i, "events", ACL_EFFECT_EVENT);
-        role->n_rules = (uint32_t)policy->n_rules - role->first_rule;
-    }
-}
-
-/* Where a role includes another. */
-static unsigned line_of_include(const struct parser *p, uint32_t role, const char *included)
-{
-    cfg_t *section = cfg_getnsec(p->tree, "role", role);
-    for (size_t i = 0; i < acl_text_n_words(section, "include"); i++) {
-        const struct acl_word *w = acl_text_word(section, "include", i);
-        if (strcmp(w->text, included) == 0)
-            return w->line;
-    }
-    return line_of(p, section);
-}
-
-static void refuse_cycle(void *opaque, const uint32_t *path, size_t n)
-{
-    struct parser *p = opaque;
-    const struct acl_role *roles = p->policy->roles;
-    CLEANUP_BUF struct buf names = { 0 };
-    for (size_t i = 0; i <= n; i++) {
-        char shown[LOG_ESCAPE_MAX];
-        const char *name = roles[path[i % n]].name;
-        buf_printf(&names, "%s\"%s\"", i ? " includes " : "",
-                   log_escape(name, strlen(name), shown));
-    }
-    acl_reports_add(&p->reports, line_of_include(p, path[n - 1], roles[path[0]].name),
-                    "roles that include each other: %.*s", (int)buf_len(&names), buf_data(&names));
-}
-
-static void order_roles(struct parser *p)
-{
-    struct acl_policy *policy = p->policy;
-    policy->order = MEM_NEW_N(uint32_t, policy->n_roles + 1);
-    acl_order_roles(policy->roles, policy->n_roles, policy->order, refuse_cycle, p);
-}
-
 /* --- grants ----------------------------------------------------------------------------------- */
 
-static void read_vms(struct parser *p, cfg_t *section, uint32_t grant)
+static void read_vms(struct acl_parser *p, cfg_t *section, uint32_t grant)
 {
     for (size_t i = 0; i < acl_text_n_words(section, "vms"); i++) {
         const struct acl_word *w = acl_text_word(section, "vms", i);
         struct error err;
         struct acl_vmsel *vms = NULL;
         if (acl_vmsel_parse(w->text, &vms, &err) < 0) {
-            refuse_word(p, w, err.text);
+            acl_parse_refuse(p, w, err.text);
             continue;
         }
         const char *key = acl_vmsel_key(vms);
@@ -295,7 +181,7 @@ static void read_vms(struct parser *p, cfg_t *section, uint32_t grant)
     }
 }
 
-static unsigned read_admin(struct parser *p, cfg_t *section)
+static unsigned read_admin(struct acl_parser *p, cfg_t *section)
 {
     unsigned admin = 0;
     for (size_t i = 0; i < acl_text_n_words(section, "admin"); i++) {
@@ -306,16 +192,17 @@ static unsigned read_admin(struct parser *p, cfg_t *section)
                 bit = admin_verbs[k].bit;
         }
         if (!bit)
-            refuse_word(p, w,
-                        "administration is sessions, session-close, reload, stats, audit-tail and "
-                        "login-release, by name");
+            acl_parse_refuse(
+                p, w,
+                "administration is sessions, session-close, reload, stats, audit-tail and "
+                "login-release, by name");
         admin |= bit;
     }
     return admin;
 }
 
 /* Is the option in the text? Then it must hold something: an empty list is half of a thought. */
-static bool is_given(struct parser *p, cfg_t *section, const char *option)
+static bool is_given(struct acl_parser *p, cfg_t *section, const char *option)
 {
     const struct cfgtext_item *parent =
         cfgtext_find(p->outline, NULL, cfg_name(section), cfg_title(section));
@@ -325,31 +212,31 @@ static bool is_given(struct parser *p, cfg_t *section, const char *option)
     return item != NULL;
 }
 
-static void check_complete(struct parser *p, cfg_t *section)
+static void check_complete(struct acl_parser *p, cfg_t *section)
 {
     bool role = is_given(p, section, "role");
     bool vms = is_given(p, section, "vms");
     bool admin = is_given(p, section, "admin");
     if (!is_given(p, section, "to"))
-        refuse_section(p, section, "has no to = {...}: it says not to whom");
+        acl_parse_refuse_section(p, section, "has no to = {...}: it says not to whom");
     if (role && !vms)
-        refuse_section(p, section, "has no vms = {...}: its roles are good for none");
+        acl_parse_refuse_section(p, section, "has no vms = {...}: its roles are good for none");
     if (vms && !role)
-        refuse_section(p, section, "has no role = {...}: it gives nothing on its VMs");
+        acl_parse_refuse_section(p, section, "has no role = {...}: it gives nothing on its VMs");
     if (!role && !vms && !admin)
-        refuse_section(p, section, "gives nothing: add role and vms, or admin");
+        acl_parse_refuse_section(p, section, "gives nothing: add role and vms, or admin");
 }
 
-static void read_grants(struct parser *p)
+static void read_grants(struct acl_parser *p)
 {
     for (uint32_t i = 0; i < p->policy->n_grants; i++) {
         cfg_t *section = cfg_getnsec(p->tree, "grant", i);
         struct acl_grant *grant = &p->policy->grants[i];
         grant->name = mem_strdup(cfg_title(section));
-        grant->line = line_of(p, section);
+        grant->line = acl_parse_line(p, section);
         check_complete(p, section);
         read_callers(p, section, "to", i);
-        grant->roles = read_role_names(p, section, "role", &grant->n_roles);
+        grant->roles = acl_parse_role_names(p, section, "role", &grant->n_roles);
         read_vms(p, section, i);
         grant->admin = read_admin(p, section);
     }
@@ -358,30 +245,30 @@ static void read_grants(struct parser *p)
 /* --- delegates -------------------------------------------------------------------------------- */
 
 /* Whom nobody can act for, though he is named exactly: somebody thought otherwise. */
-static void check_person(struct parser *p, const struct acl_word *w)
+static void check_person(struct acl_parser *p, const struct acl_word *w)
 {
     CLEANUP_PRINCIPAL struct acl_principal *pattern = NULL;
     if (is_group(w->text) || acl_principal_parse_pattern(w->text, &pattern, NULL) < 0)
         return; /* reported, if it is a mistake */
     if (acl_principal_is_attribute(pattern))
-        refuse_word(p, w,
-                    "of a person who is acted for only the name is known: to = {...} takes "
-                    "x509:, unix: and sasl:");
+        acl_parse_refuse(p, w,
+                         "of a person who is acted for only the name is known: to = {...} takes "
+                         "x509:, unix: and sasl:");
     else if (acl_principal_key(pattern) &&
              acl_policy_is_delegate(p->policy, acl_subject_named(w->text)))
-        refuse_word(p, w, "is a delegate as well: nobody acts for a delegate");
+        acl_parse_refuse(p, w, "is a delegate as well: nobody acts for a delegate");
 }
 
-static void read_delegates(struct parser *p)
+static void read_delegates(struct acl_parser *p)
 {
     struct acl_policy *policy = p->policy;
     for (uint32_t i = 0; i < policy->n_delegates; i++) {
         cfg_t *section = cfg_getnsec(p->tree, "delegate", i);
         policy->delegates[i].name = mem_strdup(cfg_title(section));
         if (!is_given(p, section, "from"))
-            refuse_section(p, section, "has no from = {...}: it says not who acts");
+            acl_parse_refuse_section(p, section, "has no from = {...}: it says not who acts");
         if (!is_given(p, section, "to"))
-            refuse_section(p, section, "has no to = {...}: it says not for whom");
+            acl_parse_refuse_section(p, section, "has no to = {...}: it says not for whom");
         read_callers(p, section, "from", acl_target_of_from(policy, i));
         read_callers(p, section, "to", acl_target_of_to(policy, i));
     }
@@ -423,7 +310,7 @@ static struct acl_policy *new_policy(void)
     return policy;
 }
 
-static void read_policy(struct parser *p)
+static void read_policy(struct acl_parser *p)
 {
     struct acl_policy *policy = p->policy;
     policy->n_roles = read_titles(p, "role", &p->roles);
@@ -435,8 +322,7 @@ static void read_policy(struct parser *p)
     policy->n_delegates = read_titles(p, "delegate", NULL);
     policy->delegates = MEM_NEW_N(struct acl_delegate, policy->n_delegates + 1);
     read_groups(p);
-    read_roles(p);
-    order_roles(p);
+    acl_parse_roles(p);
     read_grants(p);
     read_delegates(p);
 }
@@ -453,7 +339,7 @@ static int hash_text(const char *text, size_t len, char out[65])
     return 0;
 }
 
-static void finish_parser(struct parser *p)
+static void finish_parser(struct acl_parser *p)
 {
     free_titles(&p->roles);
     free_titles(&p->groups);
@@ -466,7 +352,7 @@ static void finish_parser(struct parser *p)
 int acl_policy_parse(const char *name, const char *text, size_t len, acl_report_fn *report,
                      void *opaque, struct acl_policy **out)
 {
-    struct parser p = { .reports = { .name = name }, .policy = new_policy() };
+    struct acl_parser p = { .reports = { .name = name }, .policy = new_policy() };
     *out = NULL;
     p.policy->name = mem_strdup(name);
     if (acl_text_read(&p.reports, text, len, &p.outline, &p.tree) == 0) {

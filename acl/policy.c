@@ -12,6 +12,14 @@ struct acl_policy *acl_policy_ref(struct acl_policy *p)
     return p;
 }
 
+static void free_clause(struct acl_clause *c)
+{
+    for (size_t i = 0; i < c->n_conditions; i++)
+        acl_condition_free(&c->conditions[i]);
+    free(c->conditions);
+    free(c->name);
+}
+
 static void free_roles(struct acl_policy *p)
 {
     for (size_t i = 0; i < p->n_roles; i++) {
@@ -24,6 +32,14 @@ static void free_roles(struct acl_policy *p)
         free(p->words[i]);
     free(p->words);
     free(p->rules);
+    for (size_t i = 0; i < p->n_clauses; i++)
+        free_clause(&p->clauses[i]);
+    free(p->clauses);
+    for (size_t i = 0; i < p->n_redactions; i++) {
+        free(p->redactions[i].command);
+        acl_path_free(&p->redactions[i].path);
+    }
+    free(p->redactions);
 }
 
 static void free_grants(struct acl_policy *p)

@@ -5,14 +5,35 @@
 
 #include <stdatomic.h>
 #include "acl/acl.h"
+#include "acl/condition.h"
 #include "acl/index.h"
 
-enum acl_effect { ACL_EFFECT_ALLOW, ACL_EFFECT_DENY, ACL_EFFECT_EVENT };
+enum acl_effect { ACL_EFFECT_ALLOW, ACL_EFFECT_DENY, ACL_EFFECT_EVENT, ACL_EFFECT_HMP };
 
 enum acl_rule_kind {
     ACL_RULE_NAME, /* a command or event by its own name */
     ACL_RULE_GLOB,
     ACL_RULE_CLASS, /* "@name" */
+};
+
+#define ACL_NO_CLAUSE UINT32_MAX
+
+/* A `rule` of a role: what it allows is allowed if all of its conditions hold. */
+struct acl_clause {
+    char *name;                       /* owned */
+    struct acl_condition *conditions; /* owned */
+    size_t n_conditions;
+    bool variable; /* some condition is */
+    uint32_t role;
+    unsigned line;
+};
+
+/* A part of a command's reply that a role does not show. */
+struct acl_redaction {
+    char *command; /* owned */
+    struct acl_path path;
+    uint32_t role;
+    unsigned line;
 };
 
 /* One pattern of a role. */
@@ -23,6 +44,7 @@ struct acl_rule {
     enum acl_rule_kind kind;
     uint64_t class_bit; /* ACL_RULE_CLASS */
     uint32_t role;      /* in which it stands */
+    uint32_t clause;    /* and of which rule it is, or ACL_NO_CLAUSE */
     unsigned line;
 };
 
@@ -32,6 +54,8 @@ struct acl_role {
     size_t n_includes;
     uint32_t first_rule; /* its rules follow one another in the policy's */
     uint32_t n_rules;
+    uint32_t first_redaction; /* likewise */
+    uint32_t n_redactions;
 };
 
 struct acl_grant {
@@ -61,6 +85,10 @@ struct acl_policy {
     uint32_t *order;        /* roles, each behind those that it includes; owned */
     struct acl_rule *rules; /* owned */
     size_t n_rules, cap_rules;
+    struct acl_clause *clauses; /* owned */
+    size_t n_clauses, cap_clauses;
+    struct acl_redaction *redactions; /* owned */
+    size_t n_redactions, cap_redactions;
     struct acl_grant *grants; /* owned */
     size_t n_grants;
     struct acl_group *groups; /* owned */

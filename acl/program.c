@@ -151,34 +151,50 @@ static void apply_to(const struct compiler *c, struct acl_compiled_role *role, u
                      size_t command)
 {
     const struct acl_rule *r = &c->program->policy->rules[rule];
+    bool opens = r->kind == ACL_RULE_NAME || is_opened_by_many(&c->commands[command]);
+    bool present = command < c->program->n_present;
     if (r->effect == ACL_EFFECT_DENY)
         note(c->program, &role->deny, command, rule);
-    else if (r->kind == ACL_RULE_NAME || is_opened_by_many(&c->commands[command]))
+    else if (opens && r->clause != ACL_NO_CLAUSE && present)
+        acl_choices_add(&role->commands_when, (uint32_t)command, rule);
+    else if (opens)
         note(c->program, &role->allow, command, rule);
     else
         note(c->program, &role->near_misses, command, rule);
 }
 
-static void apply_event_rule(const struct compiler *c, struct acl_compiled_role *role,
-                             const struct acl_rule *r)
+static void apply_event(struct acl_compiled_role *role, const struct acl_rule *r, uint32_t rule,
+                        uint32_t event)
 {
+    if (r->clause != ACL_NO_CLAUSE)
+        acl_choices_add(&role->events_when, event, rule);
+    else
+        bits_set(role->events, event);
+}
+
+static void apply_event_rule(const struct compiler *c, struct acl_compiled_role *role,
+                             uint32_t rule)
+{
+    const struct acl_rule *r = &c->program->policy->rules[rule];
     if (r->kind == ACL_RULE_NAME) {
         int event = qmp_schema_find_event(c->program->schema, r->span);
         if (event >= 0)
-            bits_set(role->events, (size_t)event);
+            apply_event(role, r, rule, (uint32_t)event);
         return;
     }
-    for (size_t i = 0; i < c->program->n_events; i++) {
+    for (uint32_t i = 0; i < c->program->n_events; i++) {
         if (c->known_events[i] && glob_covers(r, c->events[i]))
-            bits_set(role->events, i);
+            apply_event(role, r, rule, i);
     }
 }
 
 static void apply_rule(const struct compiler *c, struct acl_compiled_role *role, uint32_t rule)
 {
     const struct acl_rule *r = &c->program->policy->rules[rule];
-    if (r->effect == ACL_EFFECT_EVENT) {
-        apply_event_rule(c, role, r);
+    if (r->effect == ACL_EFFECT_HMP) {
+        acl_choices_add(&role->hmp, 0, rule);
+    } else if (r->effect == ACL_EFFECT_EVENT) {
+        apply_event_rule(c, role, rule);
     } else if (r->kind == ACL_RULE_NAME) {
         int64_t command = acl_program_find(c->program, r->span);
         if (command >= 0)
@@ -192,7 +208,50 @@ static void apply_rule(const struct compiler *c, struct acl_compiled_role *role,
     }
 }
 
+/* --- choices ---------------------------------------------------------------------------------- */
+
+void acl_choices_add(struct acl_choices *c, uint32_t subject, uint32_t rule)
+{
+    mem_grow((void **)&c->at, &c->cap, c->n + 1, sizeof(*c->at));
+    c->at[c->n++] = (struct acl_choice){ subject, rule };
+}
+
+void acl_choices_append(struct acl_choices *c, const struct acl_choices *other)
+{
+    for (size_t i = 0; i < other->n; i++)
+        acl_choices_add(c, other->at[i].subject, other->at[i].rule);
+}
+
+static int compare_choices(const void *a, const void *b)
+{
+    const struct acl_choice *x = a, *y = b;
+    if (x->subject != y->subject)
+        return x->subject < y->subject ? -1 : 1;
+    return (x->rule > y->rule) - (x->rule < y->rule);
+}
+
+void acl_choices_settle(struct acl_choices *c)
+{
+    size_t n = 0;
+    if (c->n > 0)
+        qsort(c->at, c->n, sizeof(*c->at), compare_choices);
+    for (size_t i = 0; i < c->n; i++) {
+        if (n == 0 || compare_choices(&c->at[n - 1], &c->at[i]) != 0)
+            c->at[n++] = c->at[i];
+    }
+    c->n = n;
+}
+
 /* --- roles ------------------------------------------------------------------------------------ */
+
+static void add_redaction(const struct acl_program *p, struct acl_compiled_role *role,
+                          uint32_t number)
+{
+    const char *name = p->policy->redactions[number].command;
+    int command = qmp_schema_find_command(p->schema, (struct span){ name, strlen(name) });
+    if (command >= 0)
+        acl_choices_add(&role->redactions, (uint32_t)command, number);
+}
 
 static void include_said(const struct acl_program *p, struct acl_said *s,
                          const struct acl_said *other)
@@ -208,6 +267,10 @@ static void include(const struct acl_program *p, struct acl_compiled_role *role,
     include_said(p, &role->deny, &other->deny);
     include_said(p, &role->near_misses, &other->near_misses);
     bits_add(role->events, other->events, p->n_events);
+    acl_choices_append(&role->commands_when, &other->commands_when);
+    acl_choices_append(&role->events_when, &other->events_when);
+    acl_choices_append(&role->hmp, &other->hmp);
+    acl_choices_append(&role->redactions, &other->redactions);
 }
 
 static void compile_role(const struct compiler *c, uint32_t number)
@@ -221,8 +284,14 @@ static void compile_role(const struct compiler *c, uint32_t number)
     role->events = bits_new(p->n_events);
     for (uint32_t i = 0; i < source->n_rules; i++)
         apply_rule(c, role, source->first_rule + i);
+    for (uint32_t i = 0; i < source->n_redactions; i++)
+        add_redaction(p, role, source->first_redaction + i);
     for (size_t i = 0; i < source->n_includes; i++)
         include(p, role, &p->roles[source->includes[i]]);
+    acl_choices_settle(&role->commands_when);
+    acl_choices_settle(&role->events_when);
+    acl_choices_settle(&role->hmp);
+    acl_choices_settle(&role->redactions);
 }
 
 static void free_role(struct acl_compiled_role *role)
@@ -231,6 +300,10 @@ static void free_role(struct acl_compiled_role *role)
     acl_said_free(&role->deny);
     acl_said_free(&role->near_misses);
     free(role->events);
+    free(role->commands_when.at);
+    free(role->events_when.at);
+    free(role->hmp.at);
+    free(role->redactions.at);
 }
 
 struct acl_program *acl_program_new(struct acl_policy *policy, struct qmp_schema *schema)

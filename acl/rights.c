@@ -1,42 +1,9 @@
 /* What somebody may do on one VM: the union of its grants, less what any of them denies. */
 #include "config.h"
-#include "acl/acl.h"
+#include "acl/rights_internal.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include "acl/program.h"
-
-/* The first citations: nothing decided, and the VM has no such command. */
-enum { CITE_DEFAULT, CITE_SCHEMA, N_FIXED_CITATIONS };
-
-static const char no_rule[] = "no rule allows it";
-static const char by_name_only[] =
-    "it can reach the host, or is not known, and is allowed by its own name only";
-
-struct entry {
-    uint32_t citation;  /* number of it */
-    uint32_t near_miss; /* likewise: refused, though this class or glob matches; 0: none */
-    uint8_t decision;   /* enum acl_decision */
-};
-
-/* What is said of who decided, made once. */
-struct citation {
-    char *rule;   /* owned */
-    char *reason; /* owned; NULL of one that allows */
-    uint32_t grant;
-    uint32_t number; /* of the policy's rule */
-};
-
-struct acl_rights {
-    _Atomic unsigned refs;
-    struct acl_program *program; /* a reference */
-    uint64_t *grants;            /* that apply here: a set, NULL for none; owned */
-    struct entry *entries;       /* of each command that is present; owned */
-    uint64_t *absent;            /* those that are not, but would be allowed: a set; owned */
-    uint64_t *events;            /* a set; owned */
-    struct citation *citations;  /* owned */
-    size_t n_citations, cap_citations;
-};
 
 /* What was found in the grants so far: the first grant and rule that say so. */
 struct found {
@@ -44,41 +11,71 @@ struct found {
     uint32_t *grants; /* of each command that is present; owned */
 };
 
+/* What stands under conditions, and in which grant. */
+struct found_choice {
+    struct acl_choice choice;
+    uint32_t grant;
+    uint32_t order;
+};
+
+struct found_choices {
+    struct found_choice *at; /* owned */
+    size_t n, cap;
+};
+
 struct findings {
     struct found allow;
     struct found deny;
     struct found near_misses;
+    struct found_choices commands_when;
+    struct found_choices events_when;
+    struct found_choices hmp;
 };
 
-static const char *const effect_words[] = {
+const char *const acl_effect_words[] = {
     [ACL_EFFECT_ALLOW] = "allow",
     [ACL_EFFECT_DENY] = "deny",
     [ACL_EFFECT_EVENT] = "events",
+    [ACL_EFFECT_HMP] = "hmp",
 };
 
-static uint32_t add_citation(struct acl_rights *r, struct citation c)
+static uint32_t add_citation(struct acl_rights *r, struct acl_citation c)
 {
     mem_grow((void **)&r->citations, &r->cap_citations, r->n_citations + 1, sizeof(*r->citations));
     r->citations[r->n_citations] = c;
     return (uint32_t)r->n_citations++;
 }
 
+static char *name_rule(const struct acl_policy *p, uint32_t grant, const struct acl_rule *rule)
+{
+    const char *role = p->roles[rule->role].name;
+    if (rule->clause != ACL_NO_CLAUSE)
+        return mem_printf("grant \"%s\" role \"%s\" rule \"%s\"", p->grants[grant].name, role,
+                          p->clauses[rule->clause].name);
+    return mem_printf("grant \"%s\" role \"%s\" %s \"%s\"", p->grants[grant].name, role,
+                      acl_effect_words[rule->effect], rule->text);
+}
+
+static uint32_t new_citation(struct acl_rights *r, uint32_t grant, uint32_t number)
+{
+    const struct acl_policy *p = r->program->policy;
+    const struct acl_rule *rule = &p->rules[number];
+    struct acl_citation c = { .grant = grant, .number = number };
+    c.rule = name_rule(p, grant, rule);
+    if (rule->effect == ACL_EFFECT_DENY)
+        c.reason = mem_printf("denied by %s", c.rule);
+    return add_citation(r, c);
+}
+
 /* There are as many as rules that decide something: few. The last ones come again most often. */
 static uint32_t cite(struct acl_rights *r, uint32_t grant, uint32_t number)
 {
     for (size_t i = r->n_citations; i > N_FIXED_CITATIONS; i--) {
-        const struct citation *c = &r->citations[i - 1];
+        const struct acl_citation *c = &r->citations[i - 1];
         if (c->grant == grant && c->number == number)
             return (uint32_t)(i - 1);
     }
-    const struct acl_policy *p = r->program->policy;
-    const struct acl_rule *rule = &p->rules[number];
-    struct citation c = { .grant = grant, .number = number };
-    c.rule = mem_printf("grant \"%s\" role \"%s\" %s \"%s\"", p->grants[grant].name,
-                        p->roles[rule->role].name, effect_words[rule->effect], rule->text);
-    if (rule->effect == ACL_EFFECT_DENY)
-        c.reason = mem_printf("denied by %s", c.rule);
-    return add_citation(r, c);
+    return new_citation(r, grant, number);
 }
 
 /* --- the union -------------------------------------------------------------------------------- */
@@ -99,6 +96,15 @@ static void add_said(const struct acl_program *p, struct found *f, const struct 
     }
 }
 
+static void add_choices(struct found_choices *f, const struct acl_choices *more, uint32_t grant)
+{
+    mem_grow((void **)&f->at, &f->cap, f->n + more->n, sizeof(*f->at));
+    for (size_t i = 0; i < more->n; i++) {
+        f->at[f->n] = (struct found_choice){ more->at[i], grant, (uint32_t)f->n };
+        f->n++;
+    }
+}
+
 static void add_role(struct acl_rights *r, struct findings *f, uint32_t grant,
                      const struct acl_compiled_role *role)
 {
@@ -107,6 +113,10 @@ static void add_role(struct acl_rights *r, struct findings *f, uint32_t grant,
     add_said(p, &f->deny, &role->deny, grant);
     add_said(p, &f->near_misses, &role->near_misses, grant);
     bits_add(r->events, role->events, p->n_events);
+    add_choices(&f->commands_when, &role->commands_when, grant);
+    add_choices(&f->events_when, &role->events_when, grant);
+    add_choices(&f->hmp, &role->hmp, grant);
+    acl_choices_append(&r->redactions, &role->redactions);
 }
 
 static void add_grants(struct acl_rights *r, struct findings *f, const uint64_t *grants)
@@ -119,20 +129,95 @@ static void add_grants(struct acl_rights *r, struct findings *f, const uint64_t 
     }
 }
 
-static struct entry decide(struct acl_rights *r, const struct findings *f, size_t command)
+/* --- what stands under conditions ------------------------------------------------------------- */
+
+static int compare_found(const void *a, const void *b)
+{
+    const struct found_choice *x = a, *y = b;
+    if (x->choice.subject != y->choice.subject)
+        return x->choice.subject < y->choice.subject ? -1 : 1;
+    if (x->choice.rule != y->choice.rule)
+        return x->choice.rule < y->choice.rule ? -1 : 1;
+    return (x->order > y->order) - (x->order < y->order);
+}
+
+static void bind(struct acl_option *o, const struct acl_clause *clause,
+                 const struct acl_binding *binding)
+{
+    o->n_conditions = clause->n_conditions;
+    o->conditions = clause->conditions;
+    if (!clause->variable)
+        return;
+    struct acl_condition *bound = MEM_NEW_N(struct acl_condition, clause->n_conditions + 1);
+    for (size_t i = 0; i < clause->n_conditions; i++) {
+        if (!acl_condition_bind(&clause->conditions[i], binding, &bound[i]))
+            o->never = true;
+    }
+    o->conditions = bound;
+    o->owned = true;
+}
+
+/* Each rule once for each subject, with the first grant that gives it. */
+static struct acl_options make_options(struct acl_rights *r, struct found_choices *f,
+                                       const struct acl_binding *binding)
+{
+    const struct acl_policy *p = r->program->policy;
+    struct acl_options made = { .at = MEM_NEW_N(struct acl_option, f->n + 1) };
+    if (f->n > 0)
+        qsort(f->at, f->n, sizeof(*f->at), compare_found);
+    for (size_t i = 0; i < f->n; i++) {
+        const struct acl_choice *c = &f->at[i].choice, *before = i ? &f->at[i - 1].choice : NULL;
+        if (before && before->subject == c->subject && before->rule == c->rule)
+            continue;
+        struct acl_option *o = &made.at[made.n++];
+        o->subject = c->subject;
+        o->citation = new_citation(r, f->at[i].grant, c->rule);
+        if (p->rules[c->rule].clause != ACL_NO_CLAUSE)
+            bind(o, &p->clauses[p->rules[c->rule].clause], binding);
+    }
+    free(f->at);
+    return made;
+}
+
+static void free_options(struct acl_options *options)
+{
+    for (size_t i = 0; i < options->n; i++) {
+        struct acl_option *o = &options->at[i];
+        for (size_t k = 0; o->owned && k < o->n_conditions; k++)
+            acl_condition_free((struct acl_condition *)&o->conditions[k]);
+        if (o->owned)
+            free((struct acl_condition *)o->conditions);
+    }
+    free(options->at);
+}
+
+static void link_options(struct acl_rights *r, const uint64_t *denied)
+{
+    for (size_t i = 0; i < r->commands_when.n; i++) {
+        struct acl_entry *e = &r->entries[r->commands_when.at[i].subject];
+        if (e->n_options++ == 0)
+            e->first_option = (uint32_t)i;
+    }
+    BITS_EACH(denied, r->program->n_present, i)
+    r->entries[i].n_options = 0;
+}
+
+/* --- the whole -------------------------------------------------------------------------------- */
+
+static struct acl_entry decide(struct acl_rights *r, const struct findings *f, size_t command)
 {
     const struct found *deny = &f->deny, *allow = &f->allow, *near = &f->near_misses;
     if (bits_test(deny->said.commands, command))
-        return (struct entry){
+        return (struct acl_entry){
             .decision = ACL_DENIED,
             .citation = cite(r, deny->grants[command], deny->said.rules[command]),
         };
     if (bits_test(allow->said.commands, command))
-        return (struct entry){
+        return (struct acl_entry){
             .decision = ACL_ALLOWED,
             .citation = cite(r, allow->grants[command], allow->said.rules[command]),
         };
-    return (struct entry){
+    return (struct acl_entry){
         .decision = ACL_DENIED,
         .citation = CITE_DEFAULT,
         .near_miss = bits_test(near->said.commands, command)
@@ -170,11 +255,11 @@ struct acl_rights *acl_rights_new(struct acl_program *program, struct acl_subjec
     struct acl_rights *r = MEM_NEW(struct acl_rights);
     atomic_init(&r->refs, 1);
     r->program = acl_program_ref(program);
-    r->entries = MEM_NEW_N(struct entry, program->n_present + 1);
+    r->entries = MEM_NEW_N(struct acl_entry, program->n_present + 1);
     r->absent = bits_new(program->n_commands);
     r->events = bits_new(program->n_events);
-    add_citation(r, (struct citation){ .rule = mem_strdup("default") });
-    add_citation(r, (struct citation){ .rule = mem_strdup("schema") });
+    add_citation(r, (struct acl_citation){ .rule = mem_strdup("default") });
+    add_citation(r, (struct acl_citation){ .rule = mem_strdup("schema") });
     struct findings f = {
         .allow = found_new(program),
         .deny = found_new(program),
@@ -184,6 +269,12 @@ struct acl_rights *acl_rights_new(struct acl_program *program, struct acl_subjec
     if (r->grants)
         add_grants(r, &f, r->grants);
     decide_all(r, &f);
+    const struct acl_binding binding = { who.name, vm };
+    r->commands_when = make_options(r, &f.commands_when, &binding);
+    r->events_when = make_options(r, &f.events_when, &binding);
+    r->hmp = make_options(r, &f.hmp, &binding);
+    acl_choices_settle(&r->redactions);
+    link_options(r, f.deny.said.commands);
     found_free(&f.allow);
     found_free(&f.deny);
     found_free(&f.near_misses);
@@ -209,112 +300,20 @@ void acl_rights_unref(struct acl_rights *r)
     free(r->entries);
     free(r->absent);
     free(r->events);
+    free_options(&r->commands_when);
+    free_options(&r->events_when);
+    free_options(&r->hmp);
+    free(r->redactions.at);
     acl_program_unref(r->program);
     free(r);
 }
 
-/* --- judging ---------------------------------------------------------------------------------- */
-
-static const char *reason_of(const struct entry *e, const struct citation *c)
-{
-    switch ((enum acl_decision)e->decision) {
-    case ACL_ALLOWED:
-        return NULL;
-    case ACL_UNKNOWN_COMMAND:
-        return "the VM has no such command";
-    case ACL_DENIED:
-        return c->reason ? c->reason : e->near_miss ? by_name_only : no_rule;
-    }
-    abort();
-}
-
-static struct entry find_entry(const struct acl_rights *r, struct span name)
+struct acl_entry acl_rights_find(const struct acl_rights *r, struct span name)
 {
     int64_t command = acl_program_find(r->program, name);
     if (command >= 0 && command < r->program->n_present)
         return r->entries[command];
     if (command >= 0 && bits_test(r->absent, (size_t)command))
-        return (struct entry){ .decision = ACL_UNKNOWN_COMMAND, .citation = CITE_SCHEMA };
-    return (struct entry){ .decision = ACL_DENIED, .citation = CITE_DEFAULT };
-}
-
-struct acl_verdict acl_check(const struct acl_rights *r, struct span name, const struct qmp_tape *t,
-                             const struct qmp_request *request)
-{
-    (void)t; /* arguments are not judged by this version */
-    (void)request;
-    const struct entry e = find_entry(r, name);
-    const struct citation *c = &r->citations[e.citation];
-    return (struct acl_verdict){
-        .decision = (enum acl_decision)e.decision,
-        .rule = c->rule,
-        .reason = reason_of(&e, c),
-    };
-}
-
-/* --- for those who trust their clients -------------------------------------------------------- */
-
-#define GRANTS_TOLD_MAX 4 /* of those that say nothing of a command */
-
-static void add_grant_place(struct buf *out, const struct acl_policy *p, size_t grant)
-{
-    buf_printf(out, "grant \"%s\" (%s:%u)", p->grants[grant].name, p->name, p->grants[grant].line);
-}
-
-/* Where the rule of a citation stands, and by which grant it is in force. */
-static void add_rule_place(struct buf *out, const struct acl_policy *p, const struct citation *c)
-{
-    const struct acl_rule *rule = &p->rules[c->number];
-    buf_printf(out, "%s \"%s\" of role \"%s\" (%s:%u), by ", effect_words[rule->effect], rule->text,
-               p->roles[rule->role].name, p->name, rule->line);
-    add_grant_place(out, p, c->grant);
-}
-
-static void add_silent_grants(struct buf *out, const struct acl_policy *p, const uint64_t *grants)
-{
-    size_t n = 0;
-    if (grants) {
-        BITS_EACH(grants, p->n_grants, g)
-        {
-            if (n < GRANTS_TOLD_MAX) {
-                buf_add_str(out, n ? ", " : "no pattern matches of ");
-                add_grant_place(out, p, g);
-            }
-            n++;
-        }
-    }
-    if (n == 0)
-        buf_add_str(out, "no grant applies here");
-    else if (n > GRANTS_TOLD_MAX)
-        buf_printf(out, " and %zu more", n - GRANTS_TOLD_MAX);
-}
-
-void acl_check_detail(const struct acl_rights *r, struct span name, struct buf *out)
-{
-    const struct acl_policy *p = r->program->policy;
-    const struct entry e = find_entry(r, name);
-    if (e.citation >= N_FIXED_CITATIONS) {
-        add_rule_place(out, p, &r->citations[e.citation]);
-    } else if (e.near_miss) {
-        add_rule_place(out, p, &r->citations[e.near_miss]);
-        buf_add_str(out, " matches it, but opens no such command");
-    } else if (e.decision == ACL_DENIED) {
-        add_silent_grants(out, p, r->grants);
-    }
-}
-
-bool acl_allows_command(const struct acl_rights *r, unsigned command)
-{
-    return command < r->program->n_present && r->entries[command].decision == ACL_ALLOWED;
-}
-
-bool acl_allows_event(const struct acl_rights *r, unsigned event)
-{
-    return event < r->program->n_events && bits_test(r->events, event);
-}
-
-bool acl_check_event(const struct acl_rights *r, struct span name)
-{
-    int event = qmp_schema_find_event(r->program->schema, name);
-    return event >= 0 && acl_allows_event(r, (unsigned)event);
+        return (struct acl_entry){ .decision = ACL_UNKNOWN_COMMAND, .citation = CITE_SCHEMA };
+    return (struct acl_entry){ .decision = ACL_DENIED, .citation = CITE_DEFAULT };
 }

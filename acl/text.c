@@ -10,15 +10,23 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-#define OPTIONS_MAX 5 /* of a section, and the NULL */
+#define OPTIONS_MAX 8 /* of a section, the section in it, and the NULL */
 
-/* The sections of a policy and their options, all of them lists of words. */
-static const struct section_form {
+/* A section's options, all of them lists of words, and the sections that may stand in it. */
+struct section_form {
     const char *name;
     const char *options[OPTIONS_MAX];
-    const char *later; /* a section in it that belongs to the language, but not to this version */
-} sections[] = {
-    { .name = "role", .options = { "include", "allow", "deny", "events" }, .later = "rule" },
+    const struct section_form *inner;
+};
+
+static const struct section_form rule = { .name = "rule",
+                                          .options = { "commands", "events", "when" } };
+
+/* The sections of a policy. */
+static const struct section_form sections[] = {
+    { .name = "role",
+      .options = { "include", "allow", "deny", "events", "hmp", "redact" },
+      .inner = &rule },
     { .name = "group", .options = { "members" } },
     { .name = "grant", .options = { "to", "role", "vms", "admin" } },
     { .name = "delegate", .options = { "from", "to" } },
@@ -81,18 +89,6 @@ static const struct section_form *find_form(const char *name)
     return NULL;
 }
 
-static void check_section(struct acl_reports *reports, const struct cfgtext_item *item)
-{
-    const struct section_form *form = find_form(item->name);
-    if (!form)
-        acl_reports_add(reports, item->line,
-                        "unknown %s %s: a policy has sections role, group, grant and delegate",
-                        item->section ? "section" : "option", item->name);
-    else if (!item->section || !item->title)
-        acl_reports_add(reports, item->line, "a %s is written: %s \"NAME\" { ... }", form->name,
-                        form->name);
-}
-
 static bool has_option(const struct section_form *form, const char *name)
 {
     for (size_t i = 0; form->options[i]; i++) {
@@ -102,35 +98,65 @@ static bool has_option(const struct section_form *form, const char *name)
     return false;
 }
 
-static void check_option(struct acl_reports *reports, const struct cfgtext_item *item)
+static bool is_inner(const struct section_form *form, const char *name)
 {
-    const struct section_form *form = find_form(item->parent->name);
-    if (!form)
-        return; /* its section was reported */
-    if (form->later && strcmp(item->name, form->later) == 0) {
-        acl_reports_add(reports, item->line, "%s is not supported by this version", form->later);
-    } else if (!has_option(form, item->name)) {
-        CLEANUP_BUF struct buf all = { 0 };
-        for (size_t i = 0; form->options[i]; i++)
-            buf_printf(&all, "%s%s", i ? ", " : "", form->options[i]);
-        acl_reports_add(reports, item->line, "unknown %s %s: a %s has %.*s",
-                        item->section ? "section" : "option", item->name, form->name,
-                        (int)buf_len(&all), buf_data(&all));
-    } else if (item->section) {
+    return form->inner && strcmp(name, form->inner->name) == 0;
+}
+
+static void check_title(struct acl_reports *reports, const struct cfgtext_item *item)
+{
+    if (!item->section || !item->title)
+        acl_reports_add(reports, item->line, "a %s is written: %s \"NAME\" { ... }", item->name,
+                        item->name);
+}
+
+static void refuse_option(struct acl_reports *reports, const struct section_form *form,
+                          const struct cfgtext_item *item)
+{
+    CLEANUP_BUF struct buf all = { 0 };
+    for (size_t i = 0; form->options[i]; i++)
+        buf_printf(&all, "%s%s", i ? ", " : "", form->options[i]);
+    if (form->inner)
+        buf_printf(&all, " and sections %s", form->inner->name);
+    acl_reports_add(reports, item->line, "unknown %s %s: a %s has %.*s",
+                    item->section ? "section" : "option", item->name, form->name,
+                    (int)buf_len(&all), buf_data(&all));
+}
+
+static void check_option(struct acl_reports *reports, const struct section_form *form,
+                         const struct cfgtext_item *item)
+{
+    if (is_inner(form, item->name))
+        check_title(reports, item);
+    else if (!has_option(form, item->name))
+        refuse_option(reports, form, item);
+    else if (item->section)
         acl_reports_add(reports, item->line, "%s is a list: %s = {\"...\"}", item->name,
                         item->name);
-    }
+}
+
+static void check_item(struct acl_reports *reports, const struct cfgtext_item *item)
+{
+    const struct cfgtext_item *outer = item->parent;
+    const struct section_form *form =
+        find_form(outer ? outer->parent ? outer->parent->name : outer->name : item->name);
+    if (!outer && !form)
+        acl_reports_add(reports, item->line,
+                        "unknown %s %s: a policy has sections role, group, grant and delegate",
+                        item->section ? "section" : "option", item->name);
+    else if (!outer)
+        check_title(reports, item);
+    else if (form && !outer->parent)
+        check_option(reports, form, item);
+    else if (form && !outer->parent->parent && is_inner(form, outer->name))
+        check_option(reports, form->inner, item);
+    /* the rest stands in a section that was reported */
 }
 
 static void check_form(struct acl_reports *reports, const struct cfgtext *outline)
 {
-    for (size_t i = 0; i < outline->n; i++) {
-        const struct cfgtext_item *item = &outline->items[i];
-        if (!item->parent)
-            check_section(reports, item);
-        else if (!item->parent->parent)
-            check_option(reports, item);
-    }
+    for (size_t i = 0; i < outline->n; i++)
+        check_item(reports, &outline->items[i]);
 }
 
 /* --- libconfuse ------------------------------------------------------------------------------- */
@@ -153,19 +179,32 @@ static void stay_silent(cfg_t *cfg, const char *fmt, va_list ap)
     (void)ap;
 }
 
+/* libconfuse's words for a section's options; what stands in it must live as long as they do. */
+static void make_options(const struct section_form *form, cfg_opt_t out[OPTIONS_MAX],
+                         cfg_opt_t *inner)
+{
+    const cfg_opt_t end = CFG_END();
+    size_t n = 0;
+    for (; form->options[n]; n++) {
+        const cfg_opt_t list = CFG_PTR_LIST_CB(form->options[n], NULL, CFGF_NONE, make_word, free);
+        out[n] = list;
+    }
+    if (form->inner) {
+        const cfg_opt_t section =
+            CFG_SEC(form->inner->name, inner, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES);
+        out[n++] = section;
+    }
+    out[n] = end;
+}
+
 static cfg_t *make_tree(cfg_flag_t flags)
 {
-    cfg_opt_t options[ARRAY_SIZE(sections)][OPTIONS_MAX];
+    cfg_opt_t inner[OPTIONS_MAX], options[ARRAY_SIZE(sections)][OPTIONS_MAX];
     cfg_opt_t top[ARRAY_SIZE(sections) + 1];
     const cfg_opt_t end = CFG_END();
+    make_options(&rule, inner, NULL);
     for (size_t i = 0; i < ARRAY_SIZE(sections); i++) {
-        size_t n = 0;
-        for (; sections[i].options[n]; n++) {
-            const cfg_opt_t list =
-                CFG_PTR_LIST_CB(sections[i].options[n], NULL, CFGF_NONE, make_word, free);
-            options[i][n] = list;
-        }
-        options[i][n] = end;
+        make_options(&sections[i], options[i], inner);
         const cfg_opt_t section =
             CFG_SEC(sections[i].name, options[i], CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES);
         top[i] = section;

@@ -129,7 +129,7 @@ void dispatch_refused(struct session *s, struct request *r, const char *rule, co
 void dispatch_refusal_detail(struct session *s, struct span command, struct buf *out)
 {
     if (s->client->loop->snapshot->conf->refusal_detail == CONF_REFUSAL_FULL)
-        acl_check_detail(s->rights, command, out);
+        acl_check_detail(s->rights, &s->client->loop->acl, command, out);
 }
 
 /* Refused by policy: the words name the command and the rule. */
@@ -205,7 +205,7 @@ void dispatch_request(struct monitor *m, struct request *r)
         refuse_arguments(s, r, &fault);
         return;
     }
-    struct acl_verdict v = acl_check(s->rights, name, r->tape, &r->view);
+    struct acl_verdict v = acl_check(s->rights, &loop->acl, name, r->tape, r->view.arguments);
     if (v.decision != ACL_ALLOWED) {
         refuse(s, r, &v);
         return;

@@ -309,12 +309,13 @@ static bool explain_allowed(struct session *s)
     return s->explains++ < s->client->loop->snapshot->conf->limits.explain_per_minute;
 }
 
-/* The request that is asked about, judged as it would be, on a tape of its own. */
+/* The request that is asked about, judged as it would be; without arguments by its name. */
 static struct acl_verdict explain(struct session *s, struct request *r, struct span name)
 {
-    struct qmp_request view = { find_argument(r, "execute"), find_argument(r, "arguments"),
-                                QMP_NONE, false };
-    return acl_check(s->rights, name, r->tape, &view);
+    uint32_t arguments = find_argument(r, "arguments");
+    if (arguments == QMP_NONE)
+        return acl_check_name(s->rights, name);
+    return acl_check(s->rights, &s->client->loop->acl, name, r->tape, arguments);
 }
 
 /* Without arguments the question is for the command alone. */
@@ -341,7 +342,9 @@ static void gateway_explain(struct session *s, struct request *r)
     char wrong[QMP_ARGUMENT_TEXT_MAX];
     bool fits = explain_arguments(s, r, name, wrong);
     CLEANUP_BUF struct buf b = { 0 };
-    buf_printf(&b, "{\"allowed\": %s", v.decision == ACL_ALLOWED && fits ? "true" : "false");
+    bool depends = v.decision == ACL_CONDITIONAL;
+    bool allowed = (v.decision == ACL_ALLOWED || depends) && fits;
+    buf_printf(&b, "{\"allowed\": %s", allowed ? "true" : "false");
     add_member(&b, "rule", v.rule);
     if (!fits)
         add_member(&b, "reason", wrong);
@@ -469,7 +472,7 @@ static bool permitted(struct session *s, const struct gateway_command *command,
     if (command->run == gateway_query_commands || command->run == gateway_query_schema) {
         /* shows each only what it may run; still, who says deny means it */
         struct acl_verdict v =
-            acl_check(s->rights, (struct span){ command->name, strlen(command->name) }, NULL, NULL);
+            acl_check_name(s->rights, (struct span){ command->name, strlen(command->name) });
         *rule = v.rule;
         return v.decision != ACL_DENIED || strcmp(v.rule, "default") == 0;
     }

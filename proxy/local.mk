@@ -23,6 +23,7 @@ proxy_libproxy_a_SOURCES = \
     proxy/offload.c proxy/offload.h \
     proxy/pools.c proxy/pools.h \
     proxy/privileges.c proxy/privileges.h \
+    proxy/redaction.c proxy/redaction.h \
     proxy/registry.c proxy/registry.h \
     proxy/reload.c proxy/reload.h \
     proxy/request.c proxy/request.h \

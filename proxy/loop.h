@@ -16,6 +16,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include "acl/acl.h"
 #include "audit/audit.h"
 #include "proxy/inbox.h"
 #include "proxy/stats.h"
@@ -51,6 +52,7 @@ struct loop {
     int64_t audit_ticked_us;     /* monotonic, of the last audit_batch_tick */
     bool audit_failing;          /* the last commit failed */
     struct qmp_scanner *scanner; /* lent to clients, a message at a time */
+    struct acl_workspace acl;    /* of its judgements */
     char *read_bytes;            /* LOOP_READ_BYTES, lent to whoever reads */
     struct loop_stats stats;
     int64_t turn_utc_us, turn_monotonic_us; /* this turn's time, 0 while nobody asked */

@@ -11,6 +11,7 @@
 #include "proxy/client.h"
 #include "proxy/daemon.h"
 #include "proxy/dispatch.h"
+#include "proxy/redaction.h"
 #include "proxy/monitor_start.h"
 #include "proxy/request.h"
 #include "proxy/session.h"
@@ -273,10 +274,14 @@ static void tell_event(struct monitor *m, const struct qmp_tape *t, const struct
     qmp_write_event(&line, a->timestamp == QMP_NONE ? none : qmp_tape_raw(t, a->timestamp),
                     qmp_tape_raw(t, a->event),
                     a->body == QMP_NONE ? none : qmp_tape_raw(t, a->body));
-    struct span text = { buf_data(&line), buf_len(&line) };
-    struct span name = qmp_tape_string(t, a->event);
+    struct vm_event e = {
+        .name = qmp_tape_string(t, a->event),
+        .data = a->body == QMP_NONE ? none : qmp_tape_raw(t, a->body),
+        .line = { buf_data(&line), buf_len(&line) },
+    };
     DL_FOREACH_SAFE2(m->sessions, s, next, monitor_next)
-    session_event(s, name, text);
+    session_event(s, &e);
+    qmp_scanner_free(e.scanner);
 }
 
 /* A slot's number is its id at the VM; slot 0 has none, so that a VM with one command at a time
@@ -330,7 +335,7 @@ static void complete(struct monitor *m, struct request *r, const struct qmp_tape
     dispatch_outcome(loop, r, t, a);
     leave_slot(m, r);
     if (a->kind == QMP_ANSWER_RETURN)
-        session_return(r, qmp_tape_raw(t, a->body));
+        redaction_return(m, r, qmp_tape_raw(t, a->body));
     else
         session_error_object(r, qmp_tape_raw(t, a->body));
 }

@@ -445,11 +445,40 @@ void session_handle_broken(struct session *s, const struct qmp_tape *tape,
 
 /* --- events ----------------------------------------------------------------------------------- */
 
-void session_event(struct session *s, struct span name, struct span line)
+#define EVENT_DATA_MAX   (1u << 20) /* bytes that conditions look at; of more nobody who depends hears */
+#define EVENT_TOKENS_MAX 65536u
+
+/* What a condition looks at is scanned when the first one does. */
+static const struct qmp_tape *event_data(struct vm_event *e)
+{
+    static const struct qmp_scan_limits limits = {
+        .max_bytes = EVENT_DATA_MAX,
+        .max_depth = ACL_PATH_DEPTH_MAX,
+        .max_tokens = EVENT_TOKENS_MAX,
+    };
+    if (!e->scanned && e->data.len > 0)
+        e->scanner = qmp_scan_object(&limits, e->data);
+    e->scanned = true;
+    return e->scanner ? qmp_scanner_tape(e->scanner) : NULL;
+}
+
+static bool hears(const struct session *s, struct vm_event *e)
+{
+    static const struct qmp_tape nothing = { .text = "" };
+    enum acl_decision decision = acl_check_event(s->rights, e->name, NULL, QMP_NONE);
+    if (decision != ACL_CONDITIONAL)
+        return decision == ACL_ALLOWED;
+    const struct qmp_tape *t = event_data(e);
+    if (!t && e->data.len > 0)
+        return false; /* nothing that can be judged */
+    return acl_check_event(s->rights, e->name, t ? t : &nothing, t ? 0 : QMP_NONE) == ACL_ALLOWED;
+}
+
+void session_event(struct session *s, struct vm_event *e)
 {
     struct client *c = s->client;
-    if (s->phase != SESSION_READY || c->state != CLIENT_OPEN || !s->rights ||
-        !acl_check_event(s->rights, name))
+    struct span line = e->line;
+    if (s->phase != SESSION_READY || c->state != CLIENT_OPEN || !s->rights || !hears(s, e))
         return;
     if (c->events_lost || !client_has_room(c, line.len)) {
         c->events_lost++;

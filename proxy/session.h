@@ -121,8 +121,15 @@ void session_forget(struct request *r);
 
 /* --- events ----------------------------------------------------------------------------------- */
 
-/* A VM's event, if the session may see it and is ready. */
-void session_event(struct session *s, struct span name, struct span line);
+/* A VM's event: to each session that may see it and is ready. */
+struct vm_event {
+    struct span name; /* decoded */
+    struct span line; /* as clients get it */
+    struct span data; /* its data, raw; empty if it has none */
+    bool scanned;     /* private: the data, once somebody's rights depend on them */
+    struct qmp_scanner *scanner;
+};
+void session_event(struct session *s, struct vm_event *e);
 /* One of ours: always shown from negotiation on. data: JSON object or empty. */
 void session_gateway_event(struct session *s, const char *name, struct span data);
 

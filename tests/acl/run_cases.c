@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/mem.h"
+#include "qmp/scan.h"
+#include "qmp/validate.h"
 #include "tests/acl/cases.h"
 
 #define VMS_MAX    64
@@ -60,6 +62,7 @@ struct table {
     unsigned line;
     struct acl_policy *policy;
     struct acl_program *program;
+    struct qmp_schema *schema; /* the program's */
     struct acl_vm vms[VMS_MAX];
     const char *labels[VMS_MAX][LABELS_MAX];
     size_t n_vms;
@@ -135,26 +138,65 @@ static struct span span_of(const char *s)
     return (struct span){ s, strlen(s) };
 }
 
-/* The verdict and the rule for a command. */
-static const char *judge(const struct table *t, struct acl_subject who, const struct acl_vm *vm,
-                         const char *command, char rule[1024])
+static const char *const words[] = {
+    [ACL_ALLOWED] = "allow",
+    [ACL_CONDITIONAL] = "depends",
+    [ACL_DENIED] = "deny",
+    [ACL_UNKNOWN_COMMAND] = "unknown",
+};
+
+static const struct qmp_scan_limits limits = { .max_bytes = 1 << 20,
+                                               .max_depth = 64,
+                                               .max_tokens = 65536 };
+
+static const char *judge_command(const struct table *t, const struct acl_rights *rights,
+                                 const char *command, const struct qmp_tape *tape, char rule[1024])
 {
-    static const char *const words[] = {
-        [ACL_ALLOWED] = "allow", [ACL_DENIED] = "deny", [ACL_UNKNOWN_COMMAND] = "unknown"
-    };
+    struct acl_workspace work = { 0 };
+    struct qmp_argument_fault fault;
+    struct span name = span_of(command);
+    int number = qmp_schema_find_command(t->schema, name);
+    if (tape && number >= 0 && !qmp_validate(t->schema, (unsigned)number, tape, 0, &fault))
+        return "invalid";
+    struct acl_verdict v =
+        tape ? acl_check(rights, &work, name, tape, 0) : acl_check_name(rights, name);
+    bool refused = v.decision == ACL_DENIED || v.decision == ACL_UNKNOWN_COMMAND;
+    if (refused && !v.reason)
+        fail(t->file, t->line, "refused without a reason");
+    snprintf(rule, 1024, "%s", refused && tape && v.decision == ACL_DENIED ? v.reason : v.rule);
+    acl_workspace_fini(&work);
+    return words[v.decision];
+}
+
+/* The verdict, and the rule or (of arguments that are refused) the reason. */
+static const char *judge(const struct table *t, struct acl_subject who, const struct acl_vm *vm,
+                         const char *command, const char *json, char rule[1024])
+{
     struct acl_rights *rights = acl_rights_new(t->program, who, vm);
+    struct qmp_scanner *scanner = json ? qmp_scan_object(&limits, span_of(json)) : NULL;
+    const struct qmp_tape *tape = scanner ? qmp_scanner_tape(scanner) : NULL;
     const char *answer;
-    if (strncmp(command, "event:", 6) == 0) {
-        answer = acl_check_event(rights, span_of(command + 6)) ? "allow" : "deny";
-    } else {
-        struct acl_verdict v = acl_check(rights, span_of(command), NULL, NULL);
-        answer = words[v.decision];
-        snprintf(rule, 1024, "%s", v.rule);
-        if (v.decision != ACL_ALLOWED && !v.reason)
-            fail(t->file, t->line, "refused without a reason");
-    }
+    if (json && !tape)
+        fail(t->file, t->line, "these arguments are no JSON object");
+    if (strncmp(command, "event:", 6) == 0)
+        answer = words[acl_check_event(rights, span_of(command + 6), tape, tape ? 0 : QMP_NONE)];
+    else
+        answer = judge_command(t, rights, command, tape, rule);
+    qmp_scanner_free(scanner);
     acl_rights_unref(rights);
     return answer;
+}
+
+/* Arguments as JSON in front of the arrow; NULL if there are none. */
+static const char *next_arguments(char **at)
+{
+    char *s = *at + strspn(*at, " \t");
+    char *arrow = strstr(s, " -> ");
+    if (*s != '{' || !arrow)
+        return NULL;
+    *arrow = '\0';
+    *at = arrow + 1;
+    return s;
 }
 
 /* By itself, and as one of many. */
@@ -170,7 +212,8 @@ static const char *sees(const struct table *t, struct acl_subject who, const str
 static void run_case(const struct table *t, char *rest)
 {
     const char *identity = next_word(&rest), *vm_name = next_word(&rest);
-    const char *command = next_word(&rest), *arrow = next_word(&rest);
+    const char *command = next_word(&rest), *json = next_arguments(&rest);
+    const char *arrow = next_word(&rest);
     const char *expected = next_word(&rest);
     if (!expected || strcmp(arrow, "->") != 0) {
         fail(t->file, t->line, "not of the form IDENTITY VM COMMAND -> VERDICT [RULE]");
@@ -189,7 +232,7 @@ static void run_case(const struct table *t, char *rest)
     else if (strcmp(command, "delegate") == 0)
         answer = acl_policy_delegates(t->policy, who, vm_name);
     else
-        answer = judge(t, who, &vm, command, rule);
+        answer = judge(t, who, &vm, command, json, rule);
     answer = answer ? answer : "none";
     n_run++;
     rest += strspn(rest, " \t");
@@ -234,6 +277,7 @@ static void run_policy(const char *name, struct qmp_schema *schema)
         fail(policy_path, 0, "is refused");
         return;
     }
+    t.schema = schema;
     t.program = acl_program_new(t.policy, schema);
     run_cases(&t, buf_data(&cases));
     acl_program_unref(t.program);

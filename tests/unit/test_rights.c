@@ -207,7 +207,7 @@ static size_t compare_with_the_manual(const struct sketch *s, struct acl_program
     for (unsigned c = 0; c < qmp_schema_n_commands(schema); c++) {
         const char *name = qmp_schema_command(schema, c)->name;
         bool expected = allowed_by_the_manual(s, identity, vm, name);
-        struct acl_verdict v = acl_check(r, (struct span){ name, strlen(name) }, NULL, NULL);
+        struct acl_verdict v = acl_check_name(r, (struct span){ name, strlen(name) });
         if ((v.decision == ACL_ALLOWED) != expected)
             fail_msg("%s %s %s: %s", identity, vm->name, name, v.rule);
         assert_int_equal(acl_allows_command(r, c), expected);
@@ -248,8 +248,8 @@ static void compare(struct acl_program *pa, struct acl_program *pb, bool only_le
                                : c == qmp_schema_n_commands(schema) ? "no-such-1"
                                                                     : "no-such-3";
             struct span span = { name, strlen(name) };
-            enum acl_decision da = acl_check(ra, span, NULL, NULL).decision;
-            enum acl_decision db = acl_check(rb, span, NULL, NULL).decision;
+            enum acl_decision da = acl_check_name(ra, span).decision;
+            enum acl_decision db = acl_check_name(rb, span).decision;
             if (only_less ? db != ACL_DENIED && da != db : da != db)
                 fail_msg("%s %s %s: %d, then %d", identity, vm->name, name, da, db);
         }
@@ -326,7 +326,7 @@ static const char *detail_of(const struct acl_rights *r, const char *command)
 {
     static char text[1000];
     CLEANUP_BUF struct buf out = { 0 };
-    acl_check_detail(r, (struct span){ command, strlen(command) }, &out);
+    acl_check_detail(r, NULL, (struct span){ command, strlen(command) }, &out);
     snprintf(text, sizeof(text), "%.*s", (int)buf_len(&out), buf_len(&out) ? buf_data(&out) : "");
     return text;
 }
@@ -393,11 +393,11 @@ static void a_name_is_compared_by_all_its_bytes(void **state)
 {
     (void)state;
     struct acl_rights *r = rights_of("role \"r\" { allow = {\"stop\", \"new\"} }" GRANT, "unix:a");
-    assert_int_equal(acl_check(r, SPAN_LIT("stop"), NULL, NULL).decision, ACL_ALLOWED);
-    assert_int_equal(acl_check(r, SPAN_LIT("stop\0"), NULL, NULL).decision, ACL_DENIED);
-    assert_int_equal(acl_check(r, SPAN_LIT("new"), NULL, NULL).decision, ACL_UNKNOWN_COMMAND);
-    assert_int_equal(acl_check(r, SPAN_LIT("new\0"), NULL, NULL).decision, ACL_DENIED);
-    assert_int_equal(acl_check(r, SPAN_LIT(""), NULL, NULL).decision, ACL_DENIED);
+    assert_int_equal(acl_check_name(r, SPAN_LIT("stop")).decision, ACL_ALLOWED);
+    assert_int_equal(acl_check_name(r, SPAN_LIT("stop\0")).decision, ACL_DENIED);
+    assert_int_equal(acl_check_name(r, SPAN_LIT("new")).decision, ACL_UNKNOWN_COMMAND);
+    assert_int_equal(acl_check_name(r, SPAN_LIT("new\0")).decision, ACL_DENIED);
+    assert_int_equal(acl_check_name(r, SPAN_LIT("")).decision, ACL_DENIED);
     acl_rights_unref(r);
 }
 
@@ -406,15 +406,15 @@ static void a_refusal_says_what_would_help(void **state)
     (void)state;
     struct acl_rights *r = rights_of(
         "role \"r\" { allow = {\"@block\", \"new\"} deny = {\"eject\"} }" GRANT, "unix:a");
-    assert_string_equal(acl_check(r, SPAN_LIT("stop"), NULL, NULL).reason, "no rule allows it");
-    assert_string_equal(acl_check(r, SPAN_LIT("eject"), NULL, NULL).reason,
+    assert_string_equal(acl_check_name(r, SPAN_LIT("stop")).reason, "no rule allows it");
+    assert_string_equal(acl_check_name(r, SPAN_LIT("eject")).reason,
                         "denied by grant \"g\" role \"r\" deny \"eject\"");
     assert_string_equal(
-        acl_check(r, SPAN_LIT("blockdev-add"), NULL, NULL).reason,
+        acl_check_name(r, SPAN_LIT("blockdev-add")).reason,
         "it can reach the host, or is not known, and is allowed by its own name only");
-    assert_string_equal(acl_check(r, SPAN_LIT("new"), NULL, NULL).reason,
+    assert_string_equal(acl_check_name(r, SPAN_LIT("new")).reason,
                         "the VM has no such command");
-    assert_null(acl_check(r, SPAN_LIT("block-job-cancel"), NULL, NULL).reason);
+    assert_null(acl_check_name(r, SPAN_LIT("block-job-cancel")).reason);
     acl_rights_unref(r);
 }
 
@@ -445,25 +445,25 @@ static void a_vm_s_new_commands_are_opened_by_their_names_only(void **state)
     struct acl_program *program = acl_program_new(policy, newer);
     static const struct acl_vm vm = { .name = "v" };
     struct acl_rights *r = acl_rights_new(program, acl_subject_named("unix:a"), &vm);
-    assert_int_equal(acl_check(r, SPAN_LIT("stop"), NULL, NULL).decision, ACL_ALLOWED);
-    assert_int_equal(acl_check(r, SPAN_LIT("other-new"), NULL, NULL).decision, ACL_ALLOWED);
-    assert_int_equal(acl_check(r, SPAN_LIT("query-new"), NULL, NULL).decision, ACL_DENIED);
-    assert_int_equal(acl_check(r, SPAN_LIT("gateway-reload"), NULL, NULL).decision, ACL_DENIED);
-    assert_int_equal(acl_check(r, SPAN_LIT("cont"), NULL, NULL).decision, ACL_UNKNOWN_COMMAND);
-    assert_int_equal(acl_check(r, SPAN_LIT("migrate"), NULL, NULL).decision, ACL_DENIED);
-    assert_true(acl_check_event(r, SPAN_LIT("STOP")));
-    assert_false(acl_check_event(r, SPAN_LIT("NEW_EVENT")));
-    assert_false(acl_check_event(r, SPAN_LIT("RESET")));
+    assert_int_equal(acl_check_name(r, SPAN_LIT("stop")).decision, ACL_ALLOWED);
+    assert_int_equal(acl_check_name(r, SPAN_LIT("other-new")).decision, ACL_ALLOWED);
+    assert_int_equal(acl_check_name(r, SPAN_LIT("query-new")).decision, ACL_DENIED);
+    assert_int_equal(acl_check_name(r, SPAN_LIT("gateway-reload")).decision, ACL_DENIED);
+    assert_int_equal(acl_check_name(r, SPAN_LIT("cont")).decision, ACL_UNKNOWN_COMMAND);
+    assert_int_equal(acl_check_name(r, SPAN_LIT("migrate")).decision, ACL_DENIED);
+    assert_int_equal(acl_check_event(r, SPAN_LIT("STOP"), NULL, QMP_NONE), ACL_ALLOWED);
+    assert_int_equal(acl_check_event(r, SPAN_LIT("NEW_EVENT"), NULL, QMP_NONE), ACL_DENIED);
+    assert_int_equal(acl_check_event(r, SPAN_LIT("RESET"), NULL, QMP_NONE), ACL_DENIED);
     acl_rights_unref(r);
     /* what only the VM's schema calls unstable is not allowed as such */
     r = acl_rights_new(program, acl_subject_named("unix:c"), &vm);
-    assert_int_equal(acl_check(r, SPAN_LIT("stop"), NULL, NULL).decision, ACL_DENIED);
+    assert_int_equal(acl_check_name(r, SPAN_LIT("stop")).decision, ACL_DENIED);
     acl_rights_unref(r);
     /* but it is denied as such, and so are new commands by globs
      */
     r = acl_rights_new(program, acl_subject_named("unix:b"), &vm);
-    assert_int_equal(acl_check(r, SPAN_LIT("stop"), NULL, NULL).decision, ACL_DENIED);
-    assert_int_equal(acl_check(r, SPAN_LIT("other-new"), NULL, NULL).decision, ACL_DENIED);
+    assert_int_equal(acl_check_name(r, SPAN_LIT("stop")).decision, ACL_DENIED);
+    assert_int_equal(acl_check_name(r, SPAN_LIT("other-new")).decision, ACL_DENIED);
     acl_rights_unref(r);
     acl_program_unref(program);
     acl_policy_unref(policy);
@@ -484,7 +484,7 @@ static void rights_keep_what_they_stand_on(void **state)
     acl_policy_unref(policy);
     acl_program_unref(program);
     acl_rights_unref(again);
-    assert_string_equal(acl_check(r, SPAN_LIT("stop"), NULL, NULL).rule,
+    assert_string_equal(acl_check_name(r, SPAN_LIT("stop")).rule,
                         "grant \"g\" role \"r\" allow \"stop\"");
     acl_rights_unref(r);
     acl_rights_unref(NULL);
