@@ -47,6 +47,7 @@ EXTRA_DIST += \
     tests/acl/README.md \
     tests/acl/bad.table \
     tests/acl/example.cases \
+    tests/acl/example-observer.cases tests/acl/example-tenant.cases tests/acl/example-migration.cases \
     tests/acl/identities.policy tests/acl/identities.cases \
     tests/acl/roles.policy tests/acl/roles.cases \
     tests/acl/subjects.policy tests/acl/subjects.cases

@@ -30,6 +30,7 @@ EXTRA_DIST += tests/fuzz/corpus/conf
 # --- what is installed beside the program --------------------------------------------------------
 examplesdir = $(docdir)/examples
 dist_examples_DATA = conf/examples/qmpgate.conf conf/examples/policy.conf \
+    conf/examples/policy-observer.conf conf/examples/policy-tenant.conf conf/examples/policy-migration.conf \
     conf/examples/sasl2-qmpgate.conf
 
 systemdsystemunit_DATA = conf/units/qmpgated.service conf/units/qmpgated.socket

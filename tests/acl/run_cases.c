@@ -266,10 +266,12 @@ static void print_error(void *opaque, const char *line)
 static void run_policy(const char *name, struct qmp_schema *schema)
 {
     CLEANUP_BUF struct buf policy = { 0 }, cases = { 0 };
-    CLEANUP_FREE char *policy_path = mem_printf("tests/acl/%s.policy", name);
+    /* the examples that are shipped are tested as they are: example-x is policy-x.conf */
+    bool example = strncmp(name, "example", 7) == 0;
+    CLEANUP_FREE char *policy_path = example ? mem_printf("conf/examples/policy%s.conf", name + 7)
+                                             : mem_printf("tests/acl/%s.policy", name);
     CLEANUP_FREE char *cases_path = mem_printf("tests/acl/%s.cases", name);
-    /* the example that is shipped is tested as it is */
-    cases_load(strcmp(name, "example") == 0 ? "conf/examples/policy.conf" : policy_path, &policy);
+    cases_load(policy_path, &policy);
     cases_load(cases_path, &cases);
     struct table t = { .file = cases_path };
     if (acl_policy_parse(policy_path, buf_data(&policy), buf_len(&policy) - 1, print_error, NULL,
