@@ -1,15 +1,19 @@
-/* What of a command's arguments reaches the host: by the table of typed arguments (shape.h) and,
- * where the schema does not show them, by that of the command. */
+/* What of a command's arguments reaches the host: by the table of typed arguments (shape.h), and
+ * where the schema does not show them by that of the command (device.h). */
 #ifndef ACL_ARGUMENTS_H
 #define ACL_ARGUMENTS_H
 
 #include "acl/program.h"
 
-/* Adds to the list, in the order of the tape. */
-void acl_arguments_find(const struct acl_program *p, struct span command, const struct qmp_tape *t,
-                        uint32_t arguments, struct acl_reached_list *out);
+struct acl_arguments {
+    uint32_t actions; /* of a transaction: an array's token, to be judged one by one; or QMP_NONE */
+    uint32_t line; /* of the human monitor: a string's token, to be judged by its words; likewise */
+    bool untyped;  /* some values are not checked by the schema: a string may stand for a number */
+};
 
-/* Are there arguments that the schema does not check, so that a string may stand for a number? */
-bool acl_arguments_untyped(struct span command);
+/* Fills the list, tokens ascending. The line is on it, as a program; the actions are not. */
+struct acl_arguments acl_arguments_find(const struct acl_program *p, unsigned command,
+                                        const struct qmp_tape *t, uint32_t arguments,
+                                        struct acl_reached_list *out);
 
 #endif

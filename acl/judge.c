@@ -16,7 +16,7 @@ static const char no_such_command[] = "the VM has no such command";
 
 void acl_workspace_fini(struct acl_workspace *w)
 {
-    free(w->reached.at);
+    acl_reached_list_clear(&w->reached);
     free(w->covered);
     *w = (struct acl_workspace){ 0 };
 }
@@ -27,12 +27,6 @@ static bool is_hmp(struct span name)
 {
     static const char hmp[] = "human-monitor-command";
     return name.len == sizeof(hmp) - 1 && memcmp(name.data, hmp, name.len) == 0;
-}
-
-static bool is_transaction(struct span name)
-{
-    static const char transaction[] = "transaction";
-    return name.len == sizeof(transaction) - 1 && memcmp(name.data, transaction, name.len) == 0;
 }
 
 static const char *reason_of(const struct acl_rights *r, const struct acl_entry *e)
@@ -58,7 +52,7 @@ static bool is_open(const struct acl_rights *r, const struct acl_entry *e, struc
 
 struct acl_verdict acl_check_name(const struct acl_rights *r, struct span name)
 {
-    const struct acl_entry e = acl_rights_find(r, name);
+    const struct acl_entry e = acl_rights_find(r, name, NULL);
     if (e.decision == ACL_ALLOWED)
         return verdict(r, ACL_ALLOWED, e.citation, NULL);
     if (is_open(r, &e, name))
@@ -149,7 +143,7 @@ static struct acl_verdict refuse_uncovered(struct judging *j, uint32_t citation,
                                            uint32_t root, size_t number)
 {
     char place[PLACE_MAX];
-    const struct acl_reached *a = &j->work->reached.at[number];
+    const struct acl_reached *a = &j->work->reached.items[number];
     write_place(j->tape, root, a->token, place, sizeof(place));
     if (rule)
         return refuse(j, citation, "%s says nothing of '%s', which reaches the host (%s)", rule,
@@ -264,13 +258,12 @@ static struct acl_verdict refuse_action(struct judging *j, uint32_t action, unsi
     return v;
 }
 
-static struct acl_verdict judge_actions(struct judging *j, uint32_t arguments,
+static struct acl_verdict judge_actions(struct judging *j, uint32_t actions,
                                         struct acl_verdict outer)
 {
-    uint32_t actions = qmp_tape_find(j->tape, arguments, SPAN_LIT("actions"));
     unsigned number = 0;
-    if (actions == QMP_NONE || qmp_tape_kind(j->tape, actions) != QMP_KIND_ARRAY || j->depth > 0)
-        return refuse(j, CITE_DEFAULT, "its actions cannot be judged");
+    if (j->depth > 0)
+        return refuse(j, CITE_DEFAULT, "commands within a command within a command");
     j->depth++;
     QMP_TAPE_ELEMENTS (j->tape, actions, action) {
         struct acl_verdict v = judge_action(j, action);
@@ -282,39 +275,35 @@ static struct acl_verdict judge_actions(struct judging *j, uint32_t arguments,
     return outer;
 }
 
+/* --- the whole -------------------------------------------------------------------------------- */
+
 static struct acl_verdict judge(struct judging *j, struct span name, uint32_t arguments)
 {
     const struct acl_rights *r = j->rights;
     struct acl_workspace *w = j->work;
-    const struct acl_entry e = acl_rights_find(r, name);
+    uint32_t command;
+    const struct acl_entry e = acl_rights_find(r, name, &command);
     if (e.decision != ACL_ALLOWED && !is_open(r, &e, name))
         return verdict(r, e.decision, e.citation, reason_of(r, &e));
-    w->reached.n = 0;
-    acl_arguments_find(r->program, name, j->tape, arguments, &w->reached);
-    struct acl_verdict v;
-    if (e.decision == ACL_ALLOWED && w->reached.n == 0) {
-        v = verdict(r, ACL_ALLOWED, e.citation, NULL);
-    } else {
+    const struct acl_arguments found =
+        acl_arguments_find(r->program, command, j->tape, arguments, &w->reached);
+    struct acl_verdict v = verdict(r, ACL_ALLOWED, e.citation, NULL);
+    if (e.decision != ACL_ALLOWED || w->reached.n > 0) {
+        make_room(w);
         struct acl_judged judged = {
             .tape = j->tape,
             .root = arguments,
-            .untyped = acl_arguments_untyped(name),
-            .reached = w->reached.at,
+            .untyped = found.untyped,
+            .reached = w->reached.items,
             .n_reached = w->reached.n,
+            .covered = w->covered,
         };
-        make_room(w);
-        judged.covered = w->covered;
         v = judge_options(j, &e, &judged);
     }
-    if (is_hmp(name) && v.decision != ACL_ALLOWED) {
-        uint32_t line = arguments == QMP_NONE
-                            ? QMP_NONE
-                            : qmp_tape_find(j->tape, arguments, SPAN_LIT("command-line"));
-        if (line != QMP_NONE && qmp_tape_kind(j->tape, line) == QMP_KIND_STRING)
-            return judge_line(j, &e, line);
-    }
-    if (is_transaction(name) && v.decision == ACL_ALLOWED)
-        return judge_actions(j, arguments, v);
+    if (found.line != QMP_NONE && v.decision != ACL_ALLOWED)
+        return judge_line(j, &e, found.line);
+    if (found.actions != QMP_NONE && v.decision == ACL_ALLOWED)
+        return judge_actions(j, found.actions, v);
     return v;
 }
 
@@ -341,8 +330,8 @@ static void add_rule_place(struct buf *out, const struct acl_policy *p,
                            const struct acl_citation *c)
 {
     const struct acl_rule *rule = &p->rules[c->number];
-    buf_printf(out, "%s \"%s\" of role \"%s\" (%s:%u), by ", acl_effect_words[rule->effect], rule->text,
-               p->roles[rule->role].name, p->name, rule->line);
+    buf_printf(out, "%s \"%s\" of role \"%s\" (%s:%u), by ", acl_effect_words[rule->effect],
+               rule->text, p->roles[rule->role].name, p->name, rule->line);
     add_grant_place(out, p, c->grant);
 }
 
@@ -376,7 +365,7 @@ void acl_check_detail(const struct acl_rights *r, const struct acl_workspace *w,
                       struct buf *out)
 {
     const struct acl_policy *p = r->program->policy;
-    const struct acl_entry e = acl_rights_find(r, name);
+    const struct acl_entry e = acl_rights_find(r, name, NULL);
     if (w && w->nearest) {
         add_nearest(out, p, w);
     } else if (e.citation >= N_FIXED_CITATIONS) {

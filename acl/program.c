@@ -312,6 +312,8 @@ struct acl_program *acl_program_new(struct acl_policy *policy, struct qmp_schema
     atomic_init(&p->refs, 1);
     p->policy = acl_policy_ref(policy);
     p->schema = qmp_schema_ref(schema);
+    p->reach = acl_reach_map_new(schema);
+    p->usual_virtio = acl_device_usual_virtio(schema);
     struct compiler c = { .program = p };
     add_present(&c);
     add_all_absent(&c);
@@ -344,6 +346,7 @@ void acl_program_unref(struct acl_program *p)
         free(a);
     }
     acl_policy_unref(p->policy);
+    acl_reach_map_free(p->reach);
     qmp_schema_unref(p->schema);
     free(p);
 }

@@ -4,7 +4,9 @@
 
 #include <stdatomic.h>
 #include <uthash.h>
+#include "acl/device.h"
 #include "acl/policy.h"
+#include "acl/shape.h"
 
 /* A command that the VM does not have, but the table or a rule knows by name: it can be told from
  * one that is refused. Their numbers follow the schema's. */
@@ -45,10 +47,12 @@ struct acl_compiled_role {
 
 struct acl_program {
     _Atomic unsigned refs;
-    struct acl_policy *policy; /* a reference */
-    struct qmp_schema *schema; /* a reference */
-    uint32_t n_present;        /* commands of the schema */
-    uint32_t n_commands;       /* and those that are absent */
+    struct acl_policy *policy;    /* a reference */
+    struct qmp_schema *schema;    /* a reference */
+    struct acl_reach_map *reach;  /* of the schema; owned */
+    enum acl_virtio usual_virtio; /* likewise */
+    uint32_t n_present;           /* commands of the schema */
+    uint32_t n_commands;          /* and those that are absent */
     uint32_t n_events;
     struct acl_absent *absent;       /* a hash; owned */
     struct acl_compiled_role *roles; /* by the policy's numbers; owned */

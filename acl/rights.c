@@ -308,12 +308,15 @@ void acl_rights_unref(struct acl_rights *r)
     free(r);
 }
 
-struct acl_entry acl_rights_find(const struct acl_rights *r, struct span name)
+struct acl_entry acl_rights_find(const struct acl_rights *r, struct span name, uint32_t *command)
 {
-    int64_t command = acl_program_find(r->program, name);
-    if (command >= 0 && command < r->program->n_present)
-        return r->entries[command];
-    if (command >= 0 && bits_test(r->absent, (size_t)command))
+    int64_t number = acl_program_find(r->program, name);
+    if (number >= 0 && number < r->program->n_present) {
+        if (command)
+            *command = (uint32_t)number;
+        return r->entries[number];
+    }
+    if (number >= 0 && bits_test(r->absent, (size_t)number))
         return (struct acl_entry){ .decision = ACL_UNKNOWN_COMMAND, .citation = CITE_SCHEMA };
     return (struct acl_entry){ .decision = ACL_DENIED, .citation = CITE_DEFAULT };
 }

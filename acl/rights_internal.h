@@ -56,7 +56,7 @@ struct acl_rights {
 /* By enum acl_effect: the option that a rule stands in. */
 extern const char *const acl_effect_words[];
 
-/* By a command's name. */
-struct acl_entry acl_rights_find(const struct acl_rights *r, struct span name);
+/* By a command's name; `command` (may be NULL): its number, if the VM has it. */
+struct acl_entry acl_rights_find(const struct acl_rights *r, struct span name, uint32_t *command);
 
 #endif
