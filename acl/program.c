@@ -314,6 +314,7 @@ struct acl_program *acl_program_new(struct acl_policy *policy, struct qmp_schema
     p->schema = qmp_schema_ref(schema);
     p->reach = acl_reach_map_new(schema);
     p->usual_virtio = acl_device_usual_virtio(schema);
+    p->device_add = (unsigned)qmp_schema_find_command(schema, SPAN_LIT("device_add"));
     struct compiler c = { .program = p };
     add_present(&c);
     add_all_absent(&c);

@@ -51,6 +51,7 @@ struct acl_program {
     struct qmp_schema *schema;    /* a reference */
     struct acl_reach_map *reach;  /* of the schema; owned */
     enum acl_virtio usual_virtio; /* likewise */
+    unsigned device_add;          /* its number; UINT_MAX if the VM has none */
     uint32_t n_present;           /* commands of the schema */
     uint32_t n_commands;          /* and those that are absent */
     uint32_t n_events;
