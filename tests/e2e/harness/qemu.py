@@ -17,7 +17,7 @@ UUID = "11111111-2222-3333-4444-555555555555"
 
 
 class Qemu:
-    def __init__(self, directory, name, uuid=UUID, socket_name=None, pid_suffix=""):
+    def __init__(self, directory, name, uuid=UUID, socket_name=None, pid_suffix="", machine=("-machine", "none")):
         if not shutil.which(BINARY):
             pytest.skip(f"{BINARY} is not installed")
         self.name = name
@@ -25,11 +25,12 @@ class Qemu:
         self.socket = os.path.join(directory, socket_name or name + ".qmp")
         self.side = os.path.join(directory, name + ".side")  # a second monitor, for a look past the gateway
         self.trace = os.path.join(directory, f"{name}{pid_suffix}.trace")
+        self.machine = machine
         self.process = None
 
     def start(self):
         self.process = Process([
-            BINARY, "-machine", "none", "-display", "none", "-nodefaults", "-name", self.name, "-uuid", self.uuid,
+            BINARY, *self.machine, "-display", "none", "-nodefaults", "-name", self.name, "-uuid", self.uuid,
             "-qmp", f"unix:{self.side},server=on,wait=off", "-qmp", f"unix:{self.socket},server=on,wait=off", "-trace", f"handle_qmp_command,file={self.trace}"])
         wait.until(lambda: wait.is_listening(self.socket) or not self.process.running(), "QEMU's socket")
         assert self.process.running(), self.process.text
