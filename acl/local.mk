@@ -46,6 +46,7 @@ tests_acl_run_cases_LDADD = $(acl_ldadd)
 EXTRA_DIST += \
     tests/acl/README.md \
     tests/acl/bad.table \
+    tests/acl/conditions.policy tests/acl/conditions.cases \
     tests/acl/example.cases \
     tests/acl/example-observer.cases tests/acl/example-tenant.cases tests/acl/example-migration.cases \
     tests/acl/identities.policy tests/acl/identities.cases \
