@@ -121,3 +121,6 @@ EXTRA_DIST += tests/fuzz/corpus/device tests/fuzz/corpus/reach
 EXTRA_PROGRAMS += tests/bench/bench_acl
 tests_bench_bench_acl_SOURCES = tests/bench/bench_acl.c tests/acl/cases.c
 tests_bench_bench_acl_LDADD = $(acl_ldadd)
+EXTRA_PROGRAMS += tests/bench/bench_conditions
+tests_bench_bench_conditions_SOURCES = tests/bench/bench_conditions.c tests/acl/cases.c
+tests_bench_bench_conditions_LDADD = $(acl_ldadd)

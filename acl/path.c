@@ -17,6 +17,7 @@ static int add_step(struct acl_path *p, enum acl_step_kind kind, struct span nam
     if (kind == ACL_STEP_DEEP && p->n > 0 && p->steps[p->n - 1].kind == ACL_STEP_DEEP)
         return error_set(err, ERROR_INVALID, "** twice in a row says no more than once");
     p->steps[p->n++] = (struct acl_step){ kind, name };
+    p->members_only = p->members_only && kind == ACL_STEP_MEMBER;
     return 0;
 }
 
@@ -67,7 +68,7 @@ static int parse_steps(struct acl_path *p, struct error *err)
 
 int acl_path_parse(const char *text, size_t len, struct acl_path *out, struct error *err)
 {
-    *out = (struct acl_path){ .text = mem_strndup(text, len) };
+    *out = (struct acl_path){ .text = mem_strndup(text, len), .members_only = true };
     int rc = parse_steps(out, err);
     if (rc < 0)
         acl_path_free(out);
@@ -132,6 +133,22 @@ static bool enter(struct acl_path_walk *w, uint32_t token, uint32_t steps)
     return (steps & end) != 0;
 }
 
+/* The one value that a path of member names can name. */
+static uint32_t find_member(struct acl_path_walk *w, uint32_t token)
+{
+    for (uint32_t i = 0; i < w->path->n; i++) {
+        const struct qmp_token *k = &w->tape->tokens[token];
+        if (k->folded)
+            w->lost = true;
+        if (k->folded || k->kind != QMP_KIND_OBJECT)
+            return QMP_NONE;
+        token = qmp_tape_find(w->tape, token, w->path->steps[i].name);
+        if (token == QMP_NONE)
+            return QMP_NONE;
+    }
+    return token;
+}
+
 void acl_path_begin(struct acl_path_walk *w, const struct acl_path *path, const struct qmp_tape *t,
                     uint32_t root)
 {
@@ -139,7 +156,10 @@ void acl_path_begin(struct acl_path_walk *w, const struct acl_path *path, const 
     w->tape = t;
     w->depth = 0;
     w->lost = false;
-    w->found = enter(w, root, with_skipped(path, 1)) ? root : QMP_NONE;
+    if (path->members_only)
+        w->found = find_member(w, root);
+    else
+        w->found = enter(w, root, with_skipped(path, 1)) ? root : QMP_NONE;
 }
 
 uint32_t acl_path_next(struct acl_path_walk *w)

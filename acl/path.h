@@ -27,6 +27,7 @@ struct acl_path {
     char *text; /* owned */
     struct acl_step steps[ACL_PATH_STEPS_MAX];
     uint32_t n;
+    bool members_only; /* it names one value at most */
 };
 
 int acl_path_parse(const char *text, size_t len, struct acl_path *out,
@@ -38,8 +39,9 @@ void acl_path_free(struct acl_path *p);
 struct acl_path_walk {
     const struct acl_path *path;
     const struct qmp_tape *tape;
-    uint32_t found; /* to begin with: the root, if the path names it */
-    bool lost;      /* parts lie deeper than it looks: what was found is not all */
+    uint32_t
+        found; /* to begin with: the root, if the path names it, or the one value that it names */
+    bool lost; /* parts lie deeper than it looks: what was found is not all */
     uint32_t depth;
     struct acl_path_frame {
         uint32_t next, end; /* tokens of a container's parts */
