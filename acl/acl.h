@@ -113,6 +113,9 @@ bool acl_policy_is_delegate(const struct acl_policy *p, struct acl_subject who);
 
 struct acl_program;
 struct acl_program *acl_program_new(struct acl_policy *p, struct qmp_schema *s);
+/* Another policy's program for the same schema, which is asked beside this one and decides nothing.
+ * Takes it over; to be set before the program is shared. */
+void acl_program_set_shadow(struct acl_program *p, struct acl_program *shadow);
 struct acl_program *acl_program_ref(struct acl_program *p);
 void acl_program_unref(struct acl_program *p);
 
@@ -121,6 +124,8 @@ void acl_program_unref(struct acl_program *p);
 struct acl_rights;
 struct acl_rights *acl_rights_new(struct acl_program *program, struct acl_subject who,
                                   const struct acl_vm *vm);
+/* By the program's shadow: borrowed; NULL if it has none. */
+const struct acl_rights *acl_rights_shadow(const struct acl_rights *r);
 struct acl_rights *acl_rights_ref(struct acl_rights *r);
 void acl_rights_unref(struct acl_rights *r);
 

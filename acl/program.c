@@ -328,6 +328,11 @@ struct acl_program *acl_program_new(struct acl_policy *policy, struct qmp_schema
     return p;
 }
 
+void acl_program_set_shadow(struct acl_program *p, struct acl_program *shadow)
+{
+    p->shadow = shadow;
+}
+
 struct acl_program *acl_program_ref(struct acl_program *p)
 {
     atomic_fetch_add_explicit(&p->refs, 1, memory_order_relaxed);
@@ -347,6 +352,7 @@ void acl_program_unref(struct acl_program *p)
         free(a);
     }
     acl_policy_unref(p->policy);
+    acl_program_unref(p->shadow);
     acl_reach_map_free(p->reach);
     qmp_schema_unref(p->schema);
     free(p);

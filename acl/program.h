@@ -57,6 +57,7 @@ struct acl_program {
     uint32_t n_events;
     struct acl_absent *absent;       /* a hash; owned */
     struct acl_compiled_role *roles; /* by the policy's numbers; owned */
+    struct acl_program *shadow;      /* owned; may be NULL */
 };
 
 /* Nothing said yet. */

@@ -275,10 +275,17 @@ struct acl_rights *acl_rights_new(struct acl_program *program, struct acl_subjec
     r->hmp = make_options(r, &f.hmp, &binding);
     acl_choices_settle(&r->redactions);
     link_options(r, f.deny.said.commands);
+    if (program->shadow)
+        r->shadow = acl_rights_new(program->shadow, who, vm);
     found_free(&f.allow);
     found_free(&f.deny);
     found_free(&f.near_misses);
     return r;
+}
+
+const struct acl_rights *acl_rights_shadow(const struct acl_rights *r)
+{
+    return r->shadow;
 }
 
 struct acl_rights *acl_rights_ref(struct acl_rights *r)
@@ -304,6 +311,7 @@ void acl_rights_unref(struct acl_rights *r)
     free_options(&r->events_when);
     free_options(&r->hmp);
     free(r->redactions.at);
+    acl_rights_unref(r->shadow);
     acl_program_unref(r->program);
     free(r);
 }

@@ -51,6 +51,7 @@ struct acl_rights {
     struct acl_choices redactions;
     struct acl_citation *citations; /* owned */
     size_t n_citations, cap_citations;
+    struct acl_rights *shadow; /* of the program's shadow; owned; or NULL */
 };
 
 /* By enum acl_effect: the option that a rule stands in. */

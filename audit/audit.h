@@ -106,6 +106,8 @@ struct audit_record {
     uint32_t arguments; /* token, or QMP_NONE (set it where tape is NULL too) */
     bool oob;
     const char *rule;
+    enum audit_result shadow; /* what the policy that is tried says, if it differs: OK or DENIED */
+    const char *shadow_rule;  /* and by which rule, or why */
     struct span error_class;
     struct span text;   /* error text, reason, or a note */
     int64_t latency_us; /* outcome: from sent to answered; negative: not known */

@@ -116,6 +116,8 @@ void record_write(struct arguments_writer *w, const struct audit_record *r)
             arguments_write(w, r->command, r->tape, r->arguments);
     }
     write_optional(out, "rule", r->rule);
+    write_optional(out, "shadow", result_names[r->shadow]);
+    write_optional(out, "shadow-rule", r->shadow_rule);
     write_optional_span(out, "error-class", r->error_class);
     if (r->text.len) {
         write_name(out, "text");

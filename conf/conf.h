@@ -102,6 +102,7 @@ struct conf_limits {
 struct conf {
     char *file; /* as it was given */
     char *policy;
+    char *policy_shadow; /* or NULL */
     char *state_dir;
     unsigned threads;       /* VM loops; 0: one a CPU */
     unsigned front_threads; /* 0: one a CPU */

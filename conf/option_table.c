@@ -119,6 +119,11 @@ const struct conf_option conf_options[] = {
     /* --- the top ---------------------------------------------------------------------------------- */
     { TOP(policy), .name = "policy", .type = CONF_TYPE_PATH, .value_doc = "PATH", .required = true,
       .reload = true, .doc = "The policy: who may do what. See *policy.conf*(5)." },
+    { TOP(policy_shadow), .name = "policy_shadow", .type = CONF_TYPE_PATH, .value_doc = "PATH",
+      .default_doc = "none", .reload = true,
+      .doc = "Another policy, to be tried before it is put in force: each command is judged by it as well, nothing is decided by it. Where "
+             "they differ the record in the audit says so (*shadow*, *shadow-rule*), and *gateway-stats* counts it. Who may log in "
+             "and which machines he sees is not compared." },
     { TOP(state_dir), .name = "state_dir", .type = CONF_TYPE_PATH, .value_doc = "PATH",
       .default_text = "/var/lib/qmpgate", .doc = "Reserved for what must outlive the gateway. This release keeps nothing there and does not "
              "look at it: it need not exist." },

@@ -93,20 +93,43 @@ static void stage(struct loop *loop, struct request *r)
     loop->staged_tail = &r->stage_next;
 }
 
+/* What another policy, which is tried beside the one in force, says of a command. */
+struct shadow {
+    enum audit_result result; /* NONE: the same, or there is none */
+    const char *rule;         /* or the reason; good until the next one is asked */
+};
+
+static struct shadow ask_shadow(struct loop *loop, const struct session *s, const struct request *r,
+                                bool allowed)
+{
+    const struct acl_rights *rights = acl_rights_shadow(s->rights);
+    if (!rights)
+        return (struct shadow){ AUDIT_RESULT_NONE, NULL };
+    struct acl_verdict v =
+        acl_check(rights, &loop->shadow_acl, request_command(r), r->tape, r->view.arguments);
+    if ((v.decision == ACL_ALLOWED) == allowed)
+        return (struct shadow){ AUDIT_RESULT_NONE, NULL };
+    STATS_INC(loop, shadow_differences);
+    return allowed ? (struct shadow){ AUDIT_DENIED, v.reason }
+                   : (struct shadow){ AUDIT_OK, v.rule };
+}
+
 static void record_intent(struct loop *loop, struct request *r, const struct vm *vm,
-                          const struct monitor *m, const char *rule)
+                          const struct monitor *m, const char *rule, struct shadow shadow)
 {
     r->number = next_number(loop);
     r->recorded = true;
     struct audit_record record = request_record(loop, r, vm, m, AUDIT_INTENT);
     add_arguments(&record, r);
     record.rule = rule;
+    record.shadow = shadow.result;
+    record.shadow_rule = shadow.rule;
     dispatch_record(loop, &record);
 }
 
 /* `shape_only`: what does not fit the schema may hold a secret where nobody looks for one. */
 static void record_refusal(struct session *s, struct request *r, const char *rule, const char *why,
-                           bool shape_only)
+                           bool shape_only, struct shadow shadow)
 {
     struct loop *loop = s->client->loop;
     struct audit_record record = request_record(loop, r, s->vm, s->monitor, AUDIT_REFUSED);
@@ -115,6 +138,8 @@ static void record_refusal(struct session *s, struct request *r, const char *rul
     record.result = AUDIT_DENIED;
     record.rule = rule;
     record.text = text_span(why);
+    record.shadow = shadow.result;
+    record.shadow_rule = shadow.rule;
     dispatch_record(loop, &record);
     STATS_INC(loop, refused);
     atomic_fetch_add_explicit(&registry_counters(s->client->registry)->refused, 1,
@@ -123,7 +148,7 @@ static void record_refusal(struct session *s, struct request *r, const char *rul
 
 void dispatch_refused(struct session *s, struct request *r, const char *rule, const char *why)
 {
-    record_refusal(s, r, rule, why, false);
+    record_refusal(s, r, rule, why, false, (struct shadow){ 0 });
 }
 
 void dispatch_refusal_detail(struct session *s, struct span command, struct buf *out)
@@ -133,17 +158,18 @@ void dispatch_refusal_detail(struct session *s, struct span command, struct buf 
 }
 
 /* Refused by policy: the words name the command and the rule. */
-static void refuse(struct session *s, struct request *r, const struct acl_verdict *v)
+static void refuse(struct session *s, struct request *r, const struct acl_verdict *v,
+                   struct shadow shadow)
 {
     struct span name = request_command(r);
     char shown[LOG_ESCAPE_MAX];
     if (v->decision == ACL_UNKNOWN_COMMAND) {
-        dispatch_refused(s, r, v->rule, "not in the VM's schema");
+        record_refusal(s, r, v->rule, "not in the VM's schema", false, shadow);
         session_error(r, QMP_ERROR_COMMAND_NOT_FOUND, "The command %s has not been found",
                       log_escape(name.data, name.len, shown));
         return;
     }
-    dispatch_refused(s, r, v->rule, v->reason);
+    record_refusal(s, r, v->rule, v->reason, false, shadow);
     CLEANUP_BUF struct buf detail = { 0 };
     dispatch_refusal_detail(s, name, &detail);
     session_error(r, QMP_ERROR_GENERIC, "permission denied: command '%s': %s%s%.*s",
@@ -156,7 +182,7 @@ static void refuse_arguments(struct session *s, struct request *r,
 {
     char why[QMP_ARGUMENT_TEXT_MAX], text[QMP_ARGUMENT_TEXT_MAX];
     qmp_argument_fault_reason(fault, why);
-    record_refusal(s, r, NULL, why, true);
+    record_refusal(s, r, NULL, why, true, (struct shadow){ 0 });
     session_error(r, QMP_ERROR_GENERIC, "%s", qmp_argument_fault_text(fault, r->tape, text));
 }
 
@@ -206,8 +232,9 @@ void dispatch_request(struct monitor *m, struct request *r)
         return;
     }
     struct acl_verdict v = acl_check(s->rights, &loop->acl, name, r->tape, r->view.arguments);
+    struct shadow shadow = ask_shadow(loop, s, r, v.decision == ACL_ALLOWED);
     if (v.decision != ACL_ALLOWED) {
-        refuse(s, r, &v);
+        refuse(s, r, &v, shadow);
         return;
     }
     if (passes_descriptors(name)) {
@@ -225,7 +252,7 @@ void dispatch_request(struct monitor *m, struct request *r)
         return;
     }
     r->quit = is_quit(name);
-    record_intent(loop, r, m->vm, m, v.rule);
+    record_intent(loop, r, m->vm, m, v.rule, shadow);
     monitor_stage(m, r);
     stage(loop, r);
 }
@@ -237,7 +264,7 @@ void dispatch_local(struct session *s, struct request *r, const char *rule)
         gateway_run(s, r);
         return;
     }
-    record_intent(loop, r, s->vm, s->monitor, rule);
+    record_intent(loop, r, s->vm, s->monitor, rule, (struct shadow){ 0 });
     stage(loop, r);
 }
 

@@ -153,6 +153,7 @@ void loop_free(struct loop *loop)
     inbox_destroy(&loop->inbox);
     audit_batch_free(loop->audit);
     acl_workspace_fini(&loop->acl);
+    acl_workspace_fini(&loop->shadow_acl);
     qmp_scanner_free(loop->scanner);
     snapshot_unref(loop->snapshot);
     if (loop->base)

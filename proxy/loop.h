@@ -46,14 +46,15 @@ struct loop {
     struct event tick_event;
     _Atomic int64_t heartbeat_us; /* monotonic, of the last tick: the watchdog looks at it */
 
-    struct snapshot *snapshot;   /* configuration and policy this loop works by */
-    struct audit_batch *audit;   /* this turn's records */
-    bool audit_dirty;            /* some came since the last commit */
-    int64_t audit_ticked_us;     /* monotonic, of the last audit_batch_tick */
-    bool audit_failing;          /* the last commit failed */
-    struct qmp_scanner *scanner; /* lent to clients, a message at a time */
-    struct acl_workspace acl;    /* of its judgements */
-    char *read_bytes;            /* LOOP_READ_BYTES, lent to whoever reads */
+    struct snapshot *snapshot;       /* configuration and policy this loop works by */
+    struct audit_batch *audit;       /* this turn's records */
+    bool audit_dirty;                /* some came since the last commit */
+    int64_t audit_ticked_us;         /* monotonic, of the last audit_batch_tick */
+    bool audit_failing;              /* the last commit failed */
+    struct qmp_scanner *scanner;     /* lent to clients, a message at a time */
+    struct acl_workspace acl;        /* of its judgements */
+    struct acl_workspace shadow_acl; /* and of those that decide nothing */
+    char *read_bytes;                /* LOOP_READ_BYTES, lent to whoever reads */
     struct loop_stats stats;
     int64_t turn_utc_us, turn_monotonic_us; /* this turn's time, 0 while nobody asked */
 

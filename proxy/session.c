@@ -445,7 +445,8 @@ void session_handle_broken(struct session *s, const struct qmp_tape *tape,
 
 /* --- events ----------------------------------------------------------------------------------- */
 
-#define EVENT_DATA_MAX   (1u << 20) /* bytes that conditions look at; of more nobody who depends hears */
+#define EVENT_DATA_MAX \
+    (1u << 20) /* bytes that conditions look at; of more nobody who depends hears */
 #define EVENT_TOKENS_MAX 65536u
 
 /* What a condition looks at is scanned when the first one does. */

@@ -163,6 +163,9 @@ int snapshot_load(const char *file, struct snapshot *before, conf_report_fn *rep
     int rc = conf_load(file, report, opaque, &s->conf);
     if (rc == 0) {
         rc = load_policy(s->conf->policy, report, opaque, &s->policy);
+        if (s->conf->policy_shadow &&
+            load_policy(s->conf->policy_shadow, report, opaque, &s->shadow) < 0)
+            rc = ERROR_INVALID;
         int tls = load_tls(s, &err);
         int listeners = tls < 0 ? 0 : load_listeners(s, &err);
         if (tls == 0 && listeners == 0)
@@ -207,6 +210,7 @@ void snapshot_unref(struct snapshot *s)
     free(s->listeners);
     tls_context_unref(s->tls);
     acl_policy_unref(s->policy);
+    acl_policy_unref(s->shadow);
     conf_unref(s->conf);
     pthread_mutex_destroy(&s->lock);
     free(s);
@@ -245,6 +249,8 @@ struct acl_program *snapshot_program(struct snapshot *s, struct qmp_schema *sche
     }
     if (!program) {
         program = acl_program_new(s->policy, schema);
+        if (s->shadow)
+            acl_program_set_shadow(program, acl_program_new(s->shadow, schema));
         remember_program(s, program, schema);
     }
     pthread_mutex_unlock(&s->lock);

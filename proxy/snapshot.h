@@ -22,6 +22,7 @@ struct snapshot {
     uint64_t number; /* one more than that of the snapshot before */
     struct conf *conf;
     struct acl_policy *policy;
+    struct acl_policy *shadow;           /* tried beside it; NULL if there is none */
     struct tls_context *tls;             /* NULL without TLS listeners */
     bool tls_key_in_token;               /* a handshake may wait for it, for long */
     struct snapshot_listener *listeners; /* as in conf */

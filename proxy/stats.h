@@ -20,6 +20,7 @@
     X(commands, "commands that went to a VM")                                   \
     X(local_commands, "commands that the gateway answered itself")              \
     X(refused, "commands refused by policy")                                    \
+    X(shadow_differences, "commands that the policy_shadow judges otherwise")   \
     X(malformed, "messages that were no proper request")                        \
     X(audit_refused, "commands refused because the audit could not be written") \
     X(cancelled, "commands that never left: session closed, VM gone, shutdown") \

@@ -53,7 +53,7 @@ EXTRA_DIST += \
     tests/e2e/test_refusal_detail.py \
     tests/e2e/test_reload.py \
     tests/e2e/test_sasl_parts.py \
-    tests/e2e/test_secrets.py tests/e2e/test_policy_parts.py tests/e2e/test_tenant.py \
+    tests/e2e/test_secrets.py tests/e2e/test_policy_parts.py tests/e2e/test_policy_shadow.py tests/e2e/test_tenant.py \
     tests/e2e/test_session_end.py \
     tests/e2e/test_shutdown.py \
     tests/e2e/test_unix_listener.py \

@@ -37,8 +37,7 @@ static void check_rights(struct acl_program *program, struct acl_subject who,
     bool any = acl_check_event(r, SPAN_LIT("STOP"), NULL, QMP_NONE) == ACL_ALLOWED;
     static const char *const names[] = { "query-status", "stop", "migrate", "nothing" };
     for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-        struct acl_verdict v =
-            acl_check_name(r, (struct span){ names[i], strlen(names[i]) });
+        struct acl_verdict v = acl_check_name(r, (struct span){ names[i], strlen(names[i]) });
         FUZZ_ASSERT(v.rule && (v.decision == ACL_ALLOWED || v.reason));
         any = any || v.decision == ACL_ALLOWED;
     }
