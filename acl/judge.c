@@ -11,7 +11,7 @@
 
 static const char no_rule[] = "no rule allows it";
 static const char by_name_only[] =
-    "it can reach the host, or is not known, and is allowed by its own name only";
+    "it can reach the host, is unstable or is not known, and is allowed by its own name only";
 static const char no_such_command[] = "the VM has no such command";
 
 void acl_workspace_fini(struct acl_workspace *w)

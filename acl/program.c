@@ -119,10 +119,17 @@ static bool covers(const struct acl_rule *r, const struct command *k)
 }
 
 /* What reaches the host, what the table does not know (a newer QEMU's) and the gateway's own
- * commands are not opened by a class or a glob. */
-static bool is_opened_by_many(const struct command *k)
+ * commands are opened by their names only; what QEMU calls unstable or deprecated by these classes
+ * as well. */
+static bool opens(const struct acl_rule *r, const struct command *k)
 {
-    return k->classes != 0 && !(k->classes & ACL_HOST_CLASSES);
+    const uint64_t shaky = ACL_CLASS(UNSTABLE) | ACL_CLASS(DEPRECATED);
+    if (r->kind == ACL_RULE_NAME)
+        return true;
+    if (k->classes == 0 || (k->classes & ACL_HOST_CLASSES))
+        return false;
+    return !((k->classes | k->features) & shaky) ||
+           (r->kind == ACL_RULE_CLASS && (r->class_bit & shaky));
 }
 
 struct acl_said acl_said_new(const struct acl_program *p)
@@ -151,13 +158,13 @@ static void apply_to(const struct compiler *c, struct acl_compiled_role *role, u
                      size_t command)
 {
     const struct acl_rule *r = &c->program->policy->rules[rule];
-    bool opens = r->kind == ACL_RULE_NAME || is_opened_by_many(&c->commands[command]);
+    bool opened = opens(r, &c->commands[command]);
     bool present = command < c->program->n_present;
     if (r->effect == ACL_EFFECT_DENY)
         note(c->program, &role->deny, command, rule);
-    else if (opens && r->clause != ACL_NO_CLAUSE && present)
+    else if (opened && r->clause != ACL_NO_CLAUSE && present)
         acl_choices_add(&role->commands_when, (uint32_t)command, rule);
-    else if (opens)
+    else if (opened)
         note(c->program, &role->allow, command, rule);
     else
         note(c->program, &role->near_misses, command, rule);
@@ -326,6 +333,11 @@ struct acl_program *acl_program_new(struct acl_policy *policy, struct qmp_schema
     free(c.events);
     free(c.known_events);
     return p;
+}
+
+size_t acl_program_unreviewed(const struct acl_program *p)
+{
+    return acl_reach_map_review(p->reach, NULL, NULL);
 }
 
 void acl_program_set_shadow(struct acl_program *p, struct acl_program *shadow)

@@ -33,7 +33,7 @@ bool acl_reach_is_possible(const struct acl_reach_map *map, unsigned command);
 typedef void acl_reach_report(void *opaque, const char *line);
 
 /* Everything of the schema's arguments that nobody reviewed, each at its first place; returns how
- * many. */
+ * many. `report` may be NULL. */
 size_t acl_reach_map_review(const struct acl_reach_map *map, acl_reach_report *report,
                             void *opaque);
 

@@ -20,7 +20,8 @@ struct review {
 static void tell(struct review *r)
 {
     buf_add_char(&r->line, '\0');
-    r->report(r->opaque, buf_data(&r->line));
+    if (r->report)
+        r->report(r->opaque, buf_data(&r->line));
     buf_consume(&r->line, buf_len(&r->line));
     r->n++;
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include "base/buf.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "proxy/daemon.h"
 
@@ -224,6 +225,18 @@ struct snapshot *snapshot_current(struct daemon *daemon)
     return s;
 }
 
+/* What a newer QEMU has and nobody reviewed is refused unless a rule covers it with `any`: said
+ * once. */
+static void tell_unreviewed(const struct acl_program *program)
+{
+    size_t n = acl_program_unreviewed(program);
+    if (n > 0)
+        log_info("a VM's schema has %zu commands, members or values that this release does not "
+                 "know: they "
+                 "count as reaching the host; see qmpgate policy drift",
+                 n);
+}
+
 static void remember_program(struct snapshot *s, struct acl_program *program,
                              struct qmp_schema *schema)
 {
@@ -252,6 +265,7 @@ struct acl_program *snapshot_program(struct snapshot *s, struct qmp_schema *sche
         if (s->shadow)
             acl_program_set_shadow(program, acl_program_new(s->shadow, schema));
         remember_program(s, program, schema);
+        tell_unreviewed(program);
     }
     pthread_mutex_unlock(&s->lock);
     return program;

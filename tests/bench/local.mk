@@ -11,8 +11,11 @@ tests_bench_load_CFLAGS = $(AM_CFLAGS) $(OPENSSL_CFLAGS)
 tests_bench_load_LDADD = base/libbase.a $(OPENSSL_LIBS)
 
 BENCH =
+# programs without peers, that print what a part costs
+bench_parts = tests/bench/bench_acl tests/bench/bench_conditions
 .PHONY: bench
-bench: all $(check_PROGRAMS)
+bench: all $(check_PROGRAMS) $(bench_parts)
+	@for p in $(bench_parts); do abs_top_srcdir='$(abs_top_srcdir)' $$p || exit; done
 	QMPGATE_BUILD='$(abs_top_builddir)' $(PYTHON3) -B '$(abs_top_srcdir)/tests/bench/run.py' $(BENCH)
 
 EXTRA_DIST += tests/bench/README.md tests/bench/login_times.py tests/bench/logins.py tests/bench/peers.py tests/bench/run.py
