@@ -116,7 +116,8 @@ struct acl_program *acl_program_new(struct acl_policy *p, struct qmp_schema *s);
 /* Another policy's program for the same schema, which is asked beside this one and decides nothing.
  * Takes it over; to be set before the program is shared. */
 void acl_program_set_shadow(struct acl_program *p, struct acl_program *shadow);
-/* How many commands, members and values of the schema's arguments the reviewed tables do not know. */
+/* How many commands, members and values of the schema's arguments the reviewed tables do not know.
+ */
 size_t acl_program_unreviewed(const struct acl_program *p);
 struct acl_program *acl_program_ref(struct acl_program *p);
 void acl_program_unref(struct acl_program *p);
