@@ -53,7 +53,7 @@ EXTRA_DIST += \
     tests/acl/roles.policy tests/acl/roles.cases \
     tests/acl/subjects.policy tests/acl/subjects.cases
 
-acl_unit_tests = tests/unit/test_principal tests/unit/test_classes tests/unit/test_rights \
+acl_unit_tests = tests/unit/test_principal tests/unit/test_classes tests/unit/test_rights tests/unit/test_rules \
     tests/unit/test_hmp tests/unit/test_device tests/unit/test_reach
 check_PROGRAMS += $(acl_unit_tests)
 TESTS += $(acl_unit_tests)
@@ -63,6 +63,8 @@ tests_unit_test_classes_SOURCES = tests/unit/test_classes.c tests/acl/cases.c
 tests_unit_test_classes_LDADD = $(acl_ldadd) $(JSON_C_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_rights_SOURCES = tests/unit/test_rights.c tests/acl/cases.c
 tests_unit_test_rights_LDADD = $(acl_ldadd) $(CMOCKA_LIBS)
+tests_unit_test_rules_SOURCES = tests/unit/test_rules.c tests/acl/cases.c
+tests_unit_test_rules_LDADD = $(acl_ldadd) $(CMOCKA_LIBS)
 tests_unit_test_reach_SOURCES = tests/unit/test_reach.c tests/qmp/schema_file.c tests/qmp/schema_file.h
 tests_unit_test_reach_LDADD = $(acl_ldadd) $(JSON_C_LIBS) $(CMOCKA_LIBS)
 
