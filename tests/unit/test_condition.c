@@ -667,6 +667,7 @@ static void a_value_covers_nothing_but_itself(void **state)
     assert_int_equal(judge("x.x any", "{\"x\":{\"x\":\"a\"}}"), HOLDS);
     reach = ACL_REACH_COST;
     assert_int_equal(judge("x at-most 9", "{\"x\":[{\"x\":1}]}"), HOLDS); /* nor what is in it */
+    assert_int_equal(judge("y at-most 9", "{\"y\":[{\"x\":1}]}"), HOLDS);
     assert_int_equal(judge("** at-most 9", "{\"y\":{\"x\":\"full\"}}"), HOLDS);
     assert_int_equal(judge("** at-most 9", "{\"y\":{\"x\":5}}"), COVERS);
 }
