@@ -8,8 +8,7 @@ static void take_owned(const struct qmp_tape *t, struct acl_reached_list *list,
     size_t kept = 0;
     for (size_t i = 0; i < list->n; i++) {
         struct acl_reached r = list->items[i];
-        if (r.owner == ACL_OWNER_TRANSACTION && qmp_tape_kind(t, r.token) == QMP_KIND_ARRAY &&
-            found->actions == QMP_NONE) {
+        if (r.owner == ACL_OWNER_TRANSACTION && qmp_tape_kind(t, r.token) == QMP_KIND_ARRAY) {
             found->actions = r.token;
             continue;
         }

@@ -230,15 +230,25 @@ static struct acl_verdict judge(struct judging *j, struct span name, uint32_t ar
 
 /* An action of a transaction is the command of its name with the same arguments; `abort` is none,
  * and does nothing but let the transaction fail. */
-static struct acl_verdict judge_action(struct judging *j, uint32_t action)
+/* The name of an action's command; false if it has none. */
+static bool take_type(const struct judging *j, uint32_t action, struct span *name)
 {
     uint32_t type = qmp_tape_find(j->tape, action, SPAN_LIT("type"));
-    uint32_t data = qmp_tape_find(j->tape, action, SPAN_LIT("data"));
     if (type == QMP_NONE || qmp_tape_kind(j->tape, type) != QMP_KIND_STRING)
+        return false;
+    *name = qmp_tape_string(j->tape, type);
+    return true;
+}
+
+static struct acl_verdict judge_action(struct judging *j, uint32_t action)
+{
+    static const char abort_name[] = "abort";
+    struct span name;
+    if (!take_type(j, action, &name))
         return refuse(j, CITE_DEFAULT, "an action without a type");
-    if (qmp_tape_string_is(j->tape, type, SPAN_LIT("abort")))
+    if (name.len == sizeof(abort_name) - 1 && memcmp(name.data, abort_name, name.len) == 0)
         return verdict(j->rights, ACL_ALLOWED, CITE_DEFAULT, NULL);
-    return judge(j, qmp_tape_string(j->tape, type), data);
+    return judge(j, name, qmp_tape_find(j->tape, action, SPAN_LIT("data")));
 }
 
 #define INNER_MAX 256u /* bytes of an action's reason in the transaction's */
@@ -247,8 +257,8 @@ static struct acl_verdict refuse_action(struct judging *j, uint32_t action, unsi
                                         struct acl_verdict v)
 {
     char inner[INNER_MAX], shown[LOG_ESCAPE_MAX];
-    uint32_t type = qmp_tape_find(j->tape, action, SPAN_LIT("type"));
-    struct span name = type == QMP_NONE ? SPAN_LIT("?") : qmp_tape_string(j->tape, type);
+    struct span name = SPAN_LIT("?");
+    (void)take_type(j, action, &name);
     int n = snprintf(inner, sizeof(inner), "%s", v.reason);
     (void)n; /* cut, if it is longer */
     v.decision = ACL_DENIED;

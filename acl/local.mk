@@ -53,7 +53,7 @@ EXTRA_DIST += \
     tests/acl/roles.policy tests/acl/roles.cases \
     tests/acl/subjects.policy tests/acl/subjects.cases
 
-acl_unit_tests = tests/unit/test_principal tests/unit/test_classes tests/unit/test_rights tests/unit/test_rules \
+acl_unit_tests = tests/unit/test_principal tests/unit/test_classes tests/unit/test_rights tests/unit/test_rules tests/unit/test_judge \
     tests/unit/test_hmp tests/unit/test_device tests/unit/test_reach
 check_PROGRAMS += $(acl_unit_tests)
 TESTS += $(acl_unit_tests)
@@ -63,6 +63,8 @@ tests_unit_test_classes_SOURCES = tests/unit/test_classes.c tests/acl/cases.c
 tests_unit_test_classes_LDADD = $(acl_ldadd) $(JSON_C_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_rights_SOURCES = tests/unit/test_rights.c tests/acl/cases.c
 tests_unit_test_rights_LDADD = $(acl_ldadd) $(CMOCKA_LIBS)
+tests_unit_test_judge_SOURCES = tests/unit/test_judge.c tests/acl/cases.c
+tests_unit_test_judge_LDADD = $(acl_ldadd) $(CMOCKA_LIBS)
 tests_unit_test_rules_SOURCES = tests/unit/test_rules.c tests/acl/cases.c
 tests_unit_test_rules_LDADD = $(acl_ldadd) $(CMOCKA_LIBS)
 tests_unit_test_reach_SOURCES = tests/unit/test_reach.c tests/qmp/schema_file.c tests/qmp/schema_file.h
@@ -74,6 +76,9 @@ tests_unit_test_device_SOURCES = tests/unit/test_device.c tests/acl/cases.c
 tests_unit_test_device_LDADD = $(acl_ldadd) $(CMOCKA_LIBS)
 
 # conditions of rules, and what they are made of
+# of which scripts/check-coverage wants every branch
+policy_unit_tests = $(condition_unit_tests) tests/acl/run_cases tests/unit/test_judge tests/unit/test_rights \
+    tests/unit/test_rules
 condition_unit_tests = tests/unit/test_condition tests/unit/test_match tests/unit/test_path
 check_PROGRAMS += $(condition_unit_tests)
 TESTS += $(condition_unit_tests)

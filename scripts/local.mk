@@ -29,8 +29,8 @@ check-coverage:
 	$(top_srcdir)/scripts/variant $(variants)/coverage --enable-developer \
 	    CFLAGS="-O0 -g --coverage" LDFLAGS=--coverage
 	find $(variants)/coverage -name '*.gcda' -delete
-	$(MAKE) -C $(variants)/coverage $(condition_unit_tests)
-	$(MAKE) -C $(variants)/coverage check-TESTS TESTS="$(condition_unit_tests)"
+	$(MAKE) -C $(variants)/coverage $(policy_unit_tests)
+	$(MAKE) -C $(variants)/coverage check-TESTS TESTS="$(policy_unit_tests)"
 	$(top_srcdir)/scripts/check-coverage $(variants)/coverage
 
 check-tsan:
