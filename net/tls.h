@@ -89,8 +89,12 @@ struct tls_peer {
 /* false if the client gave no certificate. */
 bool tls_session_peer(struct tls_session *t, struct tls_peer *out);
 
+/* Past this, something has ended on which it rests that the peer verified (its certificate, or one
+ * that leads to a CA): verify again. INT64_MAX if it gave no certificate. */
+time_t tls_session_verified_until(const struct tls_session *t);
+
 /* Is the peer of this live session still good by another context (after a reload: new CA files,
- * new CRL, time)? 0, or negative with the reason. */
+ * new CRL), or by the same at another time? 0, or negative with the reason. */
 int tls_session_reverify(struct tls_session *t, struct tls_context *c,
                          struct error *err) MUST_CHECK;
 

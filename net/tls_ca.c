@@ -38,6 +38,12 @@ static void datum_clear(gnutls_datum_t *d)
     gnutls_free(d->data);
 }
 
+struct tls_validity tls_crt_validity(gnutls_x509_crt_t crt)
+{
+    return (struct tls_validity){ .from = gnutls_x509_crt_get_activation_time(crt),
+                                  .until = gnutls_x509_crt_get_expiration_time(crt) };
+}
+
 /* --- reading ---------------------------------------------------------------------------------- */
 
 int tls_crt_list_load(const char *file, struct tls_crt_list *out, struct error *err)
@@ -116,6 +122,7 @@ static int trust_certificates(struct tls_context *c, const char *file, struct tl
                               const struct crl_list *crls, struct tls_ca *out, struct error *err)
 {
     out->key_ids = (unsigned char(*)[TLS_KEY_ID_BYTES])mem_zalloc_array(certs->n, TLS_KEY_ID_BYTES);
+    out->terms = mem_zalloc_array(certs->n, sizeof(*out->terms));
     for (unsigned i = 0; i < certs->n; i++) {
         gnutls_x509_crt_t crt = certs->crts[i];
         char name[TLS_NAME_TEXT];
@@ -126,10 +133,10 @@ static int trust_certificates(struct tls_context *c, const char *file, struct tl
             return rc;
         if (is_revoked(crt, crls))
             continue;
-        time_t until = gnutls_x509_crt_get_expiration_time(crt);
-        tls_context_add_expiry(c, until, "CA certificate %s (%s)", file,
+        struct tls_validity term = tls_crt_validity(crt);
+        tls_context_add_expiry(c, term.until, "CA certificate %s (%s)", file,
                                tls_subject_text(crt, name));
-        tls_validity_narrow(&out->validity, gnutls_x509_crt_get_activation_time(crt), until);
+        out->terms[out->n_terms++] = term;
         certs->crts[i] = NULL;
         rc = gnutls_x509_trust_list_add_cas(out->trust, &crt, 1, GNUTLS_TL_NO_DUPLICATES);
         if (rc < 0)
@@ -206,7 +213,6 @@ int tls_ca_load(struct tls_context *c, const struct tls_ca_settings *s, struct t
     CLEANUP(crl_list_clear) struct crl_list crls = { NULL, 0 };
 
     out->name = mem_strdup(s->name ? s->name : "");
-    out->validity = TLS_VALID_ALWAYS;
     if (!s->file)
         return error_set(err, ERROR_INVALID, "CA section '%s' names no file", out->name);
     int rc = tls_crt_list_load(s->file, &certs, err);
@@ -229,5 +235,6 @@ void tls_ca_clear(struct tls_ca *ca)
     if (ca->trust)
         gnutls_x509_trust_list_deinit(ca->trust, 1);
     free(ca->key_ids);
+    free(ca->terms);
     free(ca->name);
 }

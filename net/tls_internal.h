@@ -18,7 +18,8 @@ struct tls_ca {
     gnutls_x509_trust_list_t trust;             /* owned, with the certificates and CRLs in it */
     unsigned char (*key_ids)[TLS_KEY_ID_BYTES]; /* of its CA certificates; owned */
     size_t n_key_ids;
-    struct tls_validity validity; /* of all its CA certificates at once */
+    struct tls_validity *terms; /* of each CA certificate in `trust`; owned */
+    size_t n_terms;
 };
 
 struct tls_expiry_entry {
@@ -49,6 +50,7 @@ struct tls_crt_list {
 };
 int tls_crt_list_load(const char *file, struct tls_crt_list *out, struct error *err) MUST_CHECK;
 void tls_crt_list_clear(struct tls_crt_list *l);
+struct tls_validity tls_crt_validity(gnutls_x509_crt_t crt);
 
 /* One `ca` section, its files read and checked (tls_ca.c). */
 int tls_ca_load(struct tls_context *c, const struct tls_ca_settings *settings, struct tls_ca *out,
@@ -74,6 +76,7 @@ struct tls_expected {
 
 struct tls_verdict {
     const char *ca;                   /* name of the section, borrowed from the context */
+    time_t until;                     /* it holds so long; then ask again */
     gnutls_alert_description_t alert; /* what to tell a peer that was refused */
 };
 

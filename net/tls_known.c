@@ -21,12 +21,28 @@ struct tls_known {
     struct place places[PLACES];
 };
 
-void tls_validity_narrow(struct tls_validity *v, time_t from, time_t until)
+static void not_before(struct tls_validity *v, time_t t)
 {
-    if (from > v->from)
-        v->from = from;
-    if (until < v->until)
-        v->until = until;
+    if (t > v->from)
+        v->from = t;
+}
+
+static void not_after(struct tls_validity *v, time_t t)
+{
+    if (t < v->until)
+        v->until = t;
+}
+
+void tls_validity_narrow(struct tls_validity *v, time_t now, const struct tls_validity *other)
+{
+    if (other->from <= now)
+        not_before(v, other->from);
+    else
+        not_after(v, other->from - 1);
+    if (other->until >= now)
+        not_after(v, other->until);
+    else
+        not_before(v, other->until + 1);
 }
 
 struct tls_known *tls_known_new(void)
@@ -70,14 +86,16 @@ static struct place *place_of(struct tls_known *k, const struct tls_known_key *k
     return &k->places[n % PLACES];
 }
 
-int tls_known_find(struct tls_known *k, const struct tls_known_key *key, time_t now)
+int tls_known_find(struct tls_known *k, const struct tls_known_key *key, time_t now, time_t *until)
 {
     int section = -1;
     pthread_mutex_lock(&k->lock);
     const struct place *p = place_of(k, key);
     if (now >= p->validity.from && now <= p->validity.until &&
-        memcmp(p->key.bytes, key->bytes, TLS_KNOWN_KEY_BYTES) == 0)
+        memcmp(p->key.bytes, key->bytes, TLS_KNOWN_KEY_BYTES) == 0) {
         section = (int)p->section;
+        *until = p->validity.until;
+    }
     pthread_mutex_unlock(&k->lock);
     return section;
 }

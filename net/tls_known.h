@@ -21,12 +21,13 @@ struct tls_known_key {
     unsigned char bytes[TLS_KNOWN_KEY_BYTES];
 };
 
-/* When nothing that was looked at begins or ends: both ends are within. */
+/* A span of time in which nothing that was looked at begins or ends: both ends are within. */
 struct tls_validity {
     time_t from, until;
 };
 #define TLS_VALID_ALWAYS ((struct tls_validity){ .from = 0, .until = INT64_MAX })
-void tls_validity_narrow(struct tls_validity *v, time_t from, time_t until);
+/* Around `now`; what has ended by then, or is still to begin, narrows it too. */
+void tls_validity_narrow(struct tls_validity *v, time_t now, const struct tls_validity *other);
 
 struct tls_known;
 struct tls_known *tls_known_new(void);
@@ -34,8 +35,9 @@ void tls_known_free(struct tls_known *k);
 
 int tls_known_key(const gnutls_datum_t *chain, unsigned n, struct tls_known_key *out) MUST_CHECK;
 
-/* Index of the CA section that the chain leads to, or -1 if it must be verified. */
-int tls_known_find(struct tls_known *k, const struct tls_known_key *key, time_t now);
+/* Index of the CA section that the chain leads to, and until when that holds; or -1 if it must be
+ * verified. */
+int tls_known_find(struct tls_known *k, const struct tls_known_key *key, time_t now, time_t *until);
 void tls_known_add(struct tls_known *k, const struct tls_known_key *key, size_t section,
                    const struct tls_validity *validity);
 

@@ -33,6 +33,7 @@ struct tls_session {
     gnutls_session_t session;
     struct tls_context *context; /* a reference: GnuTLS has none on its credentials */
     const char *ca;              /* section of the verified peer, borrowed from the context */
+    time_t until;                /* that it verified holds so long */
     char *name;                  /* server: the SNI; client: whom to verify. Owned */
     char *ticket_scope;          /* server, until the handshake is over. Owned */
     size_t interrupted;          /* bytes of the send that GnuTLS still holds */
@@ -139,7 +140,11 @@ static int verify_peer(const struct tls_session *t, struct tls_context *c,
 {
     unsigned n = 0;
     const gnutls_datum_t *chain = gnutls_certificate_get_peers(t->session, &n);
-    *verdict = (struct tls_verdict){ .ca = NULL, .alert = GNUTLS_A_CERTIFICATE_REQUIRED };
+    *verdict = (struct tls_verdict){
+        .ca = NULL,
+        .until = TLS_VALID_ALWAYS.until, /* of nothing */
+        .alert = GNUTLS_A_CERTIFICATE_REQUIRED,
+    };
     if (!chain || n == 0) {
         if (t->server && t->client_cert != TLS_CLIENT_CERT_REQUIRED)
             return 0;
@@ -156,6 +161,7 @@ static int verify_now(struct tls_session *t, struct error *err)
     int rc = verify_peer(t, t->context, &verdict, err);
     t->verified = rc == 0;
     t->ca = verdict.ca;
+    t->until = verdict.until;
     t->alert = rc < 0 ? verdict.alert : 0;
     return rc;
 }
@@ -553,6 +559,11 @@ bool tls_session_peer(struct tls_session *t, struct tls_peer *out)
     return true;
 }
 
+time_t tls_session_verified_until(const struct tls_session *t)
+{
+    return t->until;
+}
+
 int tls_session_reverify(struct tls_session *t, struct tls_context *c, struct error *err)
 {
     struct tls_verdict verdict;
@@ -564,5 +575,6 @@ int tls_session_reverify(struct tls_session *t, struct tls_context *c, struct er
         return error_set(err, ERROR_DENIED,
                          "the certificate belongs to CA section '%s' now, not '%s'",
                          verdict.ca ? verdict.ca : "", t->ca);
+    t->until = verdict.until;
     return 0;
 }

@@ -177,12 +177,18 @@ static bool is_fit(const struct chain *chain, const struct tls_expected *expecte
                                  gnutls_x509_crt_get_ca_status(chain->crts[0], NULL) <= 0);
 }
 
-static struct tls_validity validity_of(const struct chain *chain, const struct tls_ca *ca)
+/* The verdict stands as long as nothing begins or ends in the chain or in its section: whatever of
+ * them it was that it leant on. */
+static struct tls_validity validity_of(const struct chain *chain, const struct tls_ca *ca,
+                                       time_t now)
 {
-    struct tls_validity v = ca->validity;
-    for (unsigned i = 0; i < chain->n; i++)
-        tls_validity_narrow(&v, gnutls_x509_crt_get_activation_time(chain->crts[i]),
-                            gnutls_x509_crt_get_expiration_time(chain->crts[i]));
+    struct tls_validity v = TLS_VALID_ALWAYS;
+    for (size_t i = 0; i < ca->n_terms; i++)
+        tls_validity_narrow(&v, now, &ca->terms[i]);
+    for (unsigned i = 0; i < chain->n; i++) {
+        struct tls_validity term = tls_crt_validity(chain->crts[i]);
+        tls_validity_narrow(&v, now, &term);
+    }
     return v;
 }
 
@@ -192,6 +198,7 @@ static int verify_fully(const struct tls_context *c, const gnutls_datum_t *der, 
                         gnutls_alert_description_t *alert, struct error *err)
 {
     CLEANUP(chain_clear) struct chain chain = { .n = 0 };
+    time_t now = time(NULL); /* before it is verified: what ends meanwhile ends its validity */
     unsigned told;
     int rc = chain_import(&chain, der, n, err);
     if (rc < 0)
@@ -203,7 +210,7 @@ static int verify_fully(const struct tls_context *c, const gnutls_datum_t *der, 
         return section;
     if (!is_fit(&chain, expected))
         return refuse(&chain, GNUTLS_CERT_PURPOSE_MISMATCH, expected, alert, err);
-    *validity = validity_of(&chain, &c->cas[section]);
+    *validity = validity_of(&chain, &c->cas[section], now);
     return section;
 }
 
@@ -218,11 +225,12 @@ int tls_verify_chain(const struct tls_context *c, const gnutls_datum_t *der, uns
         return error_set(err, ERROR_STATE, "no name is known to verify the server by");
     /* a server's verdict depends on its name as well, and a client sees one: not remembered */
     bool remember = expected->client && tls_known_key(der, n, &key) == 0;
-    int section = remember ? tls_known_find(c->known, &key, time(NULL)) : -1;
+    int section = remember ? tls_known_find(c->known, &key, time(NULL), &out->until) : -1;
     if (section < 0) {
         section = verify_fully(c, der, n, expected, &validity, &out->alert, err);
         if (section < 0)
             return section;
+        out->until = validity.until;
         if (remember)
             tls_known_add(c->known, &key, (size_t)section, &validity);
     }

@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/log.h"
@@ -169,7 +170,10 @@ static bool is_login_old(const struct client *c, int64_t now)
 void client_check_deadlines(struct loop *loop, int64_t now)
 {
     struct client *c, *next;
+    time_t wall = time(NULL);
+    bool due = false;
     HASH_ITER (hh, loop->clients, c, next) {
+        due |= client_admit_is_due(c, wall);
         if (c->state == CLIENT_OPEN && c->session.attaching && has_left(c)) {
             client_close(c, "closed by the peer while its attach was pending");
             continue;
@@ -187,6 +191,8 @@ void client_check_deadlines(struct loop *loop, int64_t now)
         else if (c->deadline_us && now > c->deadline_us)
             on_deadline(c);
     }
+    if (due && loop->reverify_done == loop->reverify_count) /* otherwise they are at it */
+        client_reverify_all(loop);
 }
 
 /* --- all of a loop ---------------------------------------------------------------------------- */

@@ -115,7 +115,8 @@ void client_close_all(struct loop *loop, const char *reason);
 void client_drain_all(struct loop *loop);
 struct client *client_find(struct loop *loop, uint64_t number);
 
-/* After a reload: looks, some a turn, whether each connection is still welcome. */
+/* After a reload, or when certificates have ended: looks, some a turn, whether each connection is
+ * still welcome. */
 void client_reverify_init(struct loop *loop);
 void client_reverify_all(struct loop *loop);
 

@@ -51,12 +51,19 @@ static void record_refused_login(struct client *c, const char *identity, const c
 
 /* --- still welcome? --------------------------------------------------------------------------- */
 
-/* Why the present snapshot does not want it; NULL if it does. */
+bool client_admit_is_due(const struct client *c, time_t now)
+{
+    return c->state == CLIENT_OPEN && c->tls &&
+           now > tls_session_verified_until(stream_tls(c->stream));
+}
+
+/* Why the present snapshot does not want it, now; NULL if it does. */
 static const char *objection(struct client *c)
 {
     struct error err;
     struct snapshot *now = c->loop->snapshot;
-    if (c->checked == now->number)
+    bool due = client_admit_is_due(c, time(NULL));
+    if (c->checked == now->number && !due)
         return NULL;
     c->checked = now->number;
     const struct snapshot_listener *l = snapshot_listener(now, c->listener);
@@ -67,9 +74,9 @@ static const char *objection(struct client *c)
         !tls_session_peer(stream_tls(c->stream), &peer))
         return "its listener wants a certificate now";
     if (c->tls && now->tls && tls_session_reverify(stream_tls(c->stream), now->tls, &err) < 0) {
-        log_info("connection %llu: closed after reload: %s", (unsigned long long)c->number,
-                 err.text);
-        return "certificate no longer accepted";
+        log_info("connection %llu: %s: %s", (unsigned long long)c->number,
+                 due ? "closed" : "closed after reload", err.text);
+        return due ? "its certificate has expired" : "certificate no longer accepted";
     }
     const struct caller *caller = c->session.caller;
     if (caller_name(caller) && !acl_policy_admits(now->policy, caller_subject(caller)))

@@ -17,7 +17,11 @@ void client_admit_continue(struct client *c);
 int client_admit_as(struct client *c, struct identity *take_identity, struct identity *take_acting,
                     struct error *err) MUST_CHECK;
 
-/* After a reload, or on arrival at another loop: is it still welcome? Closes it if not. */
+/* Has something ended on which its certificate rests, so that it is to be looked at again? */
+bool client_admit_is_due(const struct client *c, time_t now);
+
+/* After a reload, when it is due, or on arrival at another loop: is it still welcome? Closes it if
+ * not. */
 void client_admit_recheck(struct client *c);
 
 #endif

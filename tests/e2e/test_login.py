@@ -8,7 +8,7 @@ import time
 import pytest
 
 from harness import expect, login, wait
-from harness.client import Client, Closed
+from harness.client import Client, Closed, tls_context
 from harness.login import Refused, Scram
 from harness.sasl import REALM, Sasldb
 
@@ -420,6 +420,17 @@ def test_logging_in_again_renews_it(served):
     while time.monotonic() < until:
         assert login.scram(client, "alice", ALICE)["complete"]
         client.result("query-status")
+
+
+def test_the_certificate_beneath_a_login_ends_it_too(served, pki, place):
+    own = pki.copy(place + "/brief")
+    own.issue("brief", "operator", seconds=4)
+    gateway = served(identity="sasl")
+    client = gateway.connect("web1", context=tls_context(own, "brief")).ready()
+    login.scram(client, "alice", ALICE)
+    client.result("query-status")
+    assert client.event("GATEWAY_CLOSED")["data"] == {"reason": "its certificate has expired"}
+    assert gateway.wait_record(type="session-close")["identity"] == "sasl:alice@example.com"
 
 
 def test_logging_in_again_as_somebody_else_is_refused(gateway):

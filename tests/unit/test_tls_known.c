@@ -20,23 +20,27 @@ static struct tls_known_key key_of(const char *a, const char *b)
 
 static void what_was_never_added_is_not_known(void **state)
 {
+    time_t until;
     struct tls_known *k = tls_known_new();
     struct tls_known_key key = key_of("leaf", "issuer"), nothing = { { 0 } };
-    assert_int_equal(tls_known_find(k, &key, 1000), -1);
-    assert_int_equal(tls_known_find(k, &nothing, 0), -1); /* what an empty place looks like */
-    assert_int_equal(tls_known_find(k, &nothing, 1), -1);
+    assert_int_equal(tls_known_find(k, &key, 1000, &until), -1);
+    assert_int_equal(tls_known_find(k, &nothing, 0, &until),
+                     -1); /* what an empty place looks like */
+    assert_int_equal(tls_known_find(k, &nothing, 1, &until), -1);
     tls_known_free(k);
 }
 
 static void an_entry_holds_within_its_validity_and_not_a_second_longer(void **state)
 {
+    time_t until;
     struct tls_known *k = tls_known_new();
     struct tls_known_key key = key_of("leaf", "issuer");
     tls_known_add(k, &key, 3, &(struct tls_validity){ .from = 1000, .until = 2000 });
-    assert_int_equal(tls_known_find(k, &key, 999), -1);
-    assert_int_equal(tls_known_find(k, &key, 1000), 3);
-    assert_int_equal(tls_known_find(k, &key, 2000), 3);
-    assert_int_equal(tls_known_find(k, &key, 2001), -1);
+    assert_int_equal(tls_known_find(k, &key, 999, &until), -1);
+    assert_int_equal(tls_known_find(k, &key, 1000, &until), 3);
+    assert_int_equal(until, 2000);
+    assert_int_equal(tls_known_find(k, &key, 2000, &until), 3);
+    assert_int_equal(tls_known_find(k, &key, 2001, &until), -1);
     tls_known_free(k);
 }
 
@@ -48,27 +52,39 @@ static void the_same_bytes_cut_elsewhere_are_another_chain(void **state)
 
 static void a_chain_in_another_ones_place_is_not_taken_for_it(void **state)
 {
+    time_t until;
     struct tls_known *k = tls_known_new();
     struct tls_known_key key = key_of("leaf", "issuer"), neighbour = key;
     neighbour.bytes[TLS_KNOWN_KEY_BYTES - 1] ^= 1;
     tls_known_add(k, &key, 0, &(struct tls_validity){ .from = 0, .until = 2000 });
-    assert_int_equal(tls_known_find(k, &neighbour, 1000), -1);
+    assert_int_equal(tls_known_find(k, &neighbour, 1000, &until), -1);
     tls_known_add(k, &neighbour, 1, &(struct tls_validity){ .from = 0, .until = 2000 });
-    assert_int_equal(tls_known_find(k, &neighbour, 1000), 1);
-    assert_int_equal(tls_known_find(k, &key, 1000), -1);
+    assert_int_equal(tls_known_find(k, &neighbour, 1000, &until), 1);
+    assert_int_equal(tls_known_find(k, &key, 1000, &until), -1);
     tls_known_free(k);
 }
 
 static void validities_narrow_to_what_they_share(void **state)
 {
     struct tls_validity v = TLS_VALID_ALWAYS;
-    tls_validity_narrow(&v, 100, 900);
-    tls_validity_narrow(&v, 50, 800);
-    tls_validity_narrow(&v, 200, 1000);
+    tls_validity_narrow(&v, 500, &(struct tls_validity){ 100, 900 });
+    tls_validity_narrow(&v, 500, &(struct tls_validity){ 50, 800 });
+    tls_validity_narrow(&v, 500, &(struct tls_validity){ 200, 1000 });
     assert_int_equal(v.from, 200);
     assert_int_equal(v.until, 800);
-    tls_validity_narrow(&v, 0, (time_t)-1); /* GnuTLS could not read it: never known */
-    assert_true(v.from > v.until);
+}
+
+/* An authority beside the one that vouches: its end, and that of a successor, is no end of ours. */
+static void what_has_ended_or_is_to_begin_bounds_a_validity_too(void **state)
+{
+    struct tls_validity v = TLS_VALID_ALWAYS;
+    tls_validity_narrow(&v, 500, &(struct tls_validity){ 100, 300 });
+    tls_validity_narrow(&v, 500, &(struct tls_validity){ 600, 900 });
+    assert_int_equal(v.from, 301);
+    assert_int_equal(v.until, 599);
+    tls_validity_narrow(&v, 500, &(struct tls_validity){ 500, 500 });
+    assert_int_equal(v.from, 500);
+    assert_int_equal(v.until, 500);
 }
 
 /* --- in a context ----------------------------------------------------------------------------- */
@@ -90,10 +106,11 @@ static int verify(struct tls_context *c, const struct pki *who, const struct tls
 static bool is_known(struct tls_context *c, const struct pki *who, time_t now)
 {
     struct tls_known_key key;
+    time_t until;
     gnutls_datum_t der = pki_der(who);
     assert_int_equal(tls_known_key(&der, 1, &key), 0);
     gnutls_free(der.data);
-    return tls_known_find(c->known, &key, now) >= 0;
+    return tls_known_find(c->known, &key, now, &until) >= 0;
 }
 
 static void a_client_who_verified_is_known_and_gets_the_same_answer(void **state)
@@ -207,6 +224,7 @@ int main(void)
         cmocka_unit_test(the_same_bytes_cut_elsewhere_are_another_chain),
         cmocka_unit_test(a_chain_in_another_ones_place_is_not_taken_for_it),
         cmocka_unit_test(validities_narrow_to_what_they_share),
+        cmocka_unit_test(what_has_ended_or_is_to_begin_bounds_a_validity_too),
         cmocka_unit_test(a_client_who_verified_is_known_and_gets_the_same_answer),
         cmocka_unit_test(who_was_refused_is_not_known),
         cmocka_unit_test(a_server_is_not_remembered_and_never_found_as_a_client),

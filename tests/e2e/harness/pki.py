@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import time
 
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 VM_DOMAIN = "vm.example.com"
@@ -33,18 +34,25 @@ class Pki:
     def identity(self, name):
         return f"x509:CN={name},O=Example"
 
-    def issue(self, name, cn, ca="ca", days=30, lines=("tls_www_client",), dn=None):
-        """One more certificate of the CA."""
+    def issue(self, name, cn, ca="ca", days=30, lines=("tls_www_client",), dn=None, seconds=None):
+        """One more certificate of the CA, good for so many days or seconds."""
         key = self.path(name + ".key")
         template = self.path(name + ".tmpl")
         with open(template, "w") as f:
-            f.write(f'dn = "{dn or f"CN={cn},O=Example"}"\nsigning_key\nexpiration_days = {days}\n')
+            f.write(f'dn = "{dn or f"CN={cn},O=Example"}"\nsigning_key\n')
+            f.write(f"expiration_days = {days}\n" if seconds is None else
+                    f'expiration_date = "{time.strftime("%F %T UTC", time.gmtime(time.time() + seconds))}"\n')
             f.write("".join(line + "\n" for line in lines))
         self._certtool("--generate-privkey", "--key-type", "ecdsa", "--curve", "secp256r1", "--outfile", key)
-        self._certtool("--generate-certificate", "--template", template, "--load-privkey", key,
-                       "--load-ca-certificate", self.path(ca + ".crt"), "--load-ca-privkey", self.path(ca + ".key"),
-                       "--outfile", self.path(name + ".crt"))
+        signer = ("--generate-self-signed",) if ca == name else (
+            "--generate-certificate", "--load-ca-certificate", self.path(ca + ".crt"),
+            "--load-ca-privkey", self.path(ca + ".key"))
+        self._certtool(*signer, "--template", template, "--load-privkey", key, "--outfile", self.path(name + ".crt"))
         return self.pair(name)
+
+    def authority(self, name, seconds):
+        """A CA of its own, good for so many seconds; issue(..., ca=name)."""
+        return self.issue(name, name, ca=name, lines=("ca", "cert_signing_key", "crl_signing_key"), seconds=seconds)
 
     def revoke(self, *names, days=30):
         """A new CRL that lists these certificates (and the one that was revoked from the start)."""
