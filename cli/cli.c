@@ -34,11 +34,20 @@ enum cli_exit cli_exit_of_reply(const struct session_reply *reply)
     return session_reply_is_denied(reply) ? CLI_EXIT_DENIED : CLI_EXIT_QMP_ERROR;
 }
 
-/* Half of a text may be a peer's: it must not act on the terminal. */
+/* Half of a text may be a peer's: it must not act on the terminal. Its further lines (a reload has
+ * one for each error) are indented, so that none looks as if we said it. */
 static void tell(const char *text)
 {
     CLEANUP_BUF struct buf out = { 0 };
-    output_add_text(&out, text);
+    for (const char *line = text;;) {
+        size_t len = strcspn(line, "\n");
+        CLEANUP_FREE char *one = mem_strndup(line, len);
+        output_add_text(&out, one);
+        if (line[len] == '\0')
+            break;
+        BUF_ADD_LIT(&out, "\n    ");
+        line += len + 1;
+    }
     fflush(stdout);
     fprintf(stderr, "qmpgate: %.*s\n", (int)buf_len(&out), buf_len(&out) ? buf_data(&out) : "");
 }

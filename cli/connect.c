@@ -238,8 +238,10 @@ static int make_context(const struct transport_settings *s, struct tls_context *
         .cas = &ca,
         .n_cas = 1,
     };
-    int rc = tls_init(err);
-    return rc < 0 ? rc : tls_context_new(&settings, out, err);
+    if (tls_init(err) == 0 && tls_context_new(&settings, out, err) == 0)
+        return 0;
+    err->code = ERROR_STATE; /* files of this side: nobody else is at fault */
+    return ERROR_STATE;
 }
 
 int transport_check(const struct transport_settings *settings, struct error *err)

@@ -61,6 +61,13 @@ static int read_arguments(int n_words, char **words, struct json_object **out, s
     return arguments_parse(n_words, words, out, err);
 }
 
+/* What the gateway answers by itself while no VM is attached. */
+static bool is_for_gateway(const char *command)
+{
+    return strncmp(command, "gateway-", strlen("gateway-")) == 0 ||
+           strcmp(command, "qmp_capabilities") == 0;
+}
+
 /* QEMU says what type it wants; this says how to give it. */
 static void tell_how_to_fix(const struct session_reply *reply)
 {
@@ -73,9 +80,7 @@ static enum cli_exit call(struct cli *cli, struct session *s, const struct sessi
 {
     CLEANUP_REPLY struct session_reply reply = { 0 };
     struct error err;
-    if (session_is_unattached(s) &&
-        strncmp(request->command, "gateway-", strlen("gateway-")) != 0 &&
-        strncmp(request->command, "query-", strlen("query-")) != 0)
+    if (session_is_unattached(s) && !is_for_gateway(request->command))
         return cli_usage(&verb_exec, "no VM is chosen: put its name into the URI, as in "
                                      "qmps://HOST/VM (qmpgate vms lists them)");
     if (session_call(s, request, &reply, &err) < 0) {

@@ -98,10 +98,11 @@ def test_refused_command_is_denied(cli, local, script):
     assert done.code == DENIED and done.stdout == ""
 
 
-def test_command_without_a_vm_says_that_one_is_to_be_chosen(cli, local):
-    done = cli("exec", "stop", uri=cli.uri.split("?")[0])
-    assert done.code == USAGE and "qmpgate vms" in done.stderr
-    assert "stop" not in local.asked()
+@pytest.mark.parametrize("command", ["stop", "query-status", "query-commands"])
+def test_command_without_a_vm_says_that_one_is_to_be_chosen(cli, local, command):
+    done = cli("exec", command, uri=cli.uri.split("?")[0])
+    assert done.code == USAGE and "put its name into the URI" in done.stderr and "qmpgate vms" in done.stderr
+    assert command not in local.asked()
 
 
 def test_gateway_verbs_attach_nothing(cli, local):
@@ -157,6 +158,27 @@ def test_failed_reload_is_an_error_with_its_place(cli, local, script):
     script.errors["gateway-reload"] = "policy.conf:7: unknown option"
     done = cli("ctl", "reload")
     assert done.code == QMP_ERROR and "policy.conf:7" in done.stderr
+
+
+def test_each_error_of_a_reload_has_a_line(cli, local, script):
+    script.errors["gateway-reload"] = "a.conf:7: first\nb.conf:8: second\x1b"
+    assert cli("ctl", "reload").stderr == "qmpgate: GenericError: a.conf:7: first\n    b.conf:8: second\\u001b\n"
+
+
+# --- files of this side
+
+
+@pytest.mark.parametrize("option", ["--ca", "--cert", "--key"])
+@pytest.mark.parametrize("text", [None, "not PEM"])
+def test_file_that_cannot_be_used_is_a_fault_of_this_side(cli, remote, place, option, text):
+    path = place + "/unfit"
+    if text:
+        with open(path, "w") as f:
+            f.write(text)
+    cli.options[cli.options.index(option) + 1] = path
+    done = cli("exec", "query-status")
+    assert done.code == LOCAL and path in done.stderr and "qmps://" not in done.stderr
+    assert remote.requests == []
 
 
 # --- events
