@@ -112,6 +112,7 @@ struct conf {
 
     struct {
         bool given;
+        unsigned line;
         char *cert, *key, *priority; /* priority may be NULL */
         struct conf_ca *cas;
         size_t n_cas;

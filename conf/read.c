@@ -163,8 +163,10 @@ static cfg_t *read_section(struct loader *l, const struct cfgtext_item *item,
         read_title(l, item, s, append_element(l->conf, id));
         set_defaults(l, id);
     }
-    if (id == CONF_TLS)
+    if (id == CONF_TLS) {
         l->conf->tls.given = true;
+        l->conf->tls.line = item->line;
+    }
     require_options(l, item, id);
     return s->title ? cfg_gettsec(parent, item->name, item->title) : cfg_getsec(parent, item->name);
 }

@@ -51,6 +51,22 @@ static void tell_unreachable_by_name(const struct snapshot *s)
     }
 }
 
+static const char *plural(size_t n)
+{
+    return n == 1 ? "" : "s";
+}
+
+static void tell_good(const char *file, const struct snapshot *s)
+{
+    const struct conf *c = s->conf;
+    unsigned grants = acl_policy_n_grants(s->policy), rules = acl_policy_n_rules(s->policy);
+    printf("%s: good (%zu listener%s, %zu VM%s, %zu VM director%s; policy %s: %u grant%s, %u "
+           "rule%s)\n",
+           file, c->n_listeners, plural(c->n_listeners), c->n_vms, plural(c->n_vms),
+           c->n_directories, c->n_directories == 1 ? "y" : "ies", c->policy, grants, plural(grants),
+           rules, plural(rules));
+}
+
 static int check(const char *file)
 {
     struct snapshot *s;
@@ -62,14 +78,13 @@ static int check(const char *file)
     if (snapshot_load(file, NULL, print_line, NULL, &s) < 0)
         return EX_CONFIG;
     tell_unreachable_by_name(s);
-    if (privileges_check(s->conf, &err) < 0)
-        printf("note: %s\n", err.text);
-    printf(
-        "%s: good (%zu listeners, %zu VMs, %zu VM directories; policy %s: %u grants, %u rules)\n",
-        file, s->conf->n_listeners, s->conf->n_vms, s->conf->n_directories, s->conf->policy,
-        acl_policy_n_grants(s->policy), acl_policy_n_rules(s->policy));
+    int rc = privileges_check(s->conf, &err);
+    if (rc < 0)
+        fprintf(stderr, "%s\n", err.text);
+    else
+        tell_good(file, s);
     snapshot_unref(s);
-    return 0;
+    return rc < 0 ? EX_CONFIG : 0;
 }
 
 int main(int argc, char **argv)

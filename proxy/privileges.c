@@ -21,6 +21,27 @@ void privileges_dump_no_core(void)
         log_debug("core dumps by a pipe stay possible: %s", strerror(errno));
 }
 
+struct ids {
+    uid_t uid;
+    gid_t gid;
+};
+
+static int find_ids(const struct conf *conf, struct ids *out, struct error *err)
+{
+    struct passwd *pw = getpwnam(conf->user);
+    if (!pw)
+        return error_set(err, ERROR_INVALID, "%s: user: no user \"%s\"", conf->file, conf->user);
+    *out = (struct ids){ .uid = pw->pw_uid, .gid = pw->pw_gid };
+    if (conf->group) {
+        struct group *gr = getgrnam(conf->group);
+        if (!gr)
+            return error_set(err, ERROR_INVALID, "%s: group: no group \"%s\"", conf->file,
+                             conf->group);
+        out->gid = gr->gr_gid;
+    }
+    return 0;
+}
+
 int privileges_check(const struct conf *conf, struct error *err)
 {
     if (geteuid() != 0) {
@@ -35,11 +56,14 @@ int privileges_check(const struct conf *conf, struct error *err)
             err, ERROR_DENIED,
             "started as root: say whom to run as (user = \"qmpgate\" in %s), or user = \"root\"",
             conf->file);
-    return 0;
+    struct ids ids;
+    return find_ids(conf, &ids, err);
 }
 
-static int become(uid_t uid, gid_t gid, const char *user, struct error *err)
+static int become(const struct ids *ids, const char *user, struct error *err)
 {
+    uid_t uid = ids->uid;
+    gid_t gid = ids->gid;
     if (initgroups(user, gid) < 0 || setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0)
         return error_set_errno(err, "cannot become user \"%s\"", user);
     if (setuid(0) == 0)
@@ -56,15 +80,7 @@ int privileges_drop(const struct conf *conf, struct error *err)
         log_warning("runs as root, as user = \"root\" says: a user of its own is safer");
         return 0;
     }
-    struct passwd *pw = getpwnam(conf->user);
-    if (!pw)
-        return error_set(err, ERROR_INVALID, "user: no user \"%s\"", conf->user);
-    gid_t gid = pw->pw_gid;
-    if (conf->group) {
-        struct group *gr = getgrnam(conf->group);
-        if (!gr)
-            return error_set(err, ERROR_INVALID, "group: no group \"%s\"", conf->group);
-        gid = gr->gr_gid;
-    }
-    return become(pw->pw_uid, gid, conf->user, err);
+    struct ids ids;
+    int rc = find_ids(conf, &ids, err);
+    return rc < 0 ? rc : become(&ids, conf->user, err);
 }

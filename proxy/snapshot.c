@@ -174,7 +174,7 @@ int snapshot_load(const char *file, struct snapshot *before, conf_report_fn *rep
         if (tls < 0 || listeners < 0) {
             rc = tls < 0 ? tls : listeners;
             if (tls < 0)
-                error_prefix(&err, "%s: tls", s->conf->file);
+                error_prefix(&err, "%s:%u: tls", s->conf->file, s->conf->tls.line);
             if (report)
                 report(opaque, err.text);
         }

@@ -94,6 +94,8 @@ def test_a_file_that_is_not_there_is_an_error_that_names_it(ready, missing):
     where[missing] = ready.directory + "/not-there"
     status, output = ready.run_to_end("--check")
     assert status == CONFIG and "not-there" in output
+    if missing != "policy":
+        assert f"qmpgate.conf:{line_of(ready.config_text(), 'tls {')}: tls: cannot read" in output
 
 
 def test_a_key_of_another_certificate_is_an_error(ready, pki):
@@ -136,13 +138,27 @@ def test_a_configuration_that_is_not_there(ready):
     assert status == CONFIG and "not-there" in output
 
 
-def test_root_without_a_user_is_refused(ready):
+@pytest.mark.parametrize("check", [[], ["--check"]])
+@pytest.mark.parametrize("options, said", [
+    ({}, 'user = "qmpgate" in'), ({"user": "no-such-user"}, 'no user "no-such-user"'),
+    ({"user": "root", "group": "no-such-group"}, 'no group "no-such-group"'),
+])
+def test_root_without_a_user_to_become_is_refused_and_check_says_so(ready, check, options, said):
     if os.geteuid() != 0:
         pytest.skip("needs root")
     del ready.options["user"]
-    status, output = ready.run_to_end()
-    assert status not in (0, None) and "root" in output and "user" in output
+    ready.options.update(options)
+    status, output = ready.run_to_end(*check)
+    assert status == CONFIG and said in output and ready.config_file in output and "good" not in output
     assert not os.path.exists(ready.audit_file)
+
+
+def test_check_counts_as_people_do(ready, place):
+    assert ": good (1 listener, 1 VM, 0 VM directories; " in ready.run_to_end("--check")[1]
+    ready.vms["web2"] = {"socket": place + "/x.qmp"}
+    os.mkdir(place + "/vms")
+    ready.directories[place + "/vms"] = {"pattern": "*.qmp"}
+    assert ": good (1 listener, 2 VMs, 1 VM directory; " in ready.run_to_end("--check")[1]
 
 
 def test_root_by_name_warns(house, qemu):
