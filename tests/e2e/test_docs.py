@@ -12,7 +12,7 @@ import pytest
 
 from harness import wait
 from harness.client import Closed
-from harness.gateway import free_port
+from harness.gateway import free_port, user_name
 from harness.pki import SOURCE
 from harness.sasl import REALM, Sasldb
 
@@ -69,6 +69,16 @@ def test_the_guide_of_the_readme_works(house, place, pki):
     version = r"^QEMU \{.*\}$"  # of whatever QEMU there is
     expected = block(README, "output: client.py")
     assert re.sub(version, "QEMU", done.stdout, flags=re.M) == re.sub(version, "QEMU", expected, flags=re.M)
+    with gateway.connect("web1", "operator", port=port).ready():
+        assert "x509:CN=operator,O=Example" in sessions_as_the_readme_says(house, place, port)
+
+
+def sessions_as_the_readme_says(house, place, port):
+    (line,) = re.findall(r"^    (qmpgate .*ctl sessions)$", read(README), re.M)
+    words = line.replace("127.0.0.1/", f"127.0.0.1:{port}/").split()
+    done = subprocess.run([os.path.join(house.build, "cli/qmpgate"), *words[1:]], cwd=place, stdout=subprocess.PIPE,
+                          env={"QMPGATE_CA": "certs/ca.crt"}, text=True, timeout=wait.TIMEOUT)
+    return done.stdout
 
 
 def test_links_of_the_markdown_pages_lead_somewhere():
@@ -112,11 +122,12 @@ def configurations():
 
 
 def use_test_files(text, pki):
-    """The same with certificates that are there."""
+    """The same with certificates and a user that are there."""
     names = {"server.pem": "server.crt", "server.key": "server.key", "ca.pem": "ca.crt", "crl.pem": "ca.crl"}
     for name, ours in names.items():
         text = re.sub(rf'"[^"]*\b{re.escape(name)}"', f'"{pki.path(ours)}"', text)
-    return text
+    text = re.sub(r"^(user|group) *=.*\n", "", text, flags=re.M)
+    return f'user = "{user_name()}"\n' + text
 
 
 @pytest.mark.parametrize("text", configurations())
