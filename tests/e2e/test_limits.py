@@ -166,6 +166,26 @@ def test_output_over_the_hard_limit_ends_the_client(house):
     assert max(peak) < 200 << 20
 
 
+@pytest.mark.parametrize("total, ended", [(16 << 20, True), (256 << 20, False)])
+def test_output_of_all_clients_together_ends_who_reads_slowly(house, total, ended):
+    """Each of them is well within the hard limit."""
+    fake = house.fake("--only", "query-memdev", "--huge-reply", 2 << 20)
+    gateway = house.gateway(fake, limits={"output_soft_bytes": 65536, "output_hard_bytes": 16 << 20,
+                                          "output_total_bytes": total}).start()
+    admin = gateway.connect().ready()
+    slow = [gateway.client("web1", "viewer") for _ in range(4)]
+    for client in slow:
+        client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.send(*[{"execute": "query-memdev"} for _ in range(5)])
+    if ended:
+        assert gateway.wait_record(type="session-close", text="reads too slowly")["identity"] == gateway.pki.identity("viewer")
+    else:
+        wait.until(lambda: admin.result("gateway-stats")["output-bytes"] > 16 << 20, "output of them all")
+        assert not gateway.records(type="session-close")
+    wait.until(lambda: admin.result("gateway-stats")["output-bytes"] <= total, "room")
+    gateway.client("web1", "viewer").result("query-name")  # who reads is served
+
+
 def test_explain_is_limited_in_rate(house, qemu):
     gateway = house.gateway(qemu, limits={"explain_per_minute": 5}).start()
     client = gateway.client("web1")

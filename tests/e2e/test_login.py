@@ -9,6 +9,7 @@ import pytest
 
 from harness import expect, login, wait
 from harness.client import Client, Closed, tls_context
+from harness.gateway import user_name
 from harness.login import Refused, Scram
 from harness.sasl import REALM, Sasldb
 
@@ -21,6 +22,10 @@ grant "alice-on-web" {
     vms  = {"web*"}
 }
 grant "carol-on-web" { to = {"sasl:carol@example.com"} role = {"viewer"} vms = {"web*"} }
+"""
+
+LOCAL = f"""
+grant "local" {{ to = {{"unix:{user_name()}"}} role = {{"viewer"}} vms = {{"web*"}} }}
 """
 
 MECHANISMS = ["SCRAM-SHA-256", "PLAIN", "EXTERNAL"]
@@ -120,6 +125,36 @@ def test_a_local_client_may_have_to_log_in(served):
     assert client.result("gateway-info")["mechanisms"] == ["PLAIN", "EXTERNAL"]
     login.plain(client, "alice", ALICE)
     client.result("gateway-attach", vm="web1")
+
+
+def test_external_takes_the_identity_of_the_local_user(served):
+    gateway = served(policy=LOCAL)
+    gateway.stop()
+    gateway.add_control(identity="sasl", sasl=["EXTERNAL"])
+    gateway.start()
+    client = gateway.local().greet().negotiate()
+    info = client.result("gateway-info")
+    assert (info["phase"], info["mechanisms"]) == ("auth", ["EXTERNAL"]) and "identity" not in info
+    expect.error(client.call("gateway-attach", vm="web1"))
+    assert login.external(client)["complete"]
+    assert client.result("gateway-info")["identity"] == f"unix:{user_name()}"
+    record = gateway.wait_record(type="auth", result="ok")
+    assert (record["identity"], record["mechanism"]) == (f"unix:{user_name()}", "EXTERNAL")
+    client.result("gateway-attach", vm="web1")
+    client.result("query-status")
+    expect.denied(client.call("stop"))
+
+
+def test_external_makes_nobody_of_a_local_user_without_a_grant_and_nobody_else(served):
+    gateway = served()
+    gateway.stop()
+    gateway.add_control(identity="sasl", sasl=["EXTERNAL"])
+    gateway.start()
+    for authzid, why in (("", "no grant"), ("sasl:alice@example.com", "")):
+        client = gateway.local().greet()
+        with pytest.raises(Refused, match=why):
+            login.external(client, authzid)
+        assert client.result("gateway-info")["phase"] == "auth"
 
 
 # --- certificate and login -----------------------------------------------------------------------
@@ -262,6 +297,26 @@ def test_a_message_of_64_kib_is_the_end_of_patience(gateway):
     expect.error(client.reply(), "GenericError", "too long")
     assert client.drain() == []
     stranger(gateway).result("gateway-info")
+
+
+@pytest.mark.parametrize("step", ["gateway-auth-start", "gateway-auth-step"])
+def test_a_step_of_more_than_64_kib_is_refused_where_messages_may_be_longer(served, step):
+    client = stranger(served(limits={"request_bytes": 1 << 20}))
+    data = {"data": login.encode(b"n" * (65536 + 1))}
+    if step == "gateway-auth-start":
+        data["mechanism"] = "SCRAM-SHA-256"
+    else:
+        login.result(login.start(client, "SCRAM-SHA-256"))
+    expect.error(client.call(step, data), "GenericError", "data: ")
+    assert client.result("gateway-info")["phase"] == "auth"
+    assert login.scram(client, "alice", ALICE)["complete"]
+
+
+def test_a_step_of_64_kib_is_looked_at(served):
+    client = stranger(served(limits={"request_bytes": 1 << 20}))
+    with pytest.raises(Refused, match="^authentication failed$"):
+        login.plain(client, "alice", "x" * (65536 - 7))
+    assert login.scram(client, "alice", ALICE)["complete"]
 
 
 def test_an_exchange_does_not_go_on_for_ever(served):
