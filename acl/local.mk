@@ -113,8 +113,10 @@ check_PROGRAMS += tests/fuzz/fuzz_device
 TESTS += tests/fuzz/fuzz_device
 tests_fuzz_fuzz_device_SOURCES = tests/fuzz/fuzz_device.c tests/fuzz/replay.c
 tests_fuzz_fuzz_device_LDADD = $(acl_ldadd)
-check_PROGRAMS += tests/fuzz/fuzz_reach
-TESTS += tests/fuzz/fuzz_reach
+check_PROGRAMS += tests/fuzz/fuzz_judge tests/fuzz/fuzz_reach
+TESTS += tests/fuzz/fuzz_judge tests/fuzz/fuzz_reach
+tests_fuzz_fuzz_judge_SOURCES = tests/fuzz/fuzz_judge.c tests/fuzz/replay.c
+tests_fuzz_fuzz_judge_LDADD = $(acl_ldadd)
 tests_fuzz_fuzz_reach_SOURCES = tests/fuzz/fuzz_reach.c tests/fuzz/replay.c
 tests_fuzz_fuzz_reach_LDADD = $(acl_ldadd)
 tests_fuzz_fuzz_policy_SOURCES = tests/fuzz/fuzz_policy.c tests/fuzz/replay.c
@@ -122,7 +124,7 @@ tests_fuzz_fuzz_policy_LDADD = $(acl_ldadd)
 tests_fuzz_fuzz_principal_SOURCES = tests/fuzz/fuzz_principal.c tests/fuzz/replay.c
 tests_fuzz_fuzz_principal_LDADD = $(acl_ldadd)
 EXTRA_DIST += tests/fuzz/corpus/hmp tests/fuzz/corpus/policy tests/fuzz/corpus/principal
-EXTRA_DIST += tests/fuzz/corpus/device tests/fuzz/corpus/reach
+EXTRA_DIST += tests/fuzz/corpus/device tests/fuzz/corpus/judge tests/fuzz/corpus/reach
 
 # `make tests/bench/bench_acl`: figures, no test
 EXTRA_PROGRAMS += tests/bench/bench_acl

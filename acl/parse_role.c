@@ -89,8 +89,10 @@ static void check_clause(struct acl_parser *p, cfg_t *section, const struct acl_
         missing = "is for commands = {...} or for events = {...}, for one of them";
     else if (acl_text_n_words(section, "when") == 0)
         missing = "has no when = {...}: what needs no condition stands in allow or events";
+    char shown[LOG_ESCAPE_MAX];
     if (missing)
-        acl_reports_add(&p->reports, clause->line, "rule \"%s\" %s", clause->name, missing);
+        acl_reports_add(&p->reports, clause->line, "rule \"%s\" %s",
+                        log_escape(clause->name, strlen(clause->name), shown), missing);
 }
 
 static void read_clause(struct acl_parser *p, const struct cfgtext_item *outer, cfg_t *section,
