@@ -147,6 +147,8 @@ static void what_is_no_condition_is_refused_with_a_sentence(void **state)
     } cases[] = {
         { "", "a condition is PATH OPERATOR VALUE..." },
         { " \t ", "a condition is PATH OPERATOR VALUE..." },
+        { "x is a\nb", "a condition is one line without control characters" },
+        { "x is \x7f", "a condition is one line without control characters" },
         { "''", PATHS },
         { "?", PATHS },
         { "x?? is a", PATHS },
