@@ -97,14 +97,20 @@ enum cli_exit cli_flush(void)
     return CLI_EXIT_LOCAL;
 }
 
+void cli_print_help(const struct verb *verb)
+{
+    printf("Usage: qmpgate [-c URI] [OPTION...] %s%s%s\n%s.\n\n%s", verb->name,
+           verb->synopsis[0] ? " " : "", verb->synopsis, verb->summary, verb->help);
+}
+
 /* --- command lines ---------------------------------------------------------------------------- */
 
-int cli_options(const struct verb *verb, int argc, char **argv, const struct option *long_options,
-                cli_option_fn *handle, void *opaque)
+static int read_options(const struct verb *verb, const char *order, int argc, char **argv,
+                        const struct option *long_options, cli_option_fn *handle, void *opaque)
 {
     optind = 0; /* the GNU way to begin again with another argv */
     opterr = 0;
-    for (int c; (c = getopt_long(argc, argv, "+:", long_options, NULL)) != -1;) {
+    for (int c; (c = getopt_long(argc, argv, order, long_options, NULL)) != -1;) {
         if (c == '?' || c == ':') {
             cli_usage(verb, c == ':' ? "%s: %s needs a value" : "%s has no option %s", verb->name,
                       argv[optind - 1]);
@@ -114,6 +120,18 @@ int cli_options(const struct verb *verb, int argc, char **argv, const struct opt
             return -1;
     }
     return optind;
+}
+
+int cli_options(const struct verb *verb, int argc, char **argv, const struct option *long_options,
+                cli_option_fn *handle, void *opaque)
+{
+    return read_options(verb, "+:", argc, argv, long_options, handle, opaque);
+}
+
+int cli_options_anywhere(const struct verb *verb, int argc, char **argv,
+                         const struct option *long_options, cli_option_fn *handle, void *opaque)
+{
+    return read_options(verb, ":", argc, argv, long_options, handle, opaque);
 }
 
 static bool no_option(void *opaque, int option, const char *value)

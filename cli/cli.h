@@ -18,7 +18,11 @@ enum cli_exit {
     CLI_EXIT_DENIED = 3,      /* the policy refuses, or the login is refused */
     CLI_EXIT_UNREACHABLE = 4, /* no connection, TLS, no reply */
     CLI_EXIT_LOCAL = 5,       /* a file, socket or terminal on this side */
+    CLI_EXIT_POLICY = 78,     /* a policy is refused, as by qmpgated --check */
 };
+
+/* Of the tools of policy: the answer is no, or there is something to look at. */
+#define CLI_EXIT_FOUND CLI_EXIT_QMP_ERROR
 
 struct cli {
     struct session_settings settings; /* the URI in it is NULL until cli_open */
@@ -42,6 +46,7 @@ extern const struct verb verb_ctl;
 extern const struct verb verb_events;
 extern const struct verb verb_exec;
 extern const struct verb verb_explain;
+extern const struct verb verb_policy;
 extern const struct verb verb_shell;
 extern const struct verb verb_vms;
 extern const struct verb verb_whoami;
@@ -61,6 +66,9 @@ enum cli_exit cli_usage(const struct verb *verb, const char *fmt, ...) PRINTF(2,
 /* What was printed so far really went out: CLI_EXIT_OK or CLI_EXIT_LOCAL. */
 enum cli_exit cli_flush(void);
 
+/* What there is to know about a verb. */
+void cli_print_help(const struct verb *verb);
+
 /* --- a verb's command line -------------------------------------------------------------------- */
 
 /* Options up to the first operand; `long_options` ends with a zeroed entry. `handle` gets each one;
@@ -69,6 +77,10 @@ enum cli_exit cli_flush(void);
 typedef bool cli_option_fn(void *opaque, int option, const char *value);
 int cli_options(const struct verb *verb, int argc, char **argv, const struct option *long_options,
                 cli_option_fn *handle, void *opaque);
+
+/* The same for options that may stand between operands and behind them; argv is put in order. */
+int cli_options_anywhere(const struct verb *verb, int argc, char **argv,
+                         const struct option *long_options, cli_option_fn *handle, void *opaque);
 
 /* The same for a verb without options. */
 int cli_no_options(const struct verb *verb, int argc, char **argv);

@@ -12,6 +12,12 @@ cli_libcli_a_SOURCES = \
     cli/login.c cli/login.h \
     cli/output.c cli/output.h \
     cli/password.c cli/password.h \
+    cli/policy.c cli/policy.h \
+    cli/policy_check.c \
+    cli/policy_coverage.c cli/policy_coverage.h \
+    cli/policy_lint.c cli/policy_lint.h \
+    cli/policy_lint_when.c cli/policy_lint_internal.h \
+    cli/policy_places.c cli/policy_places.h \
     cli/relay.c cli/relay.h \
     cli/session.c cli/session.h \
     cli/shell.h cli/shell_builtin.c \
@@ -21,13 +27,19 @@ cli_libcli_a_SOURCES = \
     cli/verb_events.c \
     cli/verb_exec.c \
     cli/verb_explain.c \
+    cli/verb_policy.c \
     cli/verb_shell.c \
     cli/verb_vms.c \
     cli/verb_whoami.c \
     cli/words.c
 
-cli_libraries = cli/libcli.a auth/libauth.a net/libnet.a qmp/libqmpcore.a base/libbase.a \
-    $(SASL_LIBS) $(GNUTLS_LIBS) $(JSON_C_LIBS) $(LIBEDIT_LIBS)
+cli_libcli_a_CPPFLAGS = $(AM_CPPFLAGS) -DPKGDATADIR='"$(pkgdatadir)"'
+
+cli_libraries = cli/libcli.a auth/libauth.a acl/libacl.a net/libnet.a qmp/libqmpcore.a \
+    base/libbase.a $(CONFUSE_LIBS) $(SASL_LIBS) $(GNUTLS_LIBS) $(JSON_C_LIBS) $(LIBEDIT_LIBS)
+
+# What `qmpgate policy` checks by where no schema is given.
+dist_pkgdata_DATA += tests/data/schema-7.2.json
 
 bin_PROGRAMS += cli/qmpgate
 cli_qmpgate_SOURCES = cli/main.c
@@ -51,7 +63,8 @@ EXTRA_DIST += \
     tests/e2e/test_cli_gateway.py \
     tests/e2e/test_cli_login.py \
     tests/e2e/test_cli_qmpgated.py \
-    tests/e2e/test_cli_shell.py
+    tests/e2e/test_cli_shell.py \
+    tests/e2e/test_policy_tools.py
 
 check_PROGRAMS += tests/fuzz/fuzz_cli_uri tests/fuzz/fuzz_cli_arguments
 TESTS += tests/fuzz/fuzz_cli_uri tests/fuzz/fuzz_cli_arguments

@@ -14,8 +14,8 @@
 #define TIMEOUT_MAX_SECONDS     86400
 
 static const struct verb *const verbs[] = {
-    &verb_exec,   &verb_shell,   &verb_events, &verb_vms,
-    &verb_whoami, &verb_explain, &verb_ctl,    &verb_bridge,
+    &verb_exec,    &verb_shell, &verb_events, &verb_vms,    &verb_whoami,
+    &verb_explain, &verb_ctl,   &verb_bridge, &verb_policy,
 };
 
 static const struct {
@@ -23,11 +23,12 @@ static const struct {
     const char *meaning;
 } exit_codes[] = {
     { CLI_EXIT_OK, "done" },
-    { CLI_EXIT_QMP_ERROR, "the VM or the gateway answered with an error" },
+    { CLI_EXIT_QMP_ERROR, "the VM or the gateway answered with an error; policy: see there" },
     { CLI_EXIT_USAGE, "the command line is at fault" },
     { CLI_EXIT_DENIED, "the gateway refuses: by its policy, or the login" },
     { CLI_EXIT_UNREACHABLE, "no connection: address, TLS, no such VM, no reply in time" },
     { CLI_EXIT_LOCAL, "a file, socket or terminal on this side" },
+    { CLI_EXIT_POLICY, "policy: there are errors in it" },
 };
 
 enum {
@@ -105,13 +106,7 @@ static void print_usage(void)
         printf("  %-8s %s\n", verbs[i]->name, verbs[i]->summary);
     fputs(usage_options, stdout);
     for (size_t i = 0; i < ARRAY_SIZE(exit_codes); i++)
-        printf("  %d  %s\n", exit_codes[i].code, exit_codes[i].meaning);
-}
-
-static void print_verb_help(const struct verb *verb)
-{
-    printf("Usage: qmpgate [-c URI] [OPTION...] %s%s%s\n%s.\n\n%s", verb->name,
-           verb->synopsis[0] ? " " : "", verb->synopsis, verb->summary, verb->help);
+        printf("  %-2d %s\n", exit_codes[i].code, exit_codes[i].meaning);
 }
 
 static const struct verb *find_verb(const char *name)
@@ -221,7 +216,7 @@ static enum cli_exit run_verb(struct cli *cli, int argc, char **argv)
     if (!verb)
         return cli_usage(NULL, "there is no verb \"%s\"", argv[0]);
     if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
-        print_verb_help(verb);
+        cli_print_help(verb);
         return CLI_EXIT_OK;
     }
     return verb->run(cli, argc, argv);

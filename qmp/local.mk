@@ -29,7 +29,6 @@ tests_unit_test_types_SOURCES = tests/unit/test_types.c $(schema_file)
 tests_unit_test_types_LDADD = $(qmp_ldadd) $(CMOCKA_LIBS)
 tests_unit_test_validate_SOURCES = tests/unit/test_validate.c $(schema_file)
 tests_unit_test_validate_LDADD = $(qmp_ldadd) $(CMOCKA_LIBS)
-EXTRA_DIST += tests/data/schema-7.2.json
 tests_unit_test_write_SOURCES = tests/unit/test_write.c
 tests_unit_test_write_LDADD = $(qmp_ldadd) $(CMOCKA_LIBS)
 

@@ -1,0 +1,218 @@
+"""qmpgate policy: tools that work on files."""
+
+import glob
+import json
+import os
+
+import pytest
+
+from harness.cli import DENIED, LOCAL, OK, UNREACHABLE, USAGE
+from harness.cli_fixtures import cli, direct  # noqa: F401
+from harness.pki import SOURCE
+
+FOUND, ERRORS = 1, 78
+SCHEMA = os.path.join(SOURCE, "tests", "data", "schema-7.2.json")
+EXAMPLES = sorted(glob.glob(os.path.join(SOURCE, "conf/examples/policy*.conf")))
+
+
+class Tool:
+    """One tool, with the pinned schema, and files by their names in the place of the test."""
+
+    def __init__(self, cli, place):
+        self.cli, self.place, self.env = cli, place, {"QMPGATE_SCHEMA": SCHEMA}
+
+    def path(self, name):
+        return os.path.join(self.place, name)
+
+    def write(self, name, text):
+        with open(self.path(name), "w") as f:
+            f.write(text)
+        return self.path(name)
+
+    def __call__(self, *words, **how):
+        return self.cli("policy", *words, **{**self.env, **how})
+
+    def check(self, text, *options):
+        """What it says of a policy, without the file's name."""
+        path = self.write("p", text)
+        done = self("check", *options, path)
+        assert done.code in (OK, FOUND), done.stderr
+        return [line.replace(path + ":", "", 1) for line in done.stdout.splitlines()]
+
+    def json(self, *words, code=OK):
+        done = self(*words)
+        assert done.code == code, done.stderr
+        return json.loads(done.stdout)
+
+
+@pytest.fixture
+def tool(cli, place):
+    return Tool(cli, place)
+
+
+def role(body):
+    return f'role "a" {{\n{body}\n}}\ngrant "g" {{ to = {{"unix:a"}} role = {{"a"}} vms = {{"*"}} }}\n'
+
+
+def rule(commands, *conditions, name="r"):
+    when = ", ".join(f'"{c}"' for c in conditions)
+    return f'rule "{name}" {{ commands = {{{commands}}} when = {{{when}}} }}'
+
+
+# --- the tools as a whole
+
+
+@pytest.mark.parametrize("words", [(), ("dance",), ("check",), ("check", "a", "b"), ("check", "--loud", "a")])
+def test_a_wrong_command_line_is_refused(tool, words):
+    done = tool(*words)
+    assert done.code == USAGE and done.stdout == ""
+
+
+def test_a_file_that_is_not_there_is_told(tool):
+    done = tool("check", tool.path("nowhere"))
+    assert done.code == LOCAL and "nowhere" in done.stderr
+
+
+def test_a_schema_that_is_none_is_told(tool):
+    done = tool("check", "--schema", tool.write("s", '[{"a": 1}]'), tool.write("p", role("")))
+    assert done.code == LOCAL and tool.path("s") in done.stderr
+
+
+def test_what_a_gateway_shows_is_no_schema_to_check_by(tool):
+    with open(SCHEMA) as f:
+        schema = json.load(f)
+    schema.append({"name": "gateway-info", "meta-type": "command", "arg-type": schema[0]["arg-type"],
+                   "ret-type": schema[0]["arg-type"]})
+    done = tool("check", "--schema", tool.write("s", json.dumps(schema)), tool.write("p", role("")))
+    assert done.code == LOCAL and "gateway" in done.stderr
+
+
+# --- check
+
+
+def test_errors_are_told_as_the_daemon_tells_them(tool):
+    path = tool.write("p", 'role "a" { alow = {"stop"} }\nrole "b" { include = {"c"} }\n')
+    done = tool("check", path)
+    assert done.code == ERRORS and done.stdout == ""
+    assert done.stderr.startswith(f"{path}:1: ") and f"{path}:2: " in done.stderr
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=os.path.basename)
+def test_nothing_is_said_of_the_examples(tool, path):
+    done = tool("check", "--strict", path)
+    assert done.code == OK and "warning" not in done.stdout, done.stdout
+
+
+def test_warnings_are_errors_when_strict(tool):
+    path = tool.write("p", role('allow = {"frobnicate"}'))
+    assert tool("check", path).code == OK
+    assert tool("check", "--strict", path).code == FOUND
+
+
+@pytest.mark.parametrize("body, said", [
+    ('allow = {"frobnicate"}', '"frobnicate": no schema has a command of that name'),
+    ('deny = {"frob*"}', '"frob*" matches no command of any schema'),
+    ('events = {"NOPE"}', '"NOPE": no schema has an event of that name'),
+    ('events = {"NO_*"}', '"NO_*" matches no event of any schema'),
+    ('allow = {"blockdev-ad?"}', '"blockdev-ad?": all that it matches reaches the host'),
+    ('hmp = {"fly"}', '"fly": no word of the human monitor'),
+    ('redact = {"query-blok: x"}', '"query-blok: x": no schema has a command of that name'),
+    ('allow = {"query-status", "@query"}', '"query-status" is superfluous: so says allow "@query"'),
+    ('allow = {"stop", "stop"}', '"stop" is superfluous: so says allow "stop"'),
+    ('events = {"STOP", "*"}', '"STOP" is superfluous: so says events "*"'),
+    ('deny = {"stop", "*"}', '"stop" is superfluous: so says deny "*"'),
+    ('allow = {"stop"} deny = {"st*"}', '"stop" opens nothing: deny "st*" of role "a" (line 2) closes it'),
+])
+def test_a_pattern_that_cannot_be_meant(tool, body, said):
+    said = said.replace("query-blok: x", "query-blok")
+    (line,) = tool.check(role(body))
+    assert line.startswith("2: warning: " + said), line
+
+
+@pytest.mark.parametrize("conditions, said", [
+    (["file.drivr is file"], '"file.drivr is file": blockdev-add takes no file.drivr'),
+    (["driver in qcow2 qcow3"], '"driver in qcow2 qcow3": driver is never qcow3: it is '),
+    (["read-only is maybe"], '"read-only is maybe": read-only is never maybe'),
+    (["driver between 1 2"], '"driver between 1 2" never holds: driver is a word of a list'),
+    (["node-name at-most 5", "read-only? under /srv"], '"read-only? under /srv" never holds: read-only is true or false'),
+    (["node-name is a", "node-name is b"], '"node-name is b" never holds beside "node-name is a" (line 2)'),
+    (["node-name present", "node-name absent"], '"node-name absent" never holds beside "node-name present"'),
+    (["**.filename between 1 2"], '"**.filename between 1 2" never holds: **.filename is a string'),
+])
+def test_a_condition_that_cannot_be_meant(tool, conditions, said):
+    (line,) = tool.check(role(rule('"blockdev-add"', *conditions)))
+    assert line.startswith("2: warning: " + said), line
+
+
+def test_ranges_that_do_not_meet(tool):
+    (line,) = tool.check(role(rule('"balloon"', "value at-most 1M", "value between 2M 3M")))
+    assert '"value between 2M 3M" never holds beside "value at-most 1M"' in line
+
+
+def test_what_may_be_absent_does_not_contradict_itself(tool):
+    assert tool.check(role(rule('"blockdev-add"', "node-name? is a", "node-name? is b"))) == []
+
+
+@pytest.mark.parametrize("conditions", [
+    ["driver is qcow2", "file.driver is file", "**.filename under /srv", "node-name? glob hot-*"],
+    ["file.filename? in %{vm} %{label.disk}", "backing? any", "** any"],
+    ["read-only is true", "cache.direct? is false"],
+])
+def test_a_condition_that_can_be_meant(tool, conditions):
+    assert tool.check(role(rule('"blockdev-add"', *conditions))) == []
+
+
+def test_any_property_of_a_device_may_be_named(tool):
+    assert tool.check(role(rule('"device_add"', "driver is virtio-net-pci", "mac glob 52:*"))) == []
+
+
+def test_a_path_within_a_transaction(tool):
+    assert tool.check(role(rule('"transaction"', "actions[].type is blockdev-snapshot-sync"))) == []
+    (line,) = tool.check(role(rule('"transaction"', "actions.type is x")))
+    assert "takes no actions.type" in line
+
+
+def test_a_rule_beside_an_allow_without_conditions(tool):
+    (line,) = tool.check(role('allow = {"stop"} ' + rule('"stop"', "** any")))
+    assert 'rule "r" is superfluous for "stop": allow "stop" (line 2) has no conditions' in line
+
+
+def test_a_rule_that_narrows_what_reaches_the_host_is_a_note(tool):
+    text = role('allow = {"blockdev-add"} ' + rule('"blockdev-add"', "**.filename under /srv"))
+    (line,) = tool.check(text, "--strict")
+    assert line.startswith("2: note: ") and "decides only about arguments that reach the host" in line
+
+
+def test_a_rule_that_another_one_makes_superfluous(tool):
+    less = rule('"blockdev-add"', "**.filename under /srv", "node-name present", name="less")
+    more = rule('"blockdev-add", "blockdev-create"', "**.filename under /srv", name="more")
+    (line,) = tool.check(role(less + "\n" + more))
+    assert line.startswith('2: warning: rule "less" is superfluous: rule "more" of role "a" (line 3)')
+
+
+def test_a_rule_that_covers_more_is_not_superfluous(tool):
+    less = rule('"blockdev-add"', "**.filename under /srv", name="less")
+    more = rule('"blockdev-add"', "**.filename under /srv", "**.host? any", name="more")
+    assert tool.check(role(less + "\n" + more)) == []
+
+
+def test_what_an_included_role_denies_closes_too(tool):
+    lines = tool.check('role "b" { deny = {"stop"} }\n' + role('include = {"b"} allow = {"stop"}'))
+    assert lines == ['3: warning: "stop" opens nothing: deny "stop" of role "b" (line 1) closes it']
+
+
+def test_one_schema_of_several_is_enough(tool):
+    with open(SCHEMA) as f:
+        schema = [e for e in json.load(f) if e["name"] != "stop"]
+    old = tool.write("old.json", json.dumps({"return": schema}))
+    assert tool.check(role('allow = {"stop"}'), "--schema", old) != []
+    assert tool.check(role('allow = {"stop"}'), "--schema", old, "--schema", SCHEMA) == []
+
+
+def test_a_running_vm_can_be_asked(tool, qemu):
+    assert tool.check(role('allow = {"stop"}'), "--vm", "unix:" + qemu.socket) == []
+
+
+def test_a_vm_that_is_not_there_is_told(tool):
+    done = tool("check", "--vm", "unix:" + tool.path("nowhere.sock"), tool.write("p", role("")))
+    assert done.code == UNREACHABLE
