@@ -42,7 +42,7 @@ acl_print_arguments_LDADD = $(acl_ldadd)
 check_PROGRAMS += tests/acl/run_cases
 TESTS += tests/acl/run_cases
 tests_acl_run_cases_SOURCES = tests/acl/run_cases.c tests/acl/cases.c tests/acl/cases.h
-tests_acl_run_cases_LDADD = $(acl_ldadd)
+tests_acl_run_cases_LDADD = cli/libcli.a $(acl_ldadd)
 EXTRA_DIST += \
     tests/acl/README.md \
     tests/acl/bad.table \

@@ -13,11 +13,13 @@ cli_libcli_a_SOURCES = \
     cli/output.c cli/output.h \
     cli/password.c cli/password.h \
     cli/policy.c cli/policy.h \
+    cli/policy_cases.c cli/policy_cases.h \
     cli/policy_check.c \
     cli/policy_coverage.c cli/policy_coverage.h \
     cli/policy_lint.c cli/policy_lint.h \
     cli/policy_lint_when.c cli/policy_lint_internal.h \
     cli/policy_places.c cli/policy_places.h \
+    cli/policy_test.c \
     cli/relay.c cli/relay.h \
     cli/session.c cli/session.h \
     cli/shell.h cli/shell_builtin.c \

@@ -5,6 +5,7 @@
 
 static const struct verb *const tools[] = {
     &policy_check,
+    &policy_test,
 };
 
 static const struct verb *find_tool(const char *name)

@@ -113,6 +113,19 @@ def test_every_policy_in_the_pages_is_good(house, text):
     assert status == 0, said
 
 
+def test_the_table_of_cases_in_the_page_is_what_its_policy_answers(house):
+    page = os.path.join(SOURCE, "docs/man/policy.conf.5.scd")
+    (policy,) = [t for _, t in blocks(page) if 'grant "monitoring-everywhere"' in t]
+    for name, text in ("policy", policy), ("cases", block(page, "cases for EXAMPLE")):
+        with open(os.path.join(house.place, name), "w") as f:
+            f.write(text)
+    schema = os.path.join(SOURCE, "tests/data/schema-7.2.json")
+    done = subprocess.run([os.path.join(house.build, "cli/qmpgate"), "policy", "test", "policy", "cases"],
+                          cwd=house.place, env={**os.environ, "QMPGATE_SCHEMA": schema}, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=wait.TIMEOUT)
+    assert (done.returncode, done.stdout) == (0, ""), done.stdout
+
+
 def configurations():
     for page in MANUALS:
         for _, text in blocks(page):

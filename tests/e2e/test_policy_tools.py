@@ -216,3 +216,94 @@ def test_a_running_vm_can_be_asked(tool, qemu):
 def test_a_vm_that_is_not_there_is_told(tool):
     done = tool("check", "--vm", "unix:" + tool.path("nowhere.sock"), tool.write("p", role("")))
     assert done.code == UNREACHABLE
+
+
+# --- test
+
+POLICY = """
+role "viewer" { allow = {"@query"} events = {"STOP"} }
+role "disks" {
+    rule "images" { commands = {"blockdev-add"} when = {"driver is file", "filename under /srv"} }
+}
+grant "view"  { to = {"unix:alice", "unix-group:ops"} role = {"viewer"} vms = {"web*"} }
+grant "disks" { to = {"unix:alice"} role = {"disks"} vms = {"label:tenant=acme"} }
+"""
+
+
+def table(tool, text, code=OK):
+    path = tool.write("cases", text)
+    done = tool("test", tool.write("p", POLICY), path)
+    assert done.code == code and done.stderr == "", done.stderr
+    return [line.replace(path + ":", "", 1) for line in done.stdout.splitlines()]
+
+
+def test_a_table_that_is_as_expected_says_nothing(tool):
+    assert table(tool, """# a comment
+vm db tenant=acme
+who op "unix:carol" "unix-group:ops"
+"unix:alice" web1 query-status -> allow grant "view" role "viewer" allow "@query"
+"unix:alice" web1 stop -> deny default
+unix:alice web1 event:STOP -> allow
+unix:alice web1 event:RESET -> deny
+op web1 query-status -> allow
+"unix:carol" web1 query-status -> deny
+"unix:alice" web1 blockdev-add -> deny
+"unix:alice" db blockdev-add -> depends
+"unix:alice" db blockdev-add {"driver": "file", "filename": "/srv/a", "node-name": "n"} -> allow
+"unix:alice" db blockdev-add {"driver": "file", "filename": "/etc/a", "node-name": "n"} -> deny
+"unix:alice" db blockdev-add {"driver": "file"} -> invalid
+"unix:alice" db sees -> yes
+"unix:carol" db sees -> no
+"unix:carol" - admits -> no
+"unix:alice" - admin -> none
+"unix:alice" "unix:carol" delegate -> none
+""") == []
+
+
+@pytest.mark.parametrize("line, said", [
+    ('"unix:alice" web1 stop -> allow', "unix:alice web1 stop: deny (default), not allow"),
+    ('"unix:alice" web1 query-status -> deny', "not deny"),
+    ('"unix:alice" web1 query-status -> allow default', 'by grant "view" role "viewer" allow "@query", not default'),
+    ('"unix:alice" web1 event:STOP -> deny', "unix:alice web1 event:STOP: allow, not deny"),
+    ('"unix:alice" db1 sees -> yes', "no, not yes"),
+    ('"unix:alice" - admin -> stats', "none, not stats"),
+    ('"unix:alice" web1 stop', "not of the form"),
+    ('"unix:alice" web1 stop => deny', "not of the form"),
+    ('unix:alice', "not of the form"),
+    ('vm', "not of the form"),
+    ('vm  ', "vm NAME"),
+    ('vm a b', '"b" is no LABEL=VALUE'),
+    ('who a', "who NAME"),
+    ('"unix:alice" web1 blockdev-add {"driver": -> deny', "these arguments are no JSON object"),
+])
+def test_a_case_that_comes_out_otherwise_is_told_with_its_line(tool, line, said):
+    told = table(tool, "# the first line\n" + line + "\n", FOUND)
+    assert told[0].startswith("2: ") and said in told[0], told
+
+
+@pytest.mark.parametrize("line, said", [
+    ('"alice" web1 stop -> deny', '"alice" is nobody'),
+    ('"unix:alice" web1 stpo -> deny', "the schema has no command stpo"),
+    ('"unix:alice" web1 event:STPO -> deny', "the schema has no event STPO"),
+    ('who a "x509:CN"', '"x509:CN" is nobody'),
+])
+def test_what_is_misspelt_is_not_refused_as_expected(tool, line, said):
+    (told,) = table(tool, line + "\n", FOUND)
+    assert told.startswith("1: " + said), told
+
+
+def test_a_table_without_cases_is_no_test(tool):
+    (told,) = table(tool, "# nothing\n", FOUND)
+    assert "no case" in told
+    (told,) = table(tool, "", FOUND)
+    assert "no case" in told
+
+
+def test_a_table_is_cut_short_by_nothing(tool):
+    (told,) = table(tool, '"unix:alice" web1 stop -> deny\n\0"unix:alice" web1 stop -> allow\n', FOUND)
+    assert "NUL" in told
+
+
+def test_a_table_for_a_policy_with_errors_is_not_run(tool):
+    done = tool("test", tool.write("p", "role"), tool.write("cases", ""))
+    assert done.code == ERRORS
