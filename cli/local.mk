@@ -16,9 +16,11 @@ cli_libcli_a_SOURCES = \
     cli/policy_cases.c cli/policy_cases.h \
     cli/policy_check.c \
     cli/policy_coverage.c cli/policy_coverage.h \
+    cli/policy_explain.c \
     cli/policy_lint.c cli/policy_lint.h \
     cli/policy_lint_when.c cli/policy_lint_internal.h \
     cli/policy_places.c cli/policy_places.h \
+    cli/policy_subject.c cli/policy_subject.h \
     cli/policy_test.c \
     cli/relay.c cli/relay.h \
     cli/session.c cli/session.h \
@@ -33,6 +35,7 @@ cli_libcli_a_SOURCES = \
     cli/verb_shell.c \
     cli/verb_vms.c \
     cli/verb_whoami.c \
+    cli/verdict.c cli/verdict.h \
     cli/words.c
 
 cli_libcli_a_CPPFLAGS = $(AM_CPPFLAGS) -DPKGDATADIR='"$(pkgdatadir)"'

@@ -6,6 +6,7 @@
 static const struct verb *const tools[] = {
     &policy_check,
     &policy_test,
+    &policy_explain,
 };
 
 static const struct verb *find_tool(const char *name)

@@ -307,3 +307,68 @@ def test_a_table_is_cut_short_by_nothing(tool):
 def test_a_table_for_a_policy_with_errors_is_not_run(tool):
     done = tool("test", tool.write("p", "role"), tool.write("cases", ""))
     assert done.code == ERRORS
+
+
+# --- explain
+
+
+def explain(tool, *words, code=OK):
+    return tool.json("explain", tool.write("p", POLICY), *words, code=code)
+
+
+def test_a_rule_that_allows_is_named_with_its_place(tool):
+    said = explain(tool, "unix:alice", "web1", "query-status")
+    assert said["allowed"] and said["rule"] == 'grant "view" role "viewer" allow "@query"' and "reason" not in said
+    assert f'allow "@query" of role "viewer" ({tool.path("p")}:2)' in said["detail"]
+
+
+def test_what_nothing_allows_is_refused(tool):
+    said = explain(tool, "unix:alice", "web1", "stop", code=DENIED)
+    assert not said["allowed"] and said["rule"] == "default" and said["reason"] == "no rule allows it"
+
+
+def test_the_nearest_rule_and_what_is_missing_are_told(tool):
+    said = explain(tool, "unix:alice", "db", "blockdev-add", "driver=file", "filename=/etc/passwd", "node-name=n",
+                   "--label", "tenant=acme", code=DENIED)
+    assert said["reason"] == 'grant "disks" role "disks" rule "images" does not hold: \'filename\''
+    assert 'wants "filename under /srv" (line 4)' in said["detail"]
+
+
+def test_arguments_may_be_json(tool):
+    arguments = json.dumps({"driver": "file", "filename": "/srv/a", "node-name": "n"})
+    assert explain(tool, "--label", "tenant=acme", "unix:alice", "db", "blockdev-add", arguments)["allowed"]
+
+
+def test_without_arguments_it_depends(tool):
+    said = explain(tool, "unix:alice", "db", "blockdev-add", "--label=tenant=acme")
+    assert said["allowed"] and said["depends"] and said["reason"] == "it depends on the arguments"
+
+
+def test_arguments_that_the_command_does_not_take_are_refused(tool):
+    said = explain(tool, "unix:alice", "db", "blockdev-add", "driver=file", "--label", "tenant=acme", code=DENIED)
+    assert said["reason"] == "Parameter 'filename' is missing"
+
+
+def test_labels_uuids_and_attributes_count(tool):
+    explain(tool, "unix:carol", "web1", "query-status", code=DENIED)
+    assert explain(tool, "unix:carol", "web1", "query-status", "--attribute", "unix-group:ops")["allowed"]
+    text = 'role "a" { allow = {"stop"} }\ngrant "g" { to = {"unix:a"} role = {"a"} vms = {"uuid:%s"} }\n'
+    uuid = "11111111-2222-3333-4444-555555555555"
+    path = tool.write("q", text % uuid)
+    assert tool.json("explain", path, "unix:a", "v", "stop", "--uuid", uuid.upper())["allowed"]
+    assert not tool.json("explain", path, "unix:a", "v", "stop", code=DENIED)["allowed"]
+
+
+def test_a_verdict_is_laid_out_for_people(tool):
+    done = tool.cli("--pretty", "policy", "explain", tool.write("p", POLICY), "unix:alice", "web1", "stop", **tool.env)
+    assert done.code == DENIED and done.stdout.startswith("refused: no rule allows it\nby: default\n")
+
+
+@pytest.mark.parametrize("words", [
+    ("unix:alice", "web1"), ("alice", "web1", "stop"), ("unix-group:ops", "web1", "stop"),
+    ("unix:alice", "web1", "stop", "--attribute", "unix:bob"), ("unix:alice", "web1", "stop", "--label", "x"),
+    ("unix:alice", "web1", "stop", "a=1", "a=2"),
+])
+def test_a_question_that_cannot_be_meant_is_refused(tool, words):
+    done = tool("explain", tool.write("p", POLICY), *words)
+    assert done.code == USAGE and done.stdout == ""
