@@ -55,18 +55,21 @@ static void tell_error(void *opaque, const char *line)
     fprintf(stderr, "%s\n", line);
 }
 
+enum cli_exit policy_parse(const char *path, const struct buf *text, struct acl_policy **out)
+{
+    *out = NULL;
+    fflush(stdout);
+    if (acl_policy_parse(path, buf_data(text), buf_len(text), tell_error, NULL, out) < 0)
+        return CLI_EXIT_POLICY;
+    return CLI_EXIT_OK;
+}
+
 enum cli_exit policy_load(const char *path, struct acl_policy **out)
 {
     CLEANUP_BUF struct buf text = { 0 };
     *out = NULL;
     enum cli_exit code = policy_read_file(path, &text);
-    if (code != CLI_EXIT_OK)
-        return code;
-    fflush(stdout);
-    if (acl_policy_parse(path, buf_len(&text) ? buf_data(&text) : "", buf_len(&text), tell_error,
-                         NULL, out) < 0)
-        return CLI_EXIT_POLICY;
-    return CLI_EXIT_OK;
+    return code != CLI_EXIT_OK ? code : policy_parse(path, &text, out);
 }
 
 /* --- schemas ---------------------------------------------------------------------------------- */

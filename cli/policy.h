@@ -8,6 +8,7 @@
 #include "qmp/scan.h"
 
 extern const struct verb policy_check;
+extern const struct verb policy_effective;
 extern const struct verb policy_explain;
 extern const struct verb policy_test;
 
@@ -18,7 +19,8 @@ extern const struct verb policy_test;
 /* The whole file, with a NUL behind it that is not counted. Failures are told. */
 enum cli_exit policy_read_file(const char *path, struct buf *out);
 
-/* Errors in it go to standard error as FILE:LINE, and are CLI_EXIT_POLICY. */
+/* Errors in a policy go to standard error as FILE:LINE, and are CLI_EXIT_POLICY. */
+enum cli_exit policy_parse(const char *path, const struct buf *text, struct acl_policy **out);
 enum cli_exit policy_load(const char *path, struct acl_policy **out);
 
 static inline void policy_cleanup(struct acl_policy **p)

@@ -7,6 +7,7 @@ static const struct verb *const tools[] = {
     &policy_check,
     &policy_test,
     &policy_explain,
+    &policy_effective,
 };
 
 static const struct verb *find_tool(const char *name)

@@ -372,3 +372,72 @@ def test_a_verdict_is_laid_out_for_people(tool):
 def test_a_question_that_cannot_be_meant_is_refused(tool, words):
     done = tool("explain", tool.write("p", POLICY), *words)
     assert done.code == USAGE and done.stdout == ""
+
+
+# --- effective
+
+RICH = """
+role "viewer" {
+    allow  = {"query-status", "query-block"}
+    events = {"STOP"}
+    hmp    = {"info status"}
+    redact = {"query-block: [].inserted.file"}
+}
+role "disks" {
+    include = {"viewer"}
+    allow   = {"device_add"}
+    deny    = {"query-block"}
+    rule "images" { commands = {"blockdev-add"} when = {"driver is file", "filename under /srv/%{label.tenant}"} }
+    rule "guest"  { events = {"RESET"} when = {"guest is true"} }
+}
+group "portals" { members = {"unix:bob", "x509:CN=p*"} }
+grant "view"  { to = {"unix:alice", "unix-group:ops"} role = {"viewer"} vms = {"web*"} }
+grant "disks" { to = {"unix:alice"} role = {"disks"} vms = {"label:tenant=*"} }
+grant "admin" { to = {"unix:root"} admin = {"stats", "reload"} }
+delegate "d"  { from = {"group:portals"} to = {"unix:alice", "sasl:*@x"} }
+"""
+
+
+def effective(tool, *words):
+    return tool.json("effective", tool.write("p", RICH), *words)
+
+
+def test_commands_and_events_of_somebody(tool):
+    got = effective(tool, "unix:alice", "web1")
+    assert got["sees"] and got["grants"] == ["view"]
+    assert got["commands"]["allowed"] == ["query-block", "query-status"]
+    assert [d["command"] for d in got["commands"]["depends"]] == ["human-monitor-command"]
+    assert got["events"] == {"allowed": ["STOP"], "depends": [], "refused": 51}
+    assert got["hmp"] == ["info status"] and got["admin"] == []
+    assert got["redacted"] == [{"command": "query-block", "path": "[].inserted.file"}]
+
+
+def test_what_depends_is_told_with_its_rules(tool):
+    got = effective(tool, "unix:alice", "db", "--label", "tenant=acme")
+    depends = {d["command"]: d for d in got["commands"]["depends"]}
+    (images,) = depends["blockdev-add"]["rules"]
+    assert images == {"rule": 'grant "disks" role "disks" rule "images"', "line": 12,
+                      "when": ["driver is file", "filename under /srv/%{label.tenant}"]}
+    assert depends["device_add"] == {"command": "device_add", "unless-it-reaches-the-host": "allowed", "rules": []}
+    assert got["commands"]["allowed"] == ["query-status"]
+    assert got["events"]["depends"][0]["event"] == "RESET"
+
+
+def test_a_rule_whose_variable_has_no_value_never_applies(tool):
+    got = effective(tool, "unix:alice", "db", "--label", "tenant=a/b")
+    (rule,) = [d for d in got["commands"]["depends"] if d["command"] == "blockdev-add"][0]["rules"]
+    assert rule["never"] is True
+
+
+def test_who_has_no_grant_has_nothing(tool):
+    got = effective(tool, "unix:carol", "web1")
+    assert not got["sees"] and got["grants"] == [] and got["commands"] == {"allowed": [], "depends": [], "refused": 216}
+    assert effective(tool, "unix:carol", "web1", "--attribute", "unix-group:ops")["grants"] == ["view"]
+
+
+def test_administration_and_delegation_are_told(tool):
+    assert effective(tool, "unix:root", "web1")["admin"] == ["reload", "stats"]
+    assert effective(tool, "unix:bob", "web1")["acts-for"] == [{"section": "d", "to": ["unix:alice", "sasl:*@x"]}]
+    by = effective(tool, "unix:alice", "web1")["acted-for-by"]
+    assert by == [{"section": "d", "from": "unix:bob"}, {"section": "d", "from": "x509:CN=p*"}]
+    assert effective(tool, "unix:root", "web1")["acted-for-by"] == []
