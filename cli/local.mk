@@ -19,9 +19,11 @@ cli_libcli_a_SOURCES = \
     cli/policy_effective.c \
     cli/policy_explain.c \
     cli/policy_lint.c cli/policy_lint.h \
+    cli/policy_lint_reach.c \
     cli/policy_lint_when.c cli/policy_lint_internal.h \
     cli/policy_people.c cli/policy_people.h \
     cli/policy_places.c cli/policy_places.h \
+    cli/policy_sample.c cli/policy_sample.h \
     cli/policy_subject.c cli/policy_subject.h \
     cli/policy_summary.c cli/policy_summary.h \
     cli/policy_test.c \

@@ -98,7 +98,7 @@ struct policy_command policy_coverage_command(const struct policy_coverage *c, s
         s++;
     const struct qmp_schema *schema = c->schemas->at[s].schema;
     unsigned number = (unsigned)(i - c->first_command[s]);
-    return (struct policy_command){ schema, number, qmp_schema_command(schema, number)->name };
+    return (struct policy_command){ s, schema, number, qmp_schema_command(schema, number)->name };
 }
 
 bool policy_covers_all(const uint64_t *a, const uint64_t *b, size_t n)

@@ -32,6 +32,7 @@ size_t policy_coverage_size(const struct policy_coverage *c, const struct acl_ru
 
 /* A command by its number, taken apart. */
 struct policy_command {
+    size_t schema_number;
     const struct qmp_schema *schema;
     unsigned number;
     const char *name;

@@ -115,7 +115,8 @@ static bool reaches_host(const struct policy_linter *l, size_t number)
     size_t n = policy_coverage_size(&l->coverage, &l->policy->rules[number]);
     BITS_EACH(l->coverage.rules[number].opens, n, i)
     {
-        if (acl_reaches_host(policy_coverage_command(&l->coverage, i).name))
+        struct policy_command k = policy_coverage_command(&l->coverage, i);
+        if (acl_reach_is_possible(l->programs[k.schema_number]->reach, k.number))
             return true;
     }
     return false;
@@ -285,6 +286,7 @@ static void check_rule(struct policy_linter *l, size_t number)
     uint64_t *roles = bits_new(l->policy->n_roles);
     add_closure(l->policy, r->role, roles);
     check_superfluous(l, number, roles);
+    policy_lint_reach(l, number);
     if (r->effect == ACL_EFFECT_ALLOW)
         check_shadow(l, number, roles);
     free(roles);
@@ -300,17 +302,21 @@ static void check_redaction(struct policy_linter *l, const struct acl_redaction 
                      r->command);
 }
 
-void policy_lint(const struct acl_policy *p, const struct policy_schemas *s,
-                 struct policy_findings *out)
+void policy_lint(struct acl_policy *p, const struct policy_schemas *s, struct policy_findings *out)
 {
     CLEANUP_COVERAGE struct policy_coverage coverage = policy_coverage_new(p, s);
-    struct policy_linter l = { p, s, coverage, out };
+    struct policy_linter l = { p, s, coverage, MEM_NEW_N(struct acl_program *, s->n + 1), out };
+    for (size_t i = 0; i < s->n; i++)
+        l.programs[i] = acl_program_new(p, s->at[i].schema);
     for (size_t i = 0; i < p->n_rules; i++)
         check_rule(&l, i);
     for (uint32_t i = 0; i < p->n_clauses; i++)
         check_clause(&l, i);
     for (size_t i = 0; i < p->n_redactions; i++)
         check_redaction(&l, &p->redactions[i]);
+    for (size_t i = 0; i < s->n; i++)
+        acl_program_unref(l.programs[i]);
+    free(l.programs);
     if (out->n > 0)
         qsort(out->at, out->n, sizeof(*out->at), compare_findings);
 }

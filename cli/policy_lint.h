@@ -24,8 +24,7 @@ struct policy_findings {
 };
 
 /* At least one schema. */
-void policy_lint(const struct acl_policy *p, const struct policy_schemas *s,
-                 struct policy_findings *out);
+void policy_lint(struct acl_policy *p, const struct policy_schemas *s, struct policy_findings *out);
 void policy_findings_clear(struct policy_findings *f);
 #define CLEANUP_FINDINGS CLEANUP(policy_findings_clear)
 

@@ -135,17 +135,30 @@ static void check_operator(struct policy_linter *l, const struct acl_condition *
                      c->path.text, buf_data(&kinds));
 }
 
+static void tell_lacking(struct policy_linter *l, const struct acl_condition *c,
+                         const struct acl_rule *r)
+{
+    policy_lint_tell(l, POLICY_WARNING, c->line, "\"%s\": %s takes no %s", c->text, r->text,
+                     c->path.text);
+}
+
 static void check_condition(struct policy_linter *l, uint32_t clause, const struct acl_condition *c)
 {
     CLEANUP_PLACES struct policy_places places = { 0 };
+    const struct acl_rule *lacking = NULL;
     for (size_t i = 0; i < l->policy->n_rules; i++) {
         const struct acl_rule *r = &l->policy->rules[i];
         if (r->clause != clause || r->effect != ACL_EFFECT_ALLOW || !l->coverage.rules[i].any)
             continue;
-        if (!find_by_rule(l, i, c, &places))
-            policy_lint_tell(l, POLICY_WARNING, c->line, "\"%s\": %s takes no %s", c->text, r->text,
-                             c->path.text);
+        if (find_by_rule(l, i, c, &places))
+            continue;
+        lacking = r;
+        if (!c->optional)
+            tell_lacking(l, c, r);
     }
+    /* what may be absent is so in some of several commands, but not in all of them */
+    if (c->optional && lacking && !places.kinds)
+        tell_lacking(l, c, lacking);
     if (places.kinds)
         check_operator(l, c, &places);
 }

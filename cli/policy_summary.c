@@ -34,11 +34,12 @@ static void add_options(struct policy_entry *e, const struct acl_rights *r,
         e->options[e->n_options++] = option_of(r, &from->at[first + i]);
 }
 
-static enum policy_standing standing_of(const struct acl_rights *r, const struct policy_entry *e)
+static enum policy_standing standing_of(const struct acl_rights *r, const struct policy_entry *e,
+                                        unsigned command)
 {
     switch (acl_check_name(r, policy_span(e->name)).decision) {
     case ACL_ALLOWED:
-        return acl_reaches_host(e->name) ? POLICY_PLAIN : POLICY_ALLOWED;
+        return acl_reach_is_possible(r->program->reach, command) ? POLICY_PLAIN : POLICY_ALLOWED;
     case ACL_CONDITIONAL:
         return POLICY_DEPENDS;
     case ACL_DENIED:
@@ -56,7 +57,7 @@ static void add_commands(struct policy_summary *s, const struct acl_rights *r)
     for (unsigned i = 0; i < s->n_commands; i++) {
         struct policy_entry *e = &s->commands[i];
         e->name = qmp_schema_command(schema, i)->name;
-        e->standing = standing_of(r, e);
+        e->standing = standing_of(r, e, i);
         add_options(e, r, &r->commands_when, r->entries[i].first_option, r->entries[i].n_options);
     }
 }

@@ -196,6 +196,30 @@ def test_a_rule_that_covers_more_is_not_superfluous(tool):
     assert tool.check(role(less + "\n" + more)) == []
 
 
+@pytest.mark.parametrize("name", ["migrate", "screendump", "block_resize", "getfd", "human-monitor-command"])
+def test_a_command_that_always_reaches_the_host_does_not_run_without_a_rule(tool, name):
+    (line,) = tool.check(role(f'allow = {{"{name}"}}'))
+    assert line.startswith(f'2: warning: "{name}" never runs: it always carries something that reaches the host')
+    lines = tool.check(role(f'allow = {{"{name}"}}\n' + rule(f'"{name}"', "** any")))
+    assert not any("never runs" in line for line in lines)
+
+
+@pytest.mark.parametrize("name", ["stop", "blockdev-add", "device_add", "object-add", "transaction", "netdev_add"])
+def test_a_command_that_can_do_without_the_host_may_stand_alone(tool, name):
+    assert tool.check(role(f'allow = {{"{name}"}}')) == []
+
+
+def test_the_human_monitor_runs_by_its_words(tool):
+    assert tool.check(role('allow = {"human-monitor-command"} hmp = {"info status"}')) == []
+
+
+def test_what_may_be_absent_needs_to_be_in_one_command_of_several(tool):
+    several = '"block_resize", "blockdev-snapshot-sync"'
+    assert tool.check(role(rule(several, "size? at-most 1T", "snapshot-file? under /srv"))) == []
+    assert len(tool.check(role(rule(several, "size at-most 1T")))) == 1
+    assert len(tool.check(role(rule(several, "sizes? at-most 1T", "** any")))) == 1
+
+
 def test_what_an_included_role_denies_closes_too(tool):
     lines = tool.check('role "b" { deny = {"stop"} }\n' + role('include = {"b"} allow = {"stop"}'))
     assert lines == ['3: warning: "stop" opens nothing: deny "stop" of role "b" (line 1) closes it']
