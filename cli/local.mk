@@ -16,6 +16,7 @@ cli_libcli_a_SOURCES = \
     cli/policy_cases.c cli/policy_cases.h \
     cli/policy_check.c \
     cli/policy_coverage.c cli/policy_coverage.h \
+    cli/policy_diff.c \
     cli/policy_effective.c \
     cli/policy_explain.c \
     cli/policy_lint.c cli/policy_lint.h \

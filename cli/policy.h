@@ -8,6 +8,7 @@
 #include "qmp/scan.h"
 
 extern const struct verb policy_check;
+extern const struct verb policy_diff;
 extern const struct verb policy_effective;
 extern const struct verb policy_explain;
 extern const struct verb policy_test;

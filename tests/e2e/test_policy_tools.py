@@ -465,3 +465,85 @@ def test_administration_and_delegation_are_told(tool):
     by = effective(tool, "unix:alice", "web1")["acted-for-by"]
     assert by == [{"section": "d", "from": "unix:bob"}, {"section": "d", "from": "x509:CN=p*"}]
     assert effective(tool, "unix:root", "web1")["acted-for-by"] == []
+
+
+# --- diff
+
+
+def differences(tool, change, code=FOUND):
+    """By (identity, VM), of RICH and of what `change` makes of it."""
+    old, new = tool.write("old", RICH), tool.write("new", change(RICH))
+    assert new != old and (code == OK or change(RICH) != RICH)
+    done = tool("diff", old, new)
+    assert done.code == code and done.stderr == "", done.stderr
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    return {(d.pop("identity"), d.pop("vm", None)): {k: v for k, v in d.items() if k != "as"} for d in found}
+
+
+def test_what_says_the_same_in_other_words_is_no_difference(tool):
+    def change(text):
+        return text.replace('"query-status", "query-block"', '"query-block", "query-stat?s"').replace(
+            '"driver is file", "filename under /srv/%{label.tenant}"',
+            '"filename under /srv/%{label.tenant}", "driver is file"').replace('rule "images"', 'rule "pictures"')
+    assert differences(tool, change, OK) == {}
+
+
+def test_a_command_is_gained_by_everybody_who_has_the_role(tool):
+    got = differences(tool, lambda t: t.replace('{"query-status", ', '{"query-status", "stop", '))
+    assert got == {who: {"gained": ["stop"]} for who in [
+        ("unix:alice", "web*"), ("unix:alice", "label:tenant=*"), ("unix-group:ops", "web*")]}
+
+
+def test_a_command_that_is_denied_now_is_lost(tool):
+    got = differences(tool, lambda t: t.replace('deny    = {"query-block"}', 'deny    = {"query-*"}'))
+    assert got == {("unix:alice", "label:tenant=*"): {"lost": ["query-status"]}}
+
+
+def test_other_conditions_are_a_change(tool):
+    got = differences(tool, lambda t: t.replace("driver is file", "driver is qcow2"))
+    assert got == {("unix:alice", "label:tenant=*"): {"changed": [{
+        "name": "blockdev-add",
+        "rules-gone": ["driver is file, filename under /srv/%{label.tenant}"],
+        "rules-added": ["driver is qcow2, filename under /srv/%{label.tenant}"]}]}}
+
+
+def test_what_only_depends_now_is_lost_in_part(tool):
+    got = differences(tool, lambda t: t.replace(
+        '{"query-status", "query-block"}', '{"query-block"} rule "s" { commands = {"query-status"} when = {"** any"} }'))
+    assert got["unix:alice", "web*"] == {"lost": ["query-status (depends)"], "changed": [
+        {"name": "query-status", "rules-gone": [], "rules-added": ["** any"]}]}
+
+
+def test_events_words_and_redactions_are_compared(tool):
+    got = differences(tool, lambda t: t.replace('{"STOP"}', '{"RESET"}').replace("info status", "info block")
+                      .replace("[].inserted.file", "[].device"))
+    assert got["unix:alice", "web*"] == {
+        "gained": ["event:RESET", "hmp:info block", "reply:query-block: [].inserted.file"],
+        "lost": ["event:STOP", "hmp:info status", "reply:query-block: [].device"]}
+
+
+def test_a_grant_that_is_gone_takes_the_vm_from_sight(tool):
+    got = differences(tool, lambda t: "\n".join(line for line in t.splitlines() if 'grant "disks"' not in line))
+    (lost,) = got.values()
+    assert lost["lost"][0] == "sees the VM" and "query-status" in lost["lost"] and "blockdev-add" in lost["lost"]
+
+
+def test_administration_and_delegation_are_compared(tool):
+    got = differences(tool, lambda t: t.replace('"stats", "reload"', '"stats", "sessions"').replace('"unix:bob", ', ""))
+    assert got == {("unix:root", None): {"gained": ["admin:sessions"], "lost": ["admin:reload"]},
+                   ("unix:bob", None): {"lost": ["acts for unix:alice", "acts for sasl:*@x"]}}
+
+
+def test_a_new_member_of_a_group_is_somebody(tool):
+    old = 'role "a" { allow = {"stop"} }\ngroup "o" { members = {"unix:x"} }\n' \
+          'grant "g" { to = {"group:o"} role = {"a"} vms = {"v"} }\n'
+    new = old.replace('"unix:x"', '"unix:x", "x509:CN=ops-*,O=E,*"')
+    done = tool("diff", tool.write("old", old), tool.write("new", new))
+    assert done.code == FOUND
+    assert json.loads(done.stdout) == {"identity": "x509:CN=ops-*,O=E,*", "as": "x509:CN=ops-any,O=E", "vm": "v",
+                                       "gained": ["sees the VM", "stop"]}
+
+
+def test_a_policy_with_errors_is_not_compared(tool):
+    done = tool("diff", tool.write("old", RICH), tool.write("new", "grant"))
+    assert done.code == ERRORS and done.stdout == ""
