@@ -17,6 +17,8 @@ cli_libcli_a_SOURCES = \
     cli/policy_check.c \
     cli/policy_coverage.c cli/policy_coverage.h \
     cli/policy_diff.c \
+    cli/policy_drift.c \
+    cli/policy_drift_types.c cli/policy_drift_types.h \
     cli/policy_effective.c \
     cli/policy_explain.c \
     cli/policy_lint.c cli/policy_lint.h \

@@ -547,3 +547,108 @@ def test_a_new_member_of_a_group_is_somebody(tool):
 def test_a_policy_with_errors_is_not_compared(tool):
     done = tool("diff", tool.write("old", RICH), tool.write("new", "grant"))
     assert done.code == ERRORS and done.stdout == ""
+
+
+# --- drift
+
+
+class Schema:
+    """The pinned schema, to be changed."""
+
+    def __init__(self):
+        with open(SCHEMA) as f:
+            self.elements = json.load(f)
+        self.by = {e["name"]: e for e in self.elements}
+
+    def arguments(self, command):
+        return self.by[self.by[command]["arg-type"]]
+
+    def member_type(self, command, member):
+        (found,) = [m for m in self.arguments(command)["members"] if m["name"] == member]
+        return self.by[found["type"]]
+
+    def add(self, name, like, **changes):
+        self.elements.append({**self.by[like], "name": name, **changes})
+
+    def write(self, tool, name="new.json"):
+        return tool.write(name, json.dumps(self.elements))
+
+
+def set_values(enum, values):
+    enum["values"] = values
+    if "members" in enum:
+        enum["members"] = [{"name": v} for v in values]
+
+
+def drift(tool, schema, *policy, code=FOUND):
+    done = tool("drift", SCHEMA, schema.write(tool), *policy)
+    assert done.code == code and done.stderr == "", done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_the_same_schema_has_not_drifted(tool):
+    assert drift(tool, Schema(), tool.write("p", RICH), code=OK) == []
+
+
+def test_a_new_command_is_opened_by_no_wildcard(tool):
+    schema = Schema()
+    schema.add("query-frob", "query-status")
+    schema.add("FROB", "STOP")
+    text = 'role "a" { allow = {"*", "@query"} events = {"*"} }\n' \
+           'grant "g" { to = {"unix:a"} role = {"a"} vms = {"*"} }\n'
+    assert drift(tool, schema, tool.write("p", text)) == [
+        {"command": "query-frob", "change": "new", "reviewed": False, "allowed-by": []},
+        {"event": "FROB", "change": "new", "reviewed": False, "allowed-by": []}]
+
+
+def test_a_new_command_is_opened_by_its_name(tool):
+    schema = Schema()
+    schema.add("query-frob", "query-status")
+    text = 'role "a" { allow = {"query-frob"} }\nrole "b" { include = {"a"} deny = {"query-f*"} }\n' \
+           'grant "g" { to = {"unix:a"} role = {"a", "b"} vms = {"*"} }\n'
+    (new,) = drift(tool, schema, tool.write("p", text))
+    assert new["allowed-by"] == ['grant "g" role "a"']
+
+
+def test_what_is_gone_is_told_and_where_the_policy_names_it(tool):
+    schema = Schema()
+    schema.elements = [e for e in schema.elements if e["name"] not in ("x-colo-lost-heartbeat", "GUEST_PANICKED")]
+    path = tool.write("p", role('allow = {"x-colo-lost-heartbeat"}\nevents = {"GUEST_PANICKED"}'))
+    assert drift(tool, schema, path) == [
+        {"command": "x-colo-lost-heartbeat", "change": "gone"}, {"event": "GUEST_PANICKED", "change": "gone"},
+        {"policy": path + ":2", "change": '"x-colo-lost-heartbeat": no schema has a command of that name'},
+        {"policy": path + ":3", "change": '"GUEST_PANICKED": no schema has an event of that name'}]
+
+
+def test_new_members_are_not_reviewed(tool):
+    schema = Schema()
+    schema.arguments("balloon")["members"].append({"name": "file", "type": "str", "default": None})
+    got = drift(tool, schema)
+    assert got[0] == {"command": "balloon", "change": "new member file"}
+    assert got[1] == {"argument": "balloon: file", "change": "not reviewed: it counts as reaching the host"}
+
+
+def test_values_that_come_and_go_are_told_by_their_path(tool):
+    schema = Schema()
+    set_values(schema.member_type("blockdev-snapshot-sync", "mode"), ["absolute-paths", "shiny"])
+    got = drift(tool, schema, tool.write("p", role(rule('"blockdev-snapshot-sync"', "mode is existing"))))
+    changes = [d["change"] for d in got if d.get("command") == "blockdev-snapshot-sync" and d["path"] == "mode"]
+    assert changes == ["new value shiny", "value existing is gone"]
+    assert any("argument" in d and d["argument"].endswith("mode =shiny") for d in got)
+    assert '"mode is existing": mode is never existing' in got[-1]["change"]
+
+
+def test_a_member_that_must_be_given_now_and_one_of_another_type(tool):
+    schema = Schema()
+    (value,) = [m for m in schema.arguments("balloon")["members"] if m["name"] == "value"]
+    value["type"] = "str"
+    schema.arguments("screendump")["members"] = [
+        {k: v for k, v in m.items() if k != "default"} for m in schema.arguments("screendump")["members"]]
+    got = {(d["command"], d.get("path"), d["change"]) for d in drift(tool, schema) if "command" in d}
+    assert ("balloon", "value", "was a whole number, is a string") in got
+    assert ("screendump", None, "member device must be given now") in got
+
+
+def test_a_schema_that_is_not_there_is_told(tool):
+    assert tool("drift", SCHEMA, tool.path("nowhere")).code == LOCAL
+    assert tool("drift", SCHEMA).code == USAGE
