@@ -21,6 +21,9 @@ cli_libcli_a_SOURCES = \
     cli/policy_drift_types.c cli/policy_drift_types.h \
     cli/policy_effective.c \
     cli/policy_explain.c \
+    cli/policy_learn.c \
+    cli/policy_learned.c cli/policy_learned.h \
+    cli/policy_learned_write.c \
     cli/policy_lint.c cli/policy_lint.h \
     cli/policy_lint_reach.c \
     cli/policy_lint_when.c cli/policy_lint_internal.h \

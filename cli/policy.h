@@ -12,6 +12,7 @@ extern const struct verb policy_diff;
 extern const struct verb policy_drift;
 extern const struct verb policy_effective;
 extern const struct verb policy_explain;
+extern const struct verb policy_learn;
 extern const struct verb policy_test;
 
 /* --- files ------------------------------------------------------------------------------------ */

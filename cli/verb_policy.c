@@ -4,7 +4,8 @@
 #include "cli/policy.h"
 
 static const struct verb *const tools[] = {
-    &policy_check, &policy_test, &policy_explain, &policy_effective, &policy_diff, &policy_drift,
+    &policy_check, &policy_test,  &policy_explain, &policy_effective,
+    &policy_diff,  &policy_drift, &policy_learn,
 };
 
 static const struct verb *find_tool(const char *name)

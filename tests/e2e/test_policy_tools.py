@@ -652,3 +652,143 @@ def test_a_member_that_must_be_given_now_and_one_of_another_type(tool):
 def test_a_schema_that_is_not_there_is_told(tool):
     assert tool("drift", SCHEMA, tool.path("nowhere")).code == LOCAL
     assert tool("drift", SCHEMA).code == USAGE
+
+
+# --- learn
+
+
+def intent(command, identity="unix:alice", vm="web1", **more):
+    record = {"v": 1, "seq": 1, "type": "intent", "identity": identity, "vm": vm, "command": command, **more}
+    return json.dumps(record) + "\n"
+
+
+def add_disk(path, driver="qcow2"):
+    return {"arguments": {"driver": driver, "node-name": "n", "file": {"driver": "file", "filename": path}}}
+
+
+def learn(tool, *records, options=(), code=OK):
+    """The policy, which `check` has nothing to say about."""
+    done = tool("learn", *options, tool.write("audit.log", "".join(records)))
+    assert done.code == code, done.stderr
+    learned = tool.write("learned", done.stdout)
+    checked = tool("check", "--strict", learned)
+    assert checked.code == OK and checked.stdout == "", checked.stdout
+    return done
+
+
+def allows(tool, *words):
+    return tool("explain", tool.path("learned"), *words).code == OK
+
+
+def test_what_was_run_is_allowed_and_nothing_else(tool):
+    learn(tool, intent("query-status"), intent("stop", vm="web2"), intent("cont", identity="unix:bob"))
+    assert allows(tool, "unix:alice", "web1", "query-status", "{}")
+    assert allows(tool, "unix:alice", "web2", "stop", "{}")
+    for refused in [("unix:alice", "web1", "stop"), ("unix:alice", "web2", "query-status"),
+                    ("unix:bob", "web1", "query-status"), ("unix:alice", "web3", "stop"),
+                    ("unix:alice", "web1", "query-name")]:
+        assert not allows(tool, *refused)
+
+
+@pytest.mark.parametrize("kind", ["refused", "outcome", "attach"])
+def test_what_was_not_sent_is_not_learned(tool, kind):
+    done = learn(tool, intent("stop", type=kind))
+    assert "stop" not in done.stdout
+
+
+def test_rights_are_those_of_who_is_acted_for(tool):
+    learn(tool, intent("stop", identity="x509:CN=portal", **{"acting-for": "sasl:bob@x"}))
+    assert allows(tool, "sasl:bob@x", "web1", "stop") and not allows(tool, "x509:CN=portal", "web1", "stop")
+
+
+def test_files_are_allowed_below_the_directory_that_all_are_in(tool):
+    learn(tool, intent("blockdev-add", **add_disk("/srv/acme/a/1")), intent("blockdev-add", **add_disk("/srv/acme/b/2")))
+
+    def may(path, driver="qcow2"):
+        return allows(tool, "unix:alice", "web1", "blockdev-add", json.dumps(add_disk(path, driver)["arguments"]))
+    assert may("/srv/acme/c") and may("/srv/acme/b/2")
+    assert not may("/srv/globex/a") and not may("/srv/acme2/a") and not may("/srv/acme/../x") and not may("/etc/passwd")
+    assert not may("/srv/acme/c", driver="raw")
+
+
+def test_files_all_over_the_host_are_allowed_below_their_own_directories(tool):
+    done = learn(tool, intent("blockdev-add", **add_disk("/srv/a/1")), intent("blockdev-add", **add_disk("/home/b/2")))
+    assert "file.filename under /home/b /srv/a" in done.stdout
+
+
+def test_sizes_are_rounded_up_and_addresses_are_not(tool):
+    done = learn(tool, intent("block_resize", arguments={"node-name": "a", "size": 1500000000}),
+                 intent("block_resize", arguments={"node-name": "a", "size": 5}),
+                 intent("migrate", arguments={"uri": "tcp:10.0.0.1:4444"}))
+    assert '"size at-most 2G"' in done.stdout and '"uri in tcp:10.0.0.1:4444"' in done.stdout
+    assert not allows(tool, "unix:alice", "web1", "migrate", "uri=tcp:10.0.0.1:4445")
+    assert not allows(tool, "unix:alice", "web1", "block_resize", "node-name=a", "size=3000000000")
+
+
+def test_what_the_audit_hides_may_be_anything(tool):
+    done = learn(tool, intent("set_password", arguments={"protocol": "vnc", "password": "[redacted]"}))
+    assert '"password any"' in done.stdout and '"protocol in vnc"' in done.stdout
+
+
+def test_actions_and_words_are_learned_one_by_one(tool):
+    action = {"type": "blockdev-snapshot-sync", "data": {"device": "d", "snapshot-file": "/srv/x/y"}}
+    learn(tool, intent("transaction", arguments={"actions": [action, {"type": "abort", "data": {}}]}),
+          intent("human-monitor-command", arguments={"command-line": "info status"}))
+    assert allows(tool, "unix:alice", "web1", "blockdev-snapshot-sync", "device=d", "snapshot-file=/srv/x/z")
+    assert allows(tool, "unix:alice", "web1", "human-monitor-command", "command-line=info status")
+    assert not allows(tool, "unix:alice", "web1", "human-monitor-command", "command-line=info block")
+
+
+def test_names_are_taken_as_they_are(tool):
+    learn(tool, intent("stop", identity="x509:CN=a*\\,b,O=E"), intent("stop", vm="a:b"))
+    assert allows(tool, "x509:CN=a*\\,b,O=E", "web1", "stop") and allows(tool, "unix:alice", "a:b", "stop")
+    assert not allows(tool, "x509:CN=ax\\,b,O=E", "web1", "stop")
+
+
+@pytest.mark.parametrize("record", [
+    intent("stop", vm="web*"), intent("stop", identity="unix:a*"), intent("stop", identity="alice"),
+    intent("frobnicate"), intent("human-monitor-command", arguments={"command-line": "frobnicate"}),
+    intent("migrate", arguments={"uri": "exec:a", "we.ird": {"a": 1}}),
+])
+def test_what_cannot_be_learned_is_told(tool, record):
+    done = learn(tool, intent("cont"), record, code=FOUND)
+    assert "audit.log:2: not learned: " in done.stderr and allows(tool, "unix:alice", "web1", "cont")
+    assert not allows(tool, "unix:alice", "web7", "stop")
+
+
+def test_administration_is_learned_by_name(tool):
+    done = learn(tool, intent("gateway-stats", type="admin"), intent("gateway-reload", type="admin", result="denied"))
+    assert 'admin = {"stats"}' in done.stdout and "reload" not in done.stdout
+
+
+def test_people_who_did_the_same_share_a_role(tool):
+    done = learn(tool, intent("stop"), intent("stop", identity="unix:bob"), intent("stop", vm="web2"),
+                 intent("stop", identity="unix:bob", vm="web2"))
+    assert done.stdout.count("role \"") == 1 and 'to   = {"unix:alice", "unix:bob"}' in done.stdout
+    assert 'vms  = {"web1", "web2"}' in done.stdout
+
+
+def test_vms_are_generalised_when_that_is_asked_for(tool):
+    records = [intent("stop"), intent("cont", vm="web22")]
+    assert "web*" not in learn(tool, *records).stdout
+    assert 'vms  = {"name:web*"}' in learn(tool, *records, options=["--generalise"]).stdout
+    assert allows(tool, "unix:alice", "web1", "cont") and allows(tool, "unix:alice", "web9", "stop")
+    other = learn(tool, intent("stop"), intent("stop", vm="db"), options=["--generalise"])
+    assert 'vms  = {"db", "web1"}' in other.stdout
+
+
+def test_a_line_that_is_being_written_is_passed_over_and_one_that_is_no_record_is_not(tool):
+    assert 'allow = {"stop"}' in learn(tool, intent("stop"), intent("cont")[:-9]).stdout
+    done = tool("learn", tool.write("audit.log", intent("stop") + "nonsense\n" + intent("cont")))
+    assert done.code == LOCAL and "audit.log:2: this is no record" in done.stderr and done.stdout == ""
+
+
+def test_the_log_of_a_gateway_is_learned_from(tool, house):
+    vm = house.qemu("web1")
+    gateway = house.gateway(vm)
+    gateway.start()
+    client = gateway.client("web1", cert="operator")
+    client.call("query-status")
+    client.close()
+    done = tool("learn", gateway.audit_file)
+    assert done.code == OK and '"query-status"' in done.stdout and "CN=operator" in done.stdout, done.stdout
