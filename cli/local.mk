@@ -89,3 +89,10 @@ tests_fuzz_fuzz_cli_uri_LDADD = $(cli_libraries)
 tests_fuzz_fuzz_cli_arguments_SOURCES = tests/fuzz/fuzz_cli_arguments.c tests/fuzz/replay.c
 tests_fuzz_fuzz_cli_arguments_LDADD = $(cli_libraries)
 EXTRA_DIST += tests/fuzz/corpus/cli_uri tests/fuzz/corpus/cli_arguments
+
+check_PROGRAMS += tests/fuzz/fuzz_policy_learn
+TESTS += tests/fuzz/fuzz_policy_learn
+tests_fuzz_fuzz_policy_learn_SOURCES = tests/fuzz/fuzz_policy_learn.c tests/fuzz/replay.c \
+    tests/acl/cases.c
+tests_fuzz_fuzz_policy_learn_LDADD = $(cli_libraries) -lm
+EXTRA_DIST += tests/fuzz/corpus/policy_learn

@@ -284,17 +284,31 @@ static bool learn_line(struct learning *l, uint32_t line)
     return true;
 }
 
+/* A record is what a client sent: nothing in it is sure to be of its form. */
+static bool learn_action(struct learning *l, uint32_t action)
+{
+    const struct qmp_tape *t = l->tape;
+    bool object = qmp_tape_kind(t, action) == QMP_KIND_OBJECT;
+    uint32_t type = object ? qmp_tape_find(t, action, SPAN_LIT("type")) : QMP_NONE;
+    uint32_t data = object ? qmp_tape_find(t, action, SPAN_LIT("data")) : QMP_NONE;
+    if (type == QMP_NONE || qmp_tape_kind(t, type) != QMP_KIND_STRING ||
+        (data != QMP_NONE && qmp_tape_kind(t, data) != QMP_KIND_OBJECT)) {
+        error_set(l->err, ERROR_INVALID, "an action that is none");
+        return false;
+    }
+    return qmp_tape_string_is(t, type, SPAN_LIT("abort")) ||
+           learn(l, qmp_tape_string(t, type), data);
+}
+
 static bool learn_actions(struct learning *l, uint32_t actions)
 {
-    if (l->depth > 0)
+    if (l->depth > 0) {
+        error_set(l->err, ERROR_INVALID, "a transaction within a transaction");
         return false;
+    }
     l->depth++;
     QMP_TAPE_ELEMENTS (l->tape, actions, action) {
-        uint32_t type = qmp_tape_find(l->tape, action, SPAN_LIT("type"));
-        uint32_t data = qmp_tape_find(l->tape, action, SPAN_LIT("data"));
-        if (type == QMP_NONE || qmp_tape_string_is(l->tape, type, SPAN_LIT("abort")))
-            continue;
-        if (!learn(l, qmp_tape_string(l->tape, type), data))
+        if (!learn_action(l, action))
             return false;
     }
     l->depth--;

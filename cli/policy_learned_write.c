@@ -129,7 +129,7 @@ static bool add_operator(struct buf *out, const struct policy_learned_path *p)
         }
         break;
     case ACL_REACH_COST:
-        if (p->numbers) {
+        if (p->numbers && p->smallest >= 0) { /* what is less is a size without end */
             add_size(out, p->largest);
             return true;
         }

@@ -102,7 +102,7 @@ def test_tests_that_the_pages_name_are_there():
 def policies():
     for page in [*MANUALS, README]:
         for _, text in blocks(page):
-            if re.search(r'^grant "', text, re.M):
+            if re.search(r'^grant "', text, re.M) and not text.startswith("$ "):
                 yield pytest.param(text, id=os.path.basename(page))
     yield pytest.param(read(os.path.join(SOURCE, "conf/examples/policy.conf")), id="examples/policy.conf")
 
@@ -124,6 +124,31 @@ def test_the_table_of_cases_in_the_page_is_what_its_policy_answers(house):
                           cwd=house.place, env={**os.environ, "QMPGATE_SCHEMA": schema}, text=True,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=wait.TIMEOUT)
     assert (done.returncode, done.stdout) == (0, ""), done.stdout
+
+
+TOOLS = os.path.join(SOURCE, "docs/man/qmpgate.1.scd")
+TOOLS_FILES = {
+    "policy.conf": 'role "a" {\n    allow = {"cont"}\n    rule "r" { commands = {"blockdev-add"} '
+                   'when = {"file.drvier is file"} }\n}\n'
+                   'grant "alice" { to = {"unix:alice"} role = {"a"} vms = {"web1"} }\n',
+    "policy.cases": '"unix:alice" web1 cont -> allow\n"unix:alice" web1 quit -> allow\n',
+    "audit.log": '{"type": "intent", "identity": "unix:alice", "vm": "web1", "command": "stop"}\n',
+}
+
+
+def test_the_session_with_the_tools_of_policy_is_what_happens(house):
+    files = {**TOOLS_FILES, "new.conf": TOOLS_FILES["policy.conf"].replace('"cont"', '"cont", "stop"')}
+    for name, text in files.items():
+        with open(os.path.join(house.place, name), "w") as f:
+            f.write(text)
+    env = {**os.environ, "QMPGATE_SCHEMA": os.path.join(SOURCE, "tests/data/schema-7.2.json"), "NO_COLOR": "1"}
+    for step in re.split(r"^\$ ", block(TOOLS, "session of policy tools"), flags=re.M)[1:]:
+        command, _, shown = step.partition("\n")
+        done = subprocess.run([os.path.join(house.build, "cli/qmpgate"), *command.split()[1:]], cwd=house.place,
+                              env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              timeout=wait.TIMEOUT)
+        said = "".join(line for line in done.stdout.splitlines(True) if not line.startswith("#"))
+        assert said == shown, command
 
 
 def configurations():

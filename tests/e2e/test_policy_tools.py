@@ -749,6 +749,9 @@ def test_names_are_taken_as_they_are(tool):
     intent("stop", vm="web*"), intent("stop", identity="unix:a*"), intent("stop", identity="alice"),
     intent("frobnicate"), intent("human-monitor-command", arguments={"command-line": "frobnicate"}),
     intent("migrate", arguments={"uri": "exec:a", "we.ird": {"a": 1}}),
+    intent("transaction", arguments={"actions": [{"type": 1, "data": {}}]}),
+    intent("transaction", arguments={"actions": [1]}),
+    intent("transaction", arguments={"actions": [{"type": "block_resize", "data": []}]}),
 ])
 def test_what_cannot_be_learned_is_told(tool, record):
     done = learn(tool, intent("cont"), record, code=FOUND)
