@@ -96,3 +96,8 @@ tests_fuzz_fuzz_policy_learn_SOURCES = tests/fuzz/fuzz_policy_learn.c tests/fuzz
     tests/acl/cases.c
 tests_fuzz_fuzz_policy_learn_LDADD = $(cli_libraries) -lm
 EXTRA_DIST += tests/fuzz/corpus/policy_learn
+
+check_PROGRAMS += tests/unit/test_policy_tools
+TESTS += tests/unit/test_policy_tools
+tests_unit_test_policy_tools_SOURCES = tests/unit/test_policy_tools.c tests/acl/cases.c
+tests_unit_test_policy_tools_LDADD = $(cli_libraries) -lm $(CMOCKA_LIBS)

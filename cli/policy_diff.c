@@ -231,6 +231,7 @@ static void add_who(struct json_object *o, const struct policy_person *p)
 static void keep(struct diff *d, const struct policy_person *p, const char *vm,
                  struct json_object *take_changes)
 {
+    static const char *const lists[] = { "gained", "lost", "changed" };
     if (json_object_object_length(take_changes) == 0) {
         json_object_put(take_changes);
         return;
@@ -239,8 +240,11 @@ static void keep(struct diff *d, const struct policy_person *p, const char *vm,
     add_who(o, p);
     if (vm)
         json_object_object_add(o, "vm", text_of(vm));
-    json_object_object_foreach(take_changes, name, value)
-        json_object_object_add(o, name, json_object_get(value));
+    for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
+        struct json_object *list;
+        if (json_object_object_get_ex(take_changes, lists[i], &list))
+            json_object_object_add(o, lists[i], json_object_get(list));
+    }
     json_object_put(take_changes);
     json_object_array_add(d->found, o);
 }

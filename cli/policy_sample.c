@@ -4,7 +4,8 @@
 #include <stdlib.h>
 #include "base/mem.h"
 
-#define DEPTH_MAX 16u /* what has to hold itself is no type that anybody can write down */
+#define DEPTH_OF_CHOICES 1u
+#define DEPTH_MAX        16u /* what has to hold itself is no type that anybody can write down */
 
 struct sample {
     struct policy_sampler *sampler;
@@ -80,12 +81,16 @@ static void write_object(struct sample *m, uint32_t type, unsigned depth)
     buf_add_char(m->out, '}');
 }
 
+/* What is no container comes first, and deep down alone: a node may hold nodes without end. */
 static void write_alternate(struct sample *m, uint32_t type, unsigned depth)
 {
-    uint32_t choices[QMP_KIND_NULL + 1], n = 0;
-    for (unsigned k = QMP_KIND_OBJECT; k <= QMP_KIND_NULL; k++) {
-        uint32_t choice = qmp_type_of_kind(m->schema, type, (enum qmp_kind)k);
-        if (choice != QMP_TYPE_NONE)
+    static const enum qmp_kind kinds[] = { QMP_KIND_STRING, QMP_KIND_NUMBER, QMP_KIND_TRUE,
+                                           QMP_KIND_NULL,   QMP_KIND_ARRAY,  QMP_KIND_OBJECT };
+    uint32_t choices[ARRAY_SIZE(kinds)], n = 0;
+    for (size_t k = 0; k < ARRAY_SIZE(kinds); k++) {
+        uint32_t choice = qmp_type_of_kind(m->schema, type, kinds[k]);
+        bool container = kinds[k] == QMP_KIND_ARRAY || kinds[k] == QMP_KIND_OBJECT;
+        if (choice != QMP_TYPE_NONE && !(container && n > 0 && depth > DEPTH_OF_CHOICES))
             choices[n++] = choice;
     }
     if (n == 0)

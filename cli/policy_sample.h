@@ -8,7 +8,7 @@
 #define POLICY_SAMPLES_MAX 2000u /* of one command; 7.2 has none with so many */
 
 /* Goes through all of them: each enum with each of its values, each alternate with each of its
- * kinds. Begins with zeros. */
+ * kinds, but for containers deep down. Begins with zeros. */
 struct policy_sampler {
     struct policy_choice {
         uint32_t at, n;
