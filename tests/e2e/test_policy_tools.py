@@ -725,6 +725,15 @@ def test_sizes_are_rounded_up_and_addresses_are_not(tool):
     assert not allows(tool, "unix:alice", "web1", "block_resize", "node-name=a", "size=3000000000")
 
 
+def test_a_choice_that_was_not_always_made_may_be_absent(tool):
+    snapshot = {"device": "d", "snapshot-file": "/srv/x/y"}
+    done = learn(tool, intent("blockdev-snapshot-sync", arguments={**snapshot, "mode": "existing"}),
+                 intent("blockdev-snapshot-sync", arguments=snapshot))
+    assert '"mode? in existing"' in done.stdout
+    asked = ("unix:alice", "web1", "blockdev-snapshot-sync", "device=d", "snapshot-file=/srv/x/z")
+    assert allows(tool, *asked) and not allows(tool, *asked, "mode=absolute-paths")
+
+
 def test_what_the_audit_hides_may_be_anything(tool):
     done = learn(tool, intent("set_password", arguments={"protocol": "vnc", "password": "[redacted]"}))
     assert '"password any"' in done.stdout and '"protocol in vnc"' in done.stdout
