@@ -340,8 +340,11 @@ static void add_rule_place(struct buf *out, const struct acl_policy *p,
                            const struct acl_citation *c)
 {
     const struct acl_rule *rule = &p->rules[c->number];
-    buf_printf(out, "%s \"%s\" of role \"%s\" (%s:%u), by ", acl_effect_words[rule->effect],
-               rule->text, p->roles[rule->role].name, p->name, rule->line);
+    const struct acl_clause *clause =
+        rule->clause == ACL_NO_CLAUSE ? NULL : &p->clauses[rule->clause];
+    buf_printf(out, "%s \"%s\" of role \"%s\" (%s:%u), by ",
+               clause ? "rule" : acl_effect_words[rule->effect], clause ? clause->name : rule->text,
+               p->roles[rule->role].name, p->name, clause ? clause->line : rule->line);
     add_grant_place(out, p, c->grant);
 }
 
