@@ -45,7 +45,7 @@ static void arrived(struct client *c)
 static void start(struct session *s, struct vm *take_vm, const char *asked)
 {
     struct loop *loop = s->client->loop;
-    struct acl_vm unknown = { .name = asked };
+    struct acl_vm unknown = { .name = asked, .uuid = asked }; /* as much to look up as most have */
     s->attaching = true;
     bool sees = acl_policy_sees(loop->snapshot->policy, caller_subject(s->caller),
                                 take_vm ? &take_vm->acl : &unknown);

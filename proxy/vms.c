@@ -316,8 +316,11 @@ struct vm *vms_find(struct vms *vms, const char *name_or_uuid)
 {
     size_t len = strlen(name_or_uuid);
     pthread_mutex_lock(&vms->lock);
+    /* both, whether or not the first finds it: the time must not tell that a VM is there */
     struct vm_slot *slot = find_slot(vms, name_or_uuid, len);
-    struct vm *vm = slot ? slot->vm : find_ignoring_case(vms, name_or_uuid, len, false);
+    struct vm *by_uuid =
+        len == UUID_TEXT ? find_ignoring_case(vms, name_or_uuid, len, false) : NULL;
+    struct vm *vm = slot ? slot->vm : by_uuid;
     if (vm)
         vm_ref(vm);
     pthread_mutex_unlock(&vms->lock);

@@ -18,4 +18,5 @@ bench: all $(check_PROGRAMS) $(bench_parts)
 	@for p in $(bench_parts); do abs_top_srcdir='$(abs_top_srcdir)' $$p || exit; done
 	QMPGATE_BUILD='$(abs_top_builddir)' $(PYTHON3) -B '$(abs_top_srcdir)/tests/bench/run.py' $(BENCH)
 
-EXTRA_DIST += tests/bench/README.md tests/bench/login_times.py tests/bench/logins.py tests/bench/peers.py tests/bench/run.py
+EXTRA_DIST += tests/bench/README.md tests/bench/alike.py tests/bench/attach_times.py tests/bench/login_times.py \
+    tests/bench/logins.py tests/bench/peers.py tests/bench/run.py

@@ -9,9 +9,7 @@ samples of one distribution exceed once in a hundred times."""
 
 import argparse
 import base64
-import math
 import os
-import statistics
 import sys
 import tempfile
 import time
@@ -19,21 +17,13 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "e2e"))
 
+import alike  # noqa: E402
 from harness import login  # noqa: E402
 from harness.gateway import Gateway  # noqa: E402
 from harness.pki import Pki  # noqa: E402
 from harness.sasl import REALM, Sasldb, Saslauthd  # noqa: E402
 
 WHO = {"wrong password": "alice", "no such user": "mallory", "disabled user": "carol", "another realm": "alice@elsewhere.org"}
-
-
-def distance(a, b):
-    """Kolmogorov-Smirnov: the largest difference of the two shares of what is below a time."""
-    return max(abs(sum(v <= x for v in a) / len(a) - sum(v <= x for v in b) / len(b)) for x in a + b)
-
-
-def limit(n):
-    return math.sqrt(-math.log(0.01 / 2) / n)
 
 
 def refused(client, mechanism, user):
@@ -62,16 +52,6 @@ def sample(gateway, admin, mechanism, count):
     return times
 
 
-def table(title, times):
-    count = len(next(iter(times.values())))
-    print(f"\n{title}: {count} of each; ms\n\n| | p10 | p50 | p90 | distance (of one distribution: under {limit(count):.2f}) |\n"
-          "| --- | ---: | ---: | ---: | ---: |")
-    for who, all_ in times.items():
-        q = statistics.quantiles(all_, n=10)
-        print(f"| {who} | {q[0]:.2f} | {statistics.median(all_):.2f} | {q[8]:.2f} | "
-              f"{distance(all_, times['wrong password']):.2f} |")
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=100, help="logins of each kind (default: 100)")
@@ -93,7 +73,7 @@ def main():
             gateway.extra = f'sasl {{ realm = "{REALM}" db = "{db.path}" {section} }}\n'
             gateway.start()
             admin = gateway.connect(None, "admin").greet().negotiate()
-            table(title, sample(gateway, admin, mechanism, options.count))
+            alike.table(title, "ms", sample(gateway, admin, mechanism, options.count))
             gateway.stop()
             os.unlink(gateway.audit_file)
         accounts.stop()
