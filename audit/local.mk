@@ -14,16 +14,19 @@ audit_libaudit_a_SOURCES = \
     audit/read.c audit/read.h \
     audit/record.c audit/record.h \
     audit/scrub.c \
+    audit/seal.c audit/seal.h \
+    audit/seal_keys.c audit/seal_keys.h \
     audit/secrets.c audit/secrets.h \
     audit/text.h \
     audit/writer.c
 
 audit_ldadd = audit/libaudit.a qmp/libqmpcore.a base/libbase.a $(GNUTLS_LIBS) $(JSON_C_LIBS)
 audit_unit_tests = tests/unit/test_audit_faults tests/unit/test_audit_rate \
-    tests/unit/test_audit_read tests/unit/test_audit_record tests/unit/test_audit_writer
+    tests/unit/test_audit_read tests/unit/test_audit_record tests/unit/test_audit_seal \
+    tests/unit/test_audit_writer
 check_PROGRAMS += $(audit_unit_tests)
 TESTS += $(audit_unit_tests)
-EXTRA_DIST += tests/unit/audit_fixture.h
+EXTRA_DIST += tests/unit/audit_fixture.h tests/unit/seal_fixture.h
 tests_unit_test_audit_faults_SOURCES = tests/unit/test_audit_faults.c
 tests_unit_test_audit_faults_LDADD = $(audit_ldadd) $(CMOCKA_LIBS)
 tests_unit_test_audit_faults_LDFLAGS = $(AM_LDFLAGS) \
@@ -34,6 +37,8 @@ tests_unit_test_audit_read_SOURCES = tests/unit/test_audit_read.c
 tests_unit_test_audit_read_LDADD = $(audit_ldadd) $(CMOCKA_LIBS)
 tests_unit_test_audit_record_SOURCES = tests/unit/test_audit_record.c
 tests_unit_test_audit_record_LDADD = $(audit_ldadd) $(CMOCKA_LIBS)
+tests_unit_test_audit_seal_SOURCES = tests/unit/test_audit_seal.c
+tests_unit_test_audit_seal_LDADD = $(audit_ldadd) $(CMOCKA_LIBS)
 tests_unit_test_audit_writer_SOURCES = tests/unit/test_audit_writer.c
 tests_unit_test_audit_writer_LDADD = $(audit_ldadd) $(CMOCKA_LIBS)
 
@@ -44,7 +49,8 @@ audit_script_tests = tests/audit/test_chain.sh tests/audit/test_full_disk.sh
 TESTS += $(audit_script_tests)
 EXTRA_DIST += $(audit_script_tests) tests/audit/check_chain.py tests/audit/common.sh
 
-audit_fuzz = tests/fuzz/fuzz_audit_line tests/fuzz/fuzz_audit_open tests/fuzz/fuzz_audit_record
+audit_fuzz = tests/fuzz/fuzz_audit_line tests/fuzz/fuzz_audit_open tests/fuzz/fuzz_audit_record \
+    tests/fuzz/fuzz_audit_seal
 check_PROGRAMS += $(audit_fuzz)
 TESTS += $(audit_fuzz)
 tests_fuzz_fuzz_audit_line_SOURCES = tests/fuzz/fuzz_audit_line.c tests/fuzz/replay.c
@@ -53,7 +59,10 @@ tests_fuzz_fuzz_audit_open_SOURCES = tests/fuzz/fuzz_audit_open.c tests/fuzz/rep
 tests_fuzz_fuzz_audit_open_LDADD = $(audit_ldadd)
 tests_fuzz_fuzz_audit_record_SOURCES = tests/fuzz/fuzz_audit_record.c tests/fuzz/replay.c
 tests_fuzz_fuzz_audit_record_LDADD = $(audit_ldadd)
-EXTRA_DIST += tests/fuzz/corpus/audit_line tests/fuzz/corpus/audit_open tests/fuzz/corpus/audit_record
+tests_fuzz_fuzz_audit_seal_SOURCES = tests/fuzz/fuzz_audit_seal.c tests/fuzz/replay.c
+tests_fuzz_fuzz_audit_seal_LDADD = $(audit_ldadd)
+EXTRA_DIST += tests/fuzz/corpus/audit_line tests/fuzz/corpus/audit_open tests/fuzz/corpus/audit_record \
+    tests/fuzz/corpus/audit_seal
 
 EXTRA_PROGRAMS += tests/bench/bench_audit
 tests_bench_bench_audit_SOURCES = tests/bench/bench_audit.c

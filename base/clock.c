@@ -78,3 +78,43 @@ void clock_format_utc(int64_t utc_us, char text[CLOCK_UTC_TEXT])
     memcpy(text, last.text, CLOCK_UTC_TEXT);
     put_digits(text + CLOCK_UTC_TEXT - 8, (unsigned)(utc_us % USEC_PER_SEC), 6);
 }
+
+static bool take_digits(const char *text, unsigned digits, unsigned *out)
+{
+    *out = 0;
+    for (unsigned i = 0; i < digits; i++) {
+        if (text[i] < '0' || text[i] > '9')
+            return false;
+        *out = *out * 10 + (unsigned)(text[i] - '0');
+    }
+    return true;
+}
+
+/* Civil date to days, after the same. */
+static int64_t days_of_date(unsigned year, unsigned month, unsigned day)
+{
+    unsigned y = year - (month <= 2);
+    unsigned era = y / 400, yoe = y % 400;
+    unsigned doy = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1;
+    unsigned doe = yoe * 365 + yoe / 4 - yoe / 100 + doy;
+    return (int64_t)era * 146097 + doe - 719468;
+}
+
+bool clock_parse_utc(const char *text, size_t len, int64_t *utc_us)
+{
+    unsigned year, month, day, hour, minute, second, us;
+    if (len != CLOCK_UTC_TEXT - 1 || !take_digits(text, 4, &year) ||
+        !take_digits(text + 5, 2, &month) || !take_digits(text + 8, 2, &day) ||
+        !take_digits(text + 11, 2, &hour) || !take_digits(text + 14, 2, &minute) ||
+        !take_digits(text + 17, 2, &second) || !take_digits(text + 20, 6, &us))
+        return false;
+    if (year < 1970 || month < 1 || month > 12 || day < 1 || day > 31 || hour > 23 || minute > 59 ||
+        second > 59)
+        return false;
+    int64_t seconds = days_of_date(year, month, day) * 86400 + hour * 3600 + minute * 60 + second;
+    *utc_us = seconds * USEC_PER_SEC + us;
+    /* the marks between the digits, and the 31st of a month that has none */
+    char again[CLOCK_UTC_TEXT];
+    clock_format_utc(*utc_us, again);
+    return memcmp(again, text, CLOCK_UTC_TEXT - 1) == 0;
+}

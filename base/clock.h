@@ -2,6 +2,8 @@
 #ifndef BASE_CLOCK_H
 #define BASE_CLOCK_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define USEC_PER_SEC  1000000LL
@@ -17,5 +19,9 @@ int64_t clock_utc_us(void);
 
 /* RFC 3339 in UTC with microseconds, always CLOCK_UTC_TEXT - 1 characters. */
 void clock_format_utc(int64_t utc_us, char text[CLOCK_UTC_TEXT]);
+
+/* Reads exactly what clock_format_utc writes; false for anything else, and for days that are none.
+ */
+bool clock_parse_utc(const char *text, size_t len, int64_t *utc_us);
 
 #endif

@@ -118,6 +118,42 @@ static void time_is_written_as_rfc3339(void **state)
     assert_string_equal(text, "2099-12-31T23:59:59.999999Z");
 }
 
+static void time_is_read_as_it_is_written(void **state)
+{
+    (void)state;
+    static const int64_t times[] = { 0, 1, 951827696000001LL, 951782399999999LL,
+                                     4102444799999999LL };
+    for (size_t i = 0; i < ARRAY_SIZE(times); i++) {
+        char text[CLOCK_UTC_TEXT];
+        int64_t again = -1;
+        clock_format_utc(times[i], text);
+        assert_true(clock_parse_utc(text, CLOCK_UTC_TEXT - 1, &again));
+        assert_int_equal(again, times[i]);
+    }
+}
+
+static void time_in_another_form_is_refused(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "2001-02-29T00:00:00.000000Z",  "2000-02-30T00:00:00.000000Z",
+        "2000-04-31T00:00:00.000000Z",  "2000-00-01T00:00:00.000000Z",
+        "2000-13-01T00:00:00.000000Z",  "2000-01-00T00:00:00.000000Z",
+        "2000-01-01T24:00:00.000000Z",  "2000-01-01T00:60:00.000000Z",
+        "2000-01-01T00:00:60.000000Z",  "1969-12-31T23:59:59.999999Z",
+        "2000-01-01 00:00:00.000000Z",  "2000-01-01T00:00:00.000000z",
+        "2000-01-01T00:00:00,000000Z",  "2000/01/01T00:00:00.000000Z",
+        "2000-01-01T00:00:00.00000 Z",  "2000-01-01T00:00:00.0000000Z",
+        "2000-01-01T00:00:00.00000Z",   "+000-01-01T00:00:00.000000Z",
+        "2000-01-01T00:00:00.000000Zx", "",
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+        int64_t us;
+        if (clock_parse_utc(texts[i], strlen(texts[i]), &us))
+            fail_msg("taken: %s", texts[i]);
+    }
+}
+
 static void error_text_is_cut_not_overrun(void **state)
 {
     (void)state;
@@ -157,6 +193,8 @@ int main(void)
         cmocka_unit_test(glob_matches_like_a_shell),
         cmocka_unit_test(glob_takes_nul_for_a_byte_like_any_other),
         cmocka_unit_test(time_is_written_as_rfc3339),
+        cmocka_unit_test(time_is_read_as_it_is_written),
+        cmocka_unit_test(time_in_another_form_is_refused),
         cmocka_unit_test(error_text_is_cut_not_overrun),
         cmocka_unit_test(log_escape_leaves_nothing_that_a_terminal_acts_on),
     };
