@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from harness import expect
+from harness import expect, wait
 
 SOURCE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 MIB = 1 << 20
@@ -15,9 +15,9 @@ class Tenant:
     def __init__(self, house):
         self.srv = os.path.join(house.place, "srv")
         self.own = os.path.join(self.srv, "acme")
-        for name in ("acme/snapshots", "globex"):
+        for name in ("acme/snapshots", "acme/disks", "globex"):
             os.makedirs(os.path.join(self.srv, name))
-        for name in ("acme/base", "acme/more", "globex/secret"):
+        for name in ("acme/base", "acme/disks/more", "globex/secret"):
             with open(os.path.join(self.srv, name), "wb") as f:
                 f.truncate(MIB)
         with open(os.path.join(SOURCE, "conf/examples/policy-tenant.conf")) as f:
@@ -63,7 +63,7 @@ def test_a_card_is_plugged_and_unplugged(tenant):
 
 
 def test_a_disk_of_their_own_is_added(tenant):
-    assert tenant.client.result("blockdev-add", tenant.disk(tenant.path("acme/more"))) == {}
+    assert tenant.client.result("blockdev-add", tenant.disk(tenant.path("acme/disks/more"))) == {}
     assert tenant.client.result("blockdev-del", {"node-name": "hot-1"}) == {}
 
 
@@ -83,8 +83,8 @@ def test_a_word_of_the_human_monitor(tenant):
 
 # --- ways around it ---------------------------------------------------------------------------------
 
-FILES = ["globex/secret", "acme/../globex/secret", "acme/./../globex/secret", "acme", "acme/", "acmeX/secret",
-         "acme//../globex/secret"]
+FILES = ["globex/secret", "acme/disks/../../globex/secret", "acme/disks/./../../globex/secret", "acme/disks",
+         "acme/disks/", "acme/disksX/secret", "acme/disks//../../globex/secret", "acme/base", "acme/snapshots/1"]
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -100,7 +100,7 @@ def test_what_is_no_plain_path_becomes_no_disk(tenant, text):
 
 
 def test_a_name_with_nul_becomes_no_disk(tenant):
-    tenant.refused("blockdev-add", tenant.disk(tenant.path("acme/more") + "\0/../../globex/secret"))
+    tenant.refused("blockdev-add", tenant.disk(tenant.path("acme/disks/more") + "\0/../../globex/secret"))
 
 
 @pytest.mark.parametrize("more", [
@@ -115,8 +115,39 @@ def test_no_other_kind_of_node_is_opened(tenant, more):
 
 @pytest.mark.parametrize("member", ["backing", "data-file"])
 def test_nothing_is_hung_behind_a_disk_of_their_own(tenant, member):
-    disk = tenant.disk(tenant.path("acme/more"), driver="qcow2")
+    disk = tenant.disk(tenant.path("acme/disks/more"), driver="qcow2")
     disk[member] = {"driver": "file", "filename": tenant.path("globex/secret")}
+    tenant.refused("blockdev-add", disk)
+
+
+def image_that_names(tenant, victim):
+    """A qcow2 image, made elsewhere, whose data file is the victim: its path stands in the header."""
+    image = tenant.path("acme/disks/image")
+    with open(image, "wb"), tenant.qemu.direct().ready() as direct:
+        for name, path in (("image", image), ("victim", victim)):
+            direct.result("blockdev-add", {"driver": "file", "node-name": name, "filename": path})
+        direct.result("blockdev-create", {"job-id": "j", "options": {
+            "driver": "qcow2", "file": "image", "data-file": "victim", "data-file-raw": True, "size": MIB}})
+        wait.until(lambda: direct.result("query-jobs")[0]["status"] == "concluded", "the image")
+        direct.result("job-dismiss", id="j")
+        for name in ("image", "victim"):
+            direct.result("blockdev-del", {"node-name": name})
+    return image
+
+
+def test_an_image_that_names_other_files_is_not_opened_as_one(tenant):
+    disk = tenant.disk(image_that_names(tenant, tenant.path("globex/secret")))
+    tenant.refused("blockdev-add", {**disk, "driver": "qcow2"})
+    tenant.refused("blockdev-add", {**disk, "driver": "qcow2", "backing": None})
+    assert tenant.client.result("blockdev-add", disk) == {}  # as it is: bytes
+    with tenant.qemu.direct().ready() as direct:
+        assert tenant.path("globex/secret") not in [n["file"] for n in direct.result("query-named-block-nodes")]
+    assert tenant.client.result("blockdev-del", {"node-name": "hot-1"}) == {}
+
+
+def test_a_lock_is_not_done_without(tenant):
+    disk = tenant.disk(tenant.path("acme/disks/more"))
+    disk["file"]["locking"] = "off"
     tenant.refused("blockdev-add", disk)
 
 
@@ -186,5 +217,5 @@ def test_explain_judges_arguments(tenant):
         return tenant.client.result("gateway-explain", {"execute": "blockdev-add", "arguments": disk})
     told = explain(tenant.disk("/etc/passwd"))
     assert told["allowed"] is False and "file.filename" in told["reason"]
-    told = explain(tenant.disk(tenant.path("acme/more")))
+    told = explain(tenant.disk(tenant.path("acme/disks/more")))
     assert told == {"allowed": True, "rule": 'grant "acme" role "tenant-operator" rule "own-disks"'}
