@@ -1,10 +1,12 @@
 """Certificates and versions that are not let in; and what a resumed session may not get past."""
 
+import os
 import ssl
+import subprocess
 
 import pytest
 
-from harness import expect
+from harness import expect, wait
 from harness.client import Client, Closed, tls_context
 from harness.gateway import free_port
 
@@ -152,6 +154,27 @@ def test_tls_1_2_has_no_tickets(gateway, pki):
     context = tls_context(pki, versions=(ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_2))
     session = session_of(gateway, context)
     assert not gateway.client("web1", context=context, session=session).sock.session_reused
+
+
+def test_a_ticket_allows_no_early_data(gateway, pki, place):
+    """openssl sends early data only to who says that it takes some: a ticket that does has another maximum than 0."""
+    ticket = f"{place}/ticket"
+    common = ["openssl", "s_client", "-connect", f"127.0.0.1:{gateway.port}", "-servername", "web1.vm.example.com",
+              "-CAfile", pki.path("ca.crt"), "-cert", pki.pair("admin")[0], "-key", pki.pair("admin")[1], "-tls1_3"]
+    first = subprocess.Popen([*common, "-sess_out", ticket], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                             stderr=subprocess.STDOUT)
+    first.stdin.write(b'{"execute": "qmp_capabilities"}\n')
+    first.stdin.flush()
+    wait.until(lambda: os.path.exists(ticket) and os.path.getsize(ticket), "a ticket")
+    first.kill()
+    said = first.communicate()[0].decode()
+    assert "Max Early Data: 0" in said
+    early = f"{place}/early"
+    with open(early, "wb") as f:
+        f.write(b'{"execute": "qmp_capabilities"}\n{"execute": "stop"}\n')
+    again = subprocess.run([*common, "-sess_in", ticket, "-early_data", early], input=b"Q\n", timeout=wait.TIMEOUT,
+                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    assert b"Early data was not sent" in again.stdout or b"does not support early data" in again.stdout, again.stdout
 
 
 @pytest.mark.parametrize("version", VERSIONS)

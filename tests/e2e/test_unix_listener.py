@@ -134,3 +134,22 @@ def test_a_file_is_not_taken_for_a_stale_socket(house, qemu):
     assert status != 0
     with open(gateway.control) as f:
         assert f.read() == "precious"
+
+
+def test_the_socket_belongs_to_whom_the_configuration_says(house, qemu):
+    """Root may give it to anybody; another user only to a group of his own."""
+    user = "nobody" if os.geteuid() == 0 else user_name()
+    group = "daemon" if os.geteuid() == 0 else grp.getgrgid(os.getegid()).gr_name
+    gateway = house.gateway(qemu).add_control(mode="0620", owner=user, group=group)
+    gateway.policy += GRANT % user_name()
+    gateway.start()
+    state = os.stat(gateway.control)
+    assert (pwd.getpwuid(state.st_uid).pw_name, grp.getgrgid(state.st_gid).gr_name) == (user, group)
+    assert stat.S_IMODE(state.st_mode) == 0o620
+
+
+@pytest.mark.parametrize("option", ["owner", "group"])
+def test_who_is_not_there_cannot_own_the_socket(house, qemu, option):
+    gateway = house.gateway(qemu).add_control(**{option: "no-such-name"})
+    status, said = gateway.run_to_end()
+    assert status not in (0, None) and "listener local" in said and "no-such-name" in said
