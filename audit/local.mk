@@ -17,6 +17,9 @@ audit_libaudit_a_SOURCES = \
     audit/seal.c audit/seal.h \
     audit/seal_keys.c audit/seal_keys.h \
     audit/secrets.c audit/secrets.h \
+    audit/journal_format.c audit/journal_format.h \
+    audit/sink_record.c audit/sink_record.h \
+    audit/syslog_format.c audit/syslog_format.h \
     audit/text.h \
     audit/writer.c
 
@@ -67,3 +70,17 @@ EXTRA_DIST += tests/fuzz/corpus/audit_line tests/fuzz/corpus/audit_open tests/fu
 EXTRA_PROGRAMS += tests/bench/bench_audit
 tests_bench_bench_audit_SOURCES = tests/bench/bench_audit.c
 tests_bench_bench_audit_LDADD = $(audit_ldadd)
+
+# --- sinks ---------------------------------------------------------------------------------------
+sink_unit_tests = tests/unit/test_sink_format
+check_PROGRAMS += $(sink_unit_tests)
+TESTS += $(sink_unit_tests)
+tests_unit_test_sink_format_SOURCES = tests/unit/test_sink_format.c
+tests_unit_test_sink_format_LDADD = $(audit_ldadd) $(CMOCKA_LIBS)
+
+sink_fuzz = tests/fuzz/fuzz_sink_record
+check_PROGRAMS += $(sink_fuzz)
+TESTS += $(sink_fuzz)
+tests_fuzz_fuzz_sink_record_SOURCES = tests/fuzz/fuzz_sink_record.c tests/fuzz/replay.c
+tests_fuzz_fuzz_sink_record_LDADD = $(audit_ldadd)
+EXTRA_DIST += tests/fuzz/corpus/sink_record
