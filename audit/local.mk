@@ -23,7 +23,8 @@ audit_libaudit_a_SOURCES = \
     audit/text.h \
     audit/writer.c
 
-audit_ldadd = audit/libaudit.a qmp/libqmpcore.a base/libbase.a $(GNUTLS_LIBS) $(JSON_C_LIBS)
+audit_ldadd = audit/libaudit.a qmp/libqmpcore.a base/libbase.a $(GNUTLS_LIBS) $(ZSTD_LIBS) \
+    $(JSON_C_LIBS)
 audit_unit_tests = tests/unit/test_audit_faults tests/unit/test_audit_rate \
     tests/unit/test_audit_read tests/unit/test_audit_record tests/unit/test_audit_seal \
     tests/unit/test_audit_writer

@@ -51,8 +51,9 @@ cli_libcli_a_SOURCES = \
 
 cli_libcli_a_CPPFLAGS = $(AM_CPPFLAGS) -DPKGDATADIR='"$(pkgdatadir)"'
 
-cli_libraries = cli/libcli.a auth/libauth.a acl/libacl.a net/libnet.a qmp/libqmpcore.a \
-    base/libbase.a $(CONFUSE_LIBS) $(SASL_LIBS) $(GNUTLS_LIBS) $(JSON_C_LIBS) $(LIBEDIT_LIBS)
+cli_libraries = cli/libcli.a auth/libauth.a acl/libacl.a audit/libaudit.a net/libnet.a \
+    qmp/libqmpcore.a base/libbase.a $(CONFUSE_LIBS) $(SASL_LIBS) $(GNUTLS_LIBS) $(JSON_C_LIBS) \
+    $(LIBEDIT_LIBS) $(ZSTD_LIBS)
 
 # What `qmpgate policy` checks by where no schema is given.
 dist_pkgdata_DATA += tests/data/schema-7.2.json

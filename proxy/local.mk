@@ -41,7 +41,7 @@ proxy_libproxy_a_SOURCES = \
 proxy_ldadd = \
     proxy/libproxy.a conf/libconf.a audit/libaudit.a acl/libacl.a auth/libauth.a net/libnet.a \
     qmp/libqmpcore.a base/libbase.a \
-    $(EVENT_LIBS) $(GNUTLS_LIBS) $(SASL_LIBS) $(CONFUSE_LIBS) $(JSON_C_LIBS) $(SYSTEMD_LIBS)
+    $(EVENT_LIBS) $(GNUTLS_LIBS) $(SASL_LIBS) $(CONFUSE_LIBS) $(JSON_C_LIBS) $(SYSTEMD_LIBS) $(ZSTD_LIBS)
 
 sbin_PROGRAMS += proxy/qmpgated
 proxy_qmpgated_SOURCES = proxy/main.c
