@@ -10,10 +10,24 @@
 #define AUDIT_UNSYNCED_MAX  (16u << 20) /* bytes not on disk at most; then commits fail */
 #define AUDIT_PATH_CHECK_US 1000000     /* how often the path is looked at for another file */
 
+/* The records of one commit: bodies as record_write makes them. */
+struct batch_entry {
+    size_t offset, len; /* in the bodies */
+    bool intent;
+};
+
+/* Records that close what a crash left open. */
+struct audit_recovery {
+    struct buf bodies;
+    struct batch_entry *entries;
+    size_t n, cap;
+};
+
 /* What the next commit says first about the file it goes to. */
 struct audit_notes {
     const char *continued; /* why the file does not end where the chain does, or NULL */
     struct file_tail torn; /* a torn line, if torn_path is set */
+    struct audit_recovery recovery;
 };
 
 struct audit {
@@ -46,12 +60,6 @@ struct audit {
     bool running;
     bool poked; /* something came to be synced since the last try */
     bool stop;
-};
-
-/* The records of one commit: bodies as record_write makes them. */
-struct batch_entry {
-    size_t offset, len; /* in the bodies */
-    bool intent;
 };
 
 struct commit_view {

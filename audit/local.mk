@@ -13,6 +13,7 @@ audit_libaudit_a_SOURCES = \
     audit/rate.c audit/rate.h \
     audit/read.c audit/read.h \
     audit/record.c audit/record.h \
+    audit/recover.c audit/recover.h \
     audit/scrub.c \
     audit/seal.c audit/seal.h \
     audit/seal_keys.c audit/seal_keys.h \
@@ -27,6 +28,7 @@ audit_ldadd = audit/libaudit.a qmp/libqmpcore.a base/libbase.a $(GNUTLS_LIBS) $(
     $(JSON_C_LIBS)
 audit_unit_tests = tests/unit/test_audit_faults tests/unit/test_audit_rate \
     tests/unit/test_audit_read tests/unit/test_audit_record tests/unit/test_audit_seal \
+    tests/unit/test_audit_recover \
     tests/unit/test_audit_writer
 check_PROGRAMS += $(audit_unit_tests)
 TESTS += $(audit_unit_tests)
@@ -43,6 +45,8 @@ tests_unit_test_audit_record_SOURCES = tests/unit/test_audit_record.c
 tests_unit_test_audit_record_LDADD = $(audit_ldadd) $(CMOCKA_LIBS)
 tests_unit_test_audit_seal_SOURCES = tests/unit/test_audit_seal.c
 tests_unit_test_audit_seal_LDADD = $(audit_ldadd) $(CMOCKA_LIBS)
+tests_unit_test_audit_recover_SOURCES = tests/unit/test_audit_recover.c
+tests_unit_test_audit_recover_LDADD = $(audit_ldadd) $(CMOCKA_LIBS)
 tests_unit_test_audit_writer_SOURCES = tests/unit/test_audit_writer.c
 tests_unit_test_audit_writer_LDADD = $(audit_ldadd) $(CMOCKA_LIBS)
 

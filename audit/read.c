@@ -36,15 +36,21 @@ static bool skip_string(struct cursor *c, struct span *out)
 }
 
 /* Past a value: a string, or what is between balanced brackets, or up to the next comma or bracket.
- */
-static bool skip_value(struct cursor *c, struct span *string)
+ * `*string` is what is between the quotes, `*number` the value, if the value is such. */
+static bool skip_value(struct cursor *c, struct span *string, uint64_t *number)
 {
     unsigned depth = 0;
     struct span inner;
     *string = (struct span){ 0 };
+    *number = 0;
     if (c->p < c->end && *c->p == '"')
         return skip_string(c, string);
     const char *start = c->p;
+    for (const char *p = start; p < c->end && *p >= '0' && *p <= '9'; p++) {
+        if (__builtin_mul_overflow(*number, 10u, number) ||
+            __builtin_add_overflow(*number, (uint64_t)(*p - '0'), number))
+            return false;
+    }
     while (c->p < c->end) {
         switch (*c->p) {
         case '"':
@@ -71,6 +77,14 @@ static bool skip_value(struct cursor *c, struct span *string)
     return false;
 }
 
+static void take_count(struct audit_line *out, struct span name, uint64_t value)
+{
+    if (name.len == 10 && memcmp(name.data, "connection", 10) == 0)
+        out->connection = value;
+    else if (name.len == 7 && memcmp(name.data, "request", 7) == 0)
+        out->request = value;
+}
+
 static void take_member(struct audit_line *out, struct span name, struct span value)
 {
     static const struct {
@@ -80,6 +94,7 @@ static void take_member(struct audit_line *out, struct span name, struct span va
         { SPAN_LIT("time"), offsetof(struct audit_line, time) },
         { SPAN_LIT("type"), offsetof(struct audit_line, type) },
         { SPAN_LIT("result"), offsetof(struct audit_line, result) },
+        { SPAN_LIT("peer"), offsetof(struct audit_line, peer) },
         { SPAN_LIT("identity"), offsetof(struct audit_line, identity) },
         { SPAN_LIT("vm"), offsetof(struct audit_line, vm) },
         { SPAN_LIT("uuid"), offsetof(struct audit_line, uuid) },
@@ -95,14 +110,18 @@ static void take_member(struct audit_line *out, struct span name, struct span va
 static bool parse_members(struct cursor *c, struct audit_line *out)
 {
     struct span name, value;
+    uint64_t number;
     while (c->p < c->end && *c->p == ',') {
         c->p++;
         if (!skip_string(c, &name) || c->p == c->end || *c->p != ':')
             return false;
         c->p++;
-        if (!skip_value(c, &value))
+        if (!skip_value(c, &value, &number))
             return false;
-        take_member(out, name, value);
+        if (value.data)
+            take_member(out, name, value);
+        else
+            take_count(out, name, number);
     }
     return c->p + 1 == c->end && *c->p == '}';
 }

@@ -11,10 +11,12 @@
  */
 struct audit_line {
     uint64_t seq;
-    struct span text; /* the JSON object, without its line feed */
+    uint64_t connection, request; /* 0: it has none */
+    struct span text;             /* the JSON object, without its line feed */
     struct span time;
     struct span type;
     struct span result;
+    struct span peer;
     struct span identity;
     struct span vm;
     struct span uuid;

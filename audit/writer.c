@@ -7,6 +7,7 @@
 #include "audit/line.h"
 #include "audit/lock.h"
 #include "audit/record.h"
+#include "audit/recover.h"
 #include "base/clock.h"
 #include "base/mem.h"
 
@@ -179,6 +180,11 @@ static int compose_notes(struct audit *a, struct audit_chain *chain)
         record_write_count(&body, "bytes", a->notes.torn.torn_bytes);
         rc = append_body(a, chain, (struct span){ buf_data(&body), buf_len(&body) });
     }
+    const struct audit_recovery *r = &a->notes.recovery;
+    for (size_t i = 0; rc == 0 && i < r->n; i++)
+        rc = append_body(
+            a, chain,
+            (struct span){ buf_data(&r->bodies) + r->entries[i].offset, r->entries[i].len });
     return rc;
 }
 
@@ -187,7 +193,7 @@ static int compose(struct audit *a, const struct commit_view *v, struct audit_ch
 {
     int rc = 0;
     buf_clear(&a->out);
-    if (UNLIKELY(a->notes.continued || a->notes.torn.torn_path))
+    if (UNLIKELY(a->notes.continued || a->notes.torn.torn_path || a->notes.recovery.n))
         rc = compose_notes(a, chain);
     if (rc == 0 && v->preface.len)
         rc = append_body(a, chain, v->preface);
@@ -233,6 +239,7 @@ static int commit_locked(struct audit *a, const struct commit_view *v, uint64_t 
     *ticket = chain.seq;
     a->notes.continued = NULL;
     file_tail_clear(&a->notes.torn);
+    audit_recovery_clear(&a->notes.recovery);
     if (a->sync == AUDIT_SYNC_DATA) {
         buf_add_span(&a->file->unsynced, lines);
         flusher_poke(a);
@@ -288,6 +295,8 @@ static int open_all(struct audit *a, struct error *err)
     if (a->lock_fd < 0)
         return a->lock_fd;
     rc = find_chain(a, &state, err);
+    if (rc == 0 && !state.clean)
+        audit_recover(a->path, &a->notes.recovery);
     if (rc == 0 && a->sync == AUDIT_SYNC_DATA)
         rc = flusher_start(a, err);
     return rc;
@@ -304,6 +313,7 @@ static void free_all(struct audit *a)
     }
     audit_hasher_free(&a->hasher);
     file_tail_clear(&a->notes.torn);
+    audit_recovery_clear(&a->notes.recovery);
     buf_free(&a->out);
     pthread_mutex_destroy(&a->mutex);
     pthread_cond_destroy(&a->wake);

@@ -26,10 +26,12 @@ EXTRA_DIST += \
     tests/e2e/harness/stall.py \
     tests/e2e/harness/token.py \
     tests/e2e/harness/wait.py \
+    tests/e2e/harness/storm.py \
     tests/e2e/test_admin.py \
     tests/e2e/test_arguments.py \
     tests/e2e/test_attach_pending.py \
     tests/e2e/test_audit.py \
+    tests/e2e/test_audit_crash.py \
     tests/e2e/test_blocking.py \
     tests/e2e/test_certs.py \
     tests/e2e/test_clients.py \

@@ -44,6 +44,26 @@ def verify(*paths):
     return records
 
 
+def parse(line):
+    return json.loads(line)
+
+
+def follow(chain, lines):
+    """Goes on from what it gave for the lines before (None: from the beginning)."""
+    for line in lines:
+        record = json.loads(line)
+        cut = line.rindex(HASH_MARK)
+        if chain is None:
+            chain = record["seq"] - 1, bytes.fromhex(record["previous"]) if "previous" in record else bytes(32)
+        if record["seq"] != chain[0] + 1:
+            raise Broken(f"record {record['seq']} where {chain[0] + 1} was due")
+        digest = hashlib.sha256(chain[1] + line[:cut])
+        if digest.hexdigest() != record["hash"]:
+            raise Broken(f"record {record['seq']} does not follow from the one before")
+        chain = record["seq"], digest.digest()
+    return chain
+
+
 def files(path):
     """The log and what it was rotated to, oldest first: by the sequence number of the first record."""
     names = [p for p in glob.glob(path + "*") if not p.endswith(".lock") and ".torn." not in p and os.path.getsize(p)]

@@ -266,6 +266,13 @@ class Gateway:
         if self.check_audit:
             audit.verify(*audit.files(self.audit_file))
 
+    def crash(self):
+        """kill -9. It can be started again."""
+        process, self.process = self.process, None
+        self.ended = process
+        process.kill()
+        self.notify.close()
+
     # --- clients
 
     def stream(self, vm=None, cert="admin", versions=None, session=None, context=None, **how):
