@@ -9,8 +9,10 @@ static const struct entry {
     const char *name;
     const char *aliases; /* with `|` between them; empty if it has none */
     enum acl_hmp_kind kind;
+    const char *commands;
 } table[] = {
-#define WORD(name_, aliases_, sort) { .name = name_, .aliases = aliases_, .kind = ACL_HMP_##sort },
+#define WORD(name_, aliases_, sort, commands_) \
+    { .name = name_, .aliases = aliases_, .kind = ACL_HMP_##sort, .commands = commands_ },
 #include "acl/hmp.def"
 #undef WORD
 };
@@ -88,7 +90,7 @@ static enum acl_hmp_kind set_malformed(struct acl_hmp_word *out, const char *fau
 
 static void set_known(struct acl_hmp_word *out, const struct entry *e)
 {
-    *out = (struct acl_hmp_word){ .kind = e->kind };
+    *out = (struct acl_hmp_word){ .kind = e->kind, .commands = e->commands };
     memcpy(out->name, e->name, strlen(e->name));
 }
 

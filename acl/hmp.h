@@ -28,6 +28,8 @@ struct acl_hmp_word {
      * unknown words as the peer wrote them, without control characters, one space between them.
      * Empty if malformed. */
     char name[ACL_HMP_NAME_MAX];
+    const char
+        *commands; /* static: those that do the same, with spaces between them; NULL: unknown */
 };
 
 /* Any bytes will do. Gives out->kind. */

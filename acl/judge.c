@@ -176,13 +176,44 @@ static bool allows_word(const struct acl_rights *r, const struct acl_hmp_word *w
     return false;
 }
 
-static struct acl_verdict judge_line(struct judging *j, const struct acl_entry *e, uint32_t line)
+/* Who may not run a command may not run it by a word of the human monitor either. */
+static bool denies_word(const struct acl_rights *r, const struct acl_hmp_word *word,
+                        uint32_t *citation)
+{
+    const char *at = word->commands ? word->commands : "";
+    while (*at) {
+        size_t len = strcspn(at, " ");
+        const struct acl_entry e = acl_rights_find(r, (struct span){ at, len }, NULL);
+        *citation = e.citation;
+        if (e.decision == ACL_DENIED && e.citation != CITE_DEFAULT)
+            return true;
+        at += len;
+        at += *at == ' ';
+    }
+    return false;
+}
+
+bool acl_allows_word(const struct acl_rights *r, const struct acl_hmp_word *word)
+{
+    const struct acl_entry e = acl_rights_find(r, SPAN_LIT("human-monitor-command"), NULL);
+    uint32_t citation;
+    return (e.decision == ACL_ALLOWED || e.citation == CITE_DEFAULT) &&
+           !denies_word(r, word, &citation) && allows_word(r, word, &citation);
+}
+
+/* `v`: what was found by the command and its rules. */
+static struct acl_verdict judge_line(struct judging *j, const struct acl_entry *e, uint32_t line,
+                                     struct acl_verdict v)
 {
     struct acl_hmp_word word;
     uint32_t citation;
     acl_hmp_find(qmp_tape_string(j->tape, line), &word);
     if (word.kind == ACL_HMP_MALFORMED)
         return refuse(j, e->citation, "the line of the human monitor is not plain: %s", word.fault);
+    if (denies_word(j->rights, &word, &citation))
+        return refuse(j, citation, "'%s': %s", word.name, j->rights->citations[citation].reason);
+    if (v.decision == ACL_ALLOWED)
+        return v;
     if (allows_word(j->rights, &word, &citation))
         return verdict(j->rights, ACL_ALLOWED, citation, NULL);
     char shown[LOG_ESCAPE_MAX];
@@ -310,8 +341,8 @@ static struct acl_verdict judge(struct judging *j, struct span name, uint32_t ar
         };
         v = judge_options(j, &e, &judged);
     }
-    if (found.line != QMP_NONE && v.decision != ACL_ALLOWED)
-        return judge_line(j, &e, found.line);
+    if (found.line != QMP_NONE)
+        return judge_line(j, &e, found.line, v);
     if (found.actions != QMP_NONE && v.decision == ACL_ALLOWED)
         return judge_actions(j, found.actions, v);
     return v;

@@ -57,6 +57,10 @@ struct acl_rights {
 /* By enum acl_effect: the option that a rule stands in. */
 extern const char *const acl_effect_words[];
 
+/* May this word of the human monitor be sent, by the hmp of roles? */
+struct acl_hmp_word;
+bool acl_allows_word(const struct acl_rights *r, const struct acl_hmp_word *word);
+
 /* By a command's name; `command` (may be NULL): its number, if the VM has it. */
 struct acl_entry acl_rights_find(const struct acl_rights *r, struct span name, uint32_t *command);
 

@@ -73,21 +73,6 @@ static void check_empty(struct policy_linter *l, size_t number)
                          thing);
 }
 
-static void check_words(struct policy_linter *l, const struct acl_rule *r)
-{
-    struct acl_hmp_word word;
-    for (size_t i = 0; i < acl_hmp_table_size(); i++) {
-        acl_hmp_table_word(i, &word);
-        if (acl_hmp_pattern_match(r->text, &word))
-            return;
-    }
-    policy_lint_tell(l, POLICY_WARNING, r->line,
-                     "\"%s\": no word of the human monitor that is known and that this can open",
-                     r->text);
-}
-
-/* --- rules of a role beside each other -------------------------------------------------------- */
-
 /* A role and those that it includes. */
 static void add_closure(const struct acl_policy *p, uint32_t role, uint64_t *roles)
 {
@@ -97,6 +82,63 @@ static void add_closure(const struct acl_policy *p, uint32_t role, uint64_t *rol
     for (size_t i = 0; i < p->roles[role].n_includes; i++)
         add_closure(p, p->roles[role].includes[i], roles);
 }
+
+/* Does a deny close one of these commands, with spaces between them? */
+static bool closes_one(const struct policy_linter *l, size_t deny, const char *commands)
+{
+    size_t n = policy_coverage_size(&l->coverage, &l->policy->rules[deny]);
+    BITS_EACH(l->coverage.rules[deny].opens, n, i)
+    {
+        const char *name = policy_coverage_command(&l->coverage, i).name;
+        size_t len = strlen(name);
+        for (const char *at = commands; (at = strstr(at, name)); at += len) {
+            if ((at == commands || at[-1] == ' ') && (at[len] == ' ' || !at[len]))
+                return true;
+        }
+    }
+    return false;
+}
+
+/* What the role denies of what a word of the human monitor does. */
+static const struct acl_rule *find_deny_of(struct policy_linter *l, uint32_t role,
+                                           const char *commands)
+{
+    const struct acl_rule *found = NULL;
+    uint64_t *roles = bits_new(l->policy->n_roles);
+    add_closure(l->policy, role, roles);
+    for (size_t i = 0; !found && i < l->policy->n_rules; i++) {
+        const struct acl_rule *d = &l->policy->rules[i];
+        if (d->effect == ACL_EFFECT_DENY && bits_test(roles, d->role) && closes_one(l, i, commands))
+            found = d;
+    }
+    free(roles);
+    return found;
+}
+
+static void check_words(struct policy_linter *l, const struct acl_rule *r)
+{
+    struct acl_hmp_word word;
+    const struct acl_rule *closed = NULL;
+    for (size_t i = 0; i < acl_hmp_table_size(); i++) {
+        acl_hmp_table_word(i, &word);
+        if (!acl_hmp_pattern_match(r->text, &word))
+            continue;
+        const struct acl_rule *deny = find_deny_of(l, r->role, word.commands);
+        if (!deny)
+            return;
+        closed = deny;
+    }
+    if (closed)
+        policy_lint_tell(l, POLICY_WARNING, r->line,
+                         "\"%s\" opens nothing: deny \"%s\" of role \"%s\" (line %u) closes it",
+                         r->text, closed->text, l->policy->roles[closed->role].name, closed->line);
+    else
+        policy_lint_tell(
+            l, POLICY_WARNING, r->line,
+            "\"%s\": no word of the human monitor that is known and that this can open", r->text);
+}
+
+/* --- rules of a role beside each other -------------------------------------------------------- */
 
 /* Does `other` make `number` superfluous? Of two that say the same the first one stays. */
 static bool is_superfluous(const struct policy_linter *l, size_t number, size_t other)

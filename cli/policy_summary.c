@@ -2,6 +2,8 @@
 #include "cli/policy_summary.h"
 
 #include <stdlib.h>
+#include <string.h>
+#include "acl/hmp.h"
 #include "acl/rights_internal.h"
 #include "base/mem.h"
 
@@ -92,12 +94,31 @@ static void add_events(struct policy_summary *s, const struct acl_rights *r)
     }
 }
 
+static bool has_word(const struct policy_summary *s, const char *name)
+{
+    for (size_t i = 0; i < s->n_hmp; i++) {
+        if (strcmp(s->hmp[i], name) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Of the words that the table knows those that are open; of others those that are named. */
 static void add_hmp(struct policy_summary *s, const struct acl_rights *r)
 {
-    s->hmp = MEM_NEW_N(const char *, r->hmp.n + 1);
+    struct acl_hmp_word word;
+    s->hmp = MEM_NEW_N(char *, acl_hmp_table_size() + r->hmp.n + 1);
+    for (size_t i = 0; r->hmp.n > 0 && i < acl_hmp_table_size(); i++) {
+        acl_hmp_table_word(i, &word);
+        if (acl_allows_word(r, &word))
+            s->hmp[s->n_hmp++] = mem_strdup(word.name);
+    }
     for (size_t i = 0; i < r->hmp.n; i++) {
         const struct acl_citation *c = &r->citations[r->hmp.at[i].citation];
-        s->hmp[s->n_hmp++] = r->program->policy->rules[c->number].text;
+        const char *text = r->program->policy->rules[c->number].text;
+        acl_hmp_find(policy_span(text), &word);
+        if (word.kind == ACL_HMP_UNKNOWN && acl_allows_word(r, &word) && !has_word(s, text))
+            s->hmp[s->n_hmp++] = mem_strdup(text);
     }
 }
 
@@ -125,6 +146,8 @@ void policy_summary_clear(struct policy_summary *s)
 {
     free_entries(s->commands, s->n_commands);
     free_entries(s->events, s->n_events);
+    for (size_t i = 0; i < s->n_hmp; i++)
+        free(s->hmp[i]);
     free(s->hmp);
     *s = (struct policy_summary){ 0 };
 }

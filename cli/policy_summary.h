@@ -34,7 +34,7 @@ struct policy_summary {
     size_t n_commands;
     struct policy_entry *events;
     size_t n_events;
-    const char **hmp; /* patterns of the human monitor's words; owned; borrowed from the policy */
+    char **hmp; /* words of the human monitor that may be sent; owned, and each of them */
     size_t n_hmp;
     unsigned admin; /* enum acl_admin */
     bool sees;

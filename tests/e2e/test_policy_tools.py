@@ -116,6 +116,8 @@ def test_warnings_are_errors_when_strict(tool):
     ('events = {"NO_*"}', '"NO_*" matches no event of any schema'),
     ('allow = {"blockdev-ad?"}', '"blockdev-ad?": all that it matches reaches the host'),
     ('hmp = {"fly"}', '"fly": no word of the human monitor'),
+    ('allow = {"stop"} deny = {"quit"} hmp = {"quit"}', '"quit" opens nothing: deny "quit" of role "a" (line 2) closes it'),
+    ('allow = {"stop"} deny = {"query-b*"} hmp = {"info blo*"}', '"info blo*" opens nothing: deny "query-b*"'),
     ('redact = {"query-blok: x"}', '"query-blok: x": no schema has a command of that name'),
     ('allow = {"query-status", "@query"}', '"query-status" is superfluous: so says allow "@query"'),
     ('allow = {"stop", "stop"}', '"stop" is superfluous: so says allow "stop"'),
@@ -496,7 +498,7 @@ def test_a_command_is_gained_by_everybody_who_has_the_role(tool):
 
 def test_a_command_that_is_denied_now_is_lost(tool):
     got = differences(tool, lambda t: t.replace('deny    = {"query-block"}', 'deny    = {"query-*"}'))
-    assert got == {("unix:alice", "label:tenant=*"): {"lost": ["query-status"]}}
+    assert got == {("unix:alice", "label:tenant=*"): {"lost": ["query-status", "hmp:info status"]}}
 
 
 def test_other_conditions_are_a_change(tool):

@@ -4,6 +4,7 @@
 #include "tests/unit/unit.h"
 
 #include <stdlib.h>
+#include "acl/acl.h"
 #include "acl/hmp.h"
 #include "base/mem.h"
 
@@ -315,6 +316,61 @@ static void what_answers_memory_registers_or_files_is_not_plain(void **state)
     }
 }
 
+/* --- commands that do the same ---------------------------------------------------------------- */
+
+static bool lists(const char *commands, const char *name)
+{
+    size_t len = strlen(name);
+    for (const char *at = commands; (at = strstr(at, name)); at++) {
+        if ((at == commands || at[-1] == ' ') && (at[len] == ' ' || !at[len]))
+            return true;
+    }
+    return false;
+}
+
+static void a_word_s_commands_are_commands(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < acl_hmp_table_size(); i++) {
+        struct acl_hmp_word word;
+        acl_hmp_table_word(i, &word);
+        char *all = mem_strdup(word.commands), *rest = all, *name;
+        while ((name = strtok_r(rest, " ", &rest))) {
+            if (!acl_classes_of(name) && strcmp(name, "dump-skeys") != 0) /* s390x */
+                fail_msg("%s: there is no command %s", word.name, name);
+        }
+        free(all);
+    }
+}
+
+static char *command_like(const char *start, const char *word)
+{
+    char *name = mem_printf("%s%s", start, word);
+    for (char *at = name; *at; at++)
+        *at = *at == '_' ? '-' : *at;
+    return name;
+}
+
+/* A command of a word's own name, with `-` for `_`, or behind query-, is told with the word. */
+static void a_word_has_the_command_of_its_name(void **state)
+{
+    (void)state;
+    static const char *const starts[] = { "", "query-", "x-query-" };
+    for (size_t i = 0; i < acl_hmp_table_size(); i++) {
+        struct acl_hmp_word word;
+        acl_hmp_table_word(i, &word);
+        bool is_info = strncmp(word.name, "info ", 5) == 0;
+        if (acl_classes_of(word.name) && !lists(word.commands, word.name))
+            fail_msg("%s is a command as well", word.name);
+        for (size_t k = is_info; k < (is_info ? ARRAY_SIZE(starts) : 1); k++) {
+            char *name = command_like(starts[k], word.name + (is_info ? 5 : 0));
+            if (acl_classes_of(name) && !lists(word.commands, name))
+                fail_msg("%s is %s", word.name, name);
+            free(name);
+        }
+    }
+}
+
 /* --- patterns --------------------------------------------------------------------------------- */
 
 static void what_is_no_pattern_is_refused_with_a_sentence(void **state)
@@ -513,6 +569,8 @@ int main(void)
         cmocka_unit_test(a_pattern_has_no_word_that_is_too_long),
         cmocka_unit_test(an_alias_is_resolved_and_another_qemus_word_stays),
         cmocka_unit_test(a_wildcard_opens_nothing_that_reaches_the_host_or_is_unknown),
+        cmocka_unit_test(a_word_s_commands_are_commands),
+        cmocka_unit_test(a_word_has_the_command_of_its_name),
         cmocka_unit_test(a_name_opens_its_word_and_no_other),
         cmocka_unit_test(a_wildcard_opens_what_is_plain),
         cmocka_unit_test(a_deny_closes_whatever_fits),
