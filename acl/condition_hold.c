@@ -244,12 +244,16 @@ static enum acl_reach find_reach(const struct acl_judged *j, uint32_t token, siz
                                                                 : ACL_REACH_NOTHING;
 }
 
-/* The length of a word says nothing of what it costs. */
+/* The length of a word says nothing of what it costs, and neither does a bound below zero: QEMU
+ * takes -1 for the largest size there is. */
 static bool says_enough(const struct acl_condition *c, const struct acl_judged *j, size_t at)
 {
-    return acl_operator_covers(c->op, j->reached[at].reach) &&
-           (c->op != ACL_OP_AT_MOST ||
-            qmp_tape_kind(j->tape, j->reached[at].token) == QMP_KIND_NUMBER);
+    uint32_t token = j->reached[at].token;
+    if (!acl_operator_covers(c->op, j->reached[at].reach))
+        return false;
+    if (c->op != ACL_OP_AT_MOST && c->op != ACL_OP_BETWEEN)
+        return true;
+    return qmp_tape_kind(j->tape, token) == QMP_KIND_NUMBER && number_of(j->tape, token) >= 0;
 }
 
 /* Marks the value, and with `any` everything in it. */

@@ -189,6 +189,7 @@ static void what_is_known_to_reach_the_host_is_marked(void **state)
         "sev-inject-launch-secret",
         "client_migrate_info",
         "block_resize",
+        "block_set_io_throttle",
         "migrate-set-parameters",
         "blockdev-mirror",
         "trace-event-set-state",
