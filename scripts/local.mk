@@ -7,6 +7,7 @@ maintainer_scripts = \
     scripts/fuzz \
     scripts/install-deps \
     scripts/lint \
+    scripts/update-schema \
     scripts/variant
 EXTRA_DIST += $(maintainer_scripts) quickstart runtests .ci/run tests/e2e/soak.py
 

@@ -52,6 +52,7 @@ EXTRA_DIST += \
     tests/e2e/test_notify.py \
     tests/e2e/test_observer.py \
     tests/e2e/test_phases.py \
+    tests/e2e/test_pinned_schema.py \
     tests/e2e/test_proxy_protocol.py \
     tests/e2e/test_refusal_detail.py \
     tests/e2e/test_reload.py \
