@@ -31,6 +31,15 @@ static bool take_option(void *opaque, int option, const char *value)
     return c->code == CLI_EXIT_OK;
 }
 
+/* What stands in a policy moves no terminal's cursor either. */
+static void print_finding(const char *path, const struct policy_finding *f)
+{
+    CLEANUP_BUF struct buf text = { 0 };
+    output_add_text(&text, f->text);
+    printf("%s:%u: %s: %.*s\n", path, f->line, f->severity == POLICY_WARNING ? "warning" : "note",
+           (int)buf_len(&text), buf_data(&text));
+}
+
 static enum cli_exit check(struct check *c, const char *path)
 {
     CLEANUP_POLICY struct acl_policy *policy = NULL;
@@ -42,8 +51,7 @@ static enum cli_exit check(struct check *c, const char *path)
         return code;
     policy_lint(policy, &c->schemas, &findings);
     for (size_t i = 0; i < findings.n; i++)
-        printf("%s:%u: %s: %s\n", path, findings.at[i].line,
-               findings.at[i].severity == POLICY_WARNING ? "warning" : "note", findings.at[i].text);
+        print_finding(path, &findings.at[i]);
     return c->strict && findings.n_warnings > 0 ? CLI_EXIT_FOUND : CLI_EXIT_OK;
 }
 

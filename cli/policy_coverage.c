@@ -101,6 +101,14 @@ struct policy_command policy_coverage_command(const struct policy_coverage *c, s
     return (struct policy_command){ s, schema, number, qmp_schema_command(schema, number)->name };
 }
 
+struct policy_event policy_coverage_event(const struct policy_coverage *c, size_t i)
+{
+    size_t s = 0;
+    while (i >= c->first_event[s + 1])
+        s++;
+    return (struct policy_event){ c->schemas->at[s].schema, (unsigned)(i - c->first_event[s]) };
+}
+
 bool policy_covers_all(const uint64_t *a, const uint64_t *b, size_t n)
 {
     BITS_EACH(a, n, i)

@@ -39,6 +39,13 @@ struct policy_command {
 };
 struct policy_command policy_coverage_command(const struct policy_coverage *c, size_t i);
 
+/* The same of an event. */
+struct policy_event {
+    const struct qmp_schema *schema;
+    unsigned number;
+};
+struct policy_event policy_coverage_event(const struct policy_coverage *c, size_t i);
+
 /* Everything that a covers, b covers. */
 bool policy_covers_all(const uint64_t *a, const uint64_t *b, size_t n);
 

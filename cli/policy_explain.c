@@ -34,14 +34,19 @@ static struct json_object *answer(const struct question *q)
     bool allowed = fits && (v.decision == ACL_ALLOWED || v.decision == ACL_CONDITIONAL);
     struct json_object *o = json_object_new_object();
     json_object_object_add(o, "allowed", json_object_new_boolean(allowed));
-    if (v.decision == ACL_CONDITIONAL)
+    if (fits && v.decision == ACL_CONDITIONAL)
         json_object_object_add(o, "depends", json_object_new_boolean(true));
-    add_text(o, "rule", v.rule);
+    if (fits)
+        add_text(o, "rule", v.rule);
     if (!fits)
         add_text(o, "reason", qmp_argument_fault_text(&fault, q->tape, wrong));
     else if (v.decision != ACL_ALLOWED)
         add_text(o, "reason", v.reason);
-    if (v.decision != ACL_UNKNOWN_COMMAND)
+    if (!fits)
+        BUF_ADD_LIT(&detail, "the command does not take these arguments: the policy was not asked");
+    else if (number < 0)
+        BUF_ADD_LIT(&detail, "the schema has no command of that name");
+    else if (v.decision != ACL_UNKNOWN_COMMAND)
         acl_check_detail(q->rights, &work, q->command, &detail);
     buf_add_char(&detail, '\0');
     add_text(o, "detail", buf_data(&detail));

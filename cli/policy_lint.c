@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include "acl/hmp.h"
+#include "cli/policy_places.h"
 
 /* --- findings --------------------------------------------------------------------------------- */
 
@@ -336,12 +337,22 @@ static void check_rule(struct policy_linter *l, size_t number)
 
 static void check_redaction(struct policy_linter *l, const struct acl_redaction *r)
 {
+    CLEANUP_PLACES struct policy_places places = { 0 };
+    bool known = false;
     for (size_t i = 0; i < l->schemas->n; i++) {
-        if (qmp_schema_find_command(l->schemas->at[i].schema, policy_span(r->command)) >= 0)
+        const struct qmp_schema *s = l->schemas->at[i].schema;
+        int command = qmp_schema_find_command(s, policy_span(r->command));
+        known |= command >= 0;
+        if (command >= 0 &&
+            policy_places_find_in(s, qmp_command_returns(s, (unsigned)command), &r->path, &places))
             return;
     }
-    policy_lint_tell(l, POLICY_WARNING, r->line, "\"%s\": no schema has a command of that name",
-                     r->command);
+    if (known)
+        policy_lint_tell(l, POLICY_WARNING, r->line, "\"%s: %s\": what it returns has no %s",
+                         r->command, r->path.text, r->path.text);
+    else
+        policy_lint_tell(l, POLICY_WARNING, r->line, "\"%s\": no schema has a command of that name",
+                         r->command);
 }
 
 void policy_lint(struct acl_policy *p, const struct policy_schemas *s, struct policy_findings *out)

@@ -53,7 +53,7 @@ static void add_kinds(struct buf *out, unsigned kinds)
 
 /* --- one condition ---------------------------------------------------------------------------- */
 
-/* Does a command that this pattern covers have something at the path? */
+/* Does a command, or an event, that this pattern covers have something at the path? */
 static bool find_by_rule(struct policy_linter *l, size_t rule, const struct acl_condition *c,
                          struct policy_places *places)
 {
@@ -62,8 +62,14 @@ static bool find_by_rule(struct policy_linter *l, size_t rule, const struct acl_
     bool found = false;
     BITS_EACH(opens, n, i)
     {
-        struct policy_command k = policy_coverage_command(&l->coverage, i);
-        found |= policy_places_find(k.schema, k.number, &c->path, places);
+        if (l->policy->rules[rule].effect == ACL_EFFECT_EVENT) {
+            struct policy_event e = policy_coverage_event(&l->coverage, i);
+            found |= policy_places_find_in(e.schema, qmp_event_data(e.schema, e.number), &c->path,
+                                           places);
+        } else {
+            struct policy_command k = policy_coverage_command(&l->coverage, i);
+            found |= policy_places_find(k.schema, k.number, &c->path, places);
+        }
     }
     return found;
 }
@@ -138,8 +144,8 @@ static void check_operator(struct policy_linter *l, const struct acl_condition *
 static void tell_lacking(struct policy_linter *l, const struct acl_condition *c,
                          const struct acl_rule *r)
 {
-    policy_lint_tell(l, POLICY_WARNING, c->line, "\"%s\": %s takes no %s", c->text, r->text,
-                     c->path.text);
+    policy_lint_tell(l, POLICY_WARNING, c->line, "\"%s\": %s %s no %s", c->text, r->text,
+                     r->effect == ACL_EFFECT_EVENT ? "has" : "takes", c->path.text);
 }
 
 static void check_condition(struct policy_linter *l, uint32_t clause, const struct acl_condition *c)
@@ -148,7 +154,7 @@ static void check_condition(struct policy_linter *l, uint32_t clause, const stru
     const struct acl_rule *lacking = NULL;
     for (size_t i = 0; i < l->policy->n_rules; i++) {
         const struct acl_rule *r = &l->policy->rules[i];
-        if (r->clause != clause || r->effect != ACL_EFFECT_ALLOW || !l->coverage.rules[i].any)
+        if (r->clause != clause || !l->coverage.rules[i].any)
             continue;
         if (find_by_rule(l, i, c, &places))
             continue;

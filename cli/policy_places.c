@@ -121,17 +121,28 @@ static void look(struct walk *w, struct state at)
     }
 }
 
-bool policy_places_find(const struct qmp_schema *s, unsigned command, const struct acl_path *path,
-                        struct policy_places *out)
+bool policy_places_find_in(const struct qmp_schema *s, uint32_t type, const struct acl_path *path,
+                           struct policy_places *out)
 {
     struct walk w = { .schema = s, .path = path, .out = out };
     w.seen = bits_new((size_t)qmp_schema_n_types(s) * (path->n + 1));
-    push(&w, qmp_command_arguments(s, command), 0);
+    push(&w, type, 0);
     while (w.n > 0)
         look(&w, w.states[--w.n]);
-    if (!w.found && qmp_command_is_open(s, command))
+    if (type == QMP_TYPE_NONE)
         found_anything(&w);
     free(w.seen);
     free(w.states);
     return w.found;
+}
+
+bool policy_places_find(const struct qmp_schema *s, unsigned command, const struct acl_path *path,
+                        struct policy_places *out)
+{
+    if (policy_places_find_in(s, qmp_command_arguments(s, command), path, out))
+        return true;
+    if (!qmp_command_is_open(s, command))
+        return false;
+    out->kinds |= 1u << QMP_TYPE_OPAQUE;
+    return true;
 }

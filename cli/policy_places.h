@@ -1,4 +1,4 @@
-/* What a path of a condition can name in the arguments of a command, by a VM's schema. */
+/* What a path can name in arguments, replies and events, by a VM's schema. */
 #ifndef CLI_POLICY_PLACES_H
 #define CLI_POLICY_PLACES_H
 
@@ -21,7 +21,12 @@ struct policy_places {
 void policy_places_clear(struct policy_places *p);
 #define CLEANUP_PLACES CLEANUP(policy_places_clear)
 
-/* Adds what `path` can name. False if the command takes nothing of the sort. */
+/* Adds what `path` can name in a value of the type (QMP_TYPE_NONE: anything). False if there is
+ * nothing of the sort. */
+bool policy_places_find_in(const struct qmp_schema *s, uint32_t type, const struct acl_path *path,
+                           struct policy_places *out);
+
+/* The same in a command's arguments. */
 bool policy_places_find(const struct qmp_schema *s, unsigned command, const struct acl_path *path,
                         struct policy_places *out);
 

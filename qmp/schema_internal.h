@@ -60,6 +60,7 @@ struct schema_branch {
 
 struct schema_arguments {
     uint32_t type;
+    uint32_t returns; /* or QMP_TYPE_NONE */
     bool open;
 };
 
@@ -72,6 +73,7 @@ struct schema_types {
     uint32_t *by_kind;                  /* owned; N_KINDS types an alternate */
     char *names;                        /* owned; of the parts */
     struct schema_arguments *arguments; /* owned; by number of command */
+    uint32_t *data;                     /* owned; by number of event: a type, or QMP_TYPE_NONE */
 };
 
 struct qmp_schema {

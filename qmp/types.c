@@ -23,6 +23,16 @@ bool qmp_command_is_open(const struct qmp_schema *s, unsigned i)
     return s->model.arguments[i].open;
 }
 
+uint32_t qmp_command_returns(const struct qmp_schema *s, unsigned i)
+{
+    return s->model.arguments[i].returns;
+}
+
+uint32_t qmp_event_data(const struct qmp_schema *s, unsigned i)
+{
+    return s->model.data[i];
+}
+
 uint32_t qmp_type_element(const struct qmp_schema *s, uint32_t type)
 {
     return s->model.types[type].first;

@@ -48,6 +48,11 @@ uint32_t qmp_command_arguments(const struct qmp_schema *s, unsigned i);
  * schema does not say so, types.c has a table. */
 bool qmp_command_is_open(const struct qmp_schema *s, unsigned i);
 
+/* What command number i returns, and what event number i carries; QMP_TYPE_NONE if the schema does
+ * not say. Nothing is judged by these: they tell whether a path leads anywhere. */
+uint32_t qmp_command_returns(const struct qmp_schema *s, unsigned i);
+uint32_t qmp_event_data(const struct qmp_schema *s, unsigned i);
+
 /* An array's. */
 uint32_t qmp_type_element(const struct qmp_schema *s, uint32_t type);
 

@@ -40,6 +40,14 @@ static int find_type(const struct builder *b, uint32_t object, struct span membe
     return 0;
 }
 
+static uint32_t find_type_if_any(const struct builder *b, uint32_t object, struct span member)
+{
+    uint32_t type = QMP_TYPE_NONE;
+    if (qmp_tape_find(b->tape, object, member) != QMP_NONE)
+        (void)!find_type(b, object, member, &type);
+    return type;
+}
+
 static int find_array(const struct builder *b, uint32_t object, struct span member, uint32_t *out)
 {
     *out = qmp_tape_find(b->tape, object, member);
@@ -390,7 +398,7 @@ static int read_types(struct builder *b, enum pass pass)
     return 0;
 }
 
-/* --- commands --------------------------------------------------------------------------------- */
+/* --- commands and events ---------------------------------------------------------------------- */
 
 /* Commands that QEMU writes by hand ("gen": false), which the schema does not tell: device_add
  * takes a device's properties; up to QEMU 4.2 netdev_add, and up to 5.2 object-add, took those of
@@ -409,22 +417,35 @@ static bool is_open(const struct builder *b, uint32_t type)
     return false;
 }
 
-static int read_arguments(struct builder *b)
+static int read_command(struct builder *b, uint32_t token)
+{
+    uint32_t type;
+    int rc = find_type(b, token, SPAN_LIT("arg-type"), &type);
+    if (rc < 0)
+        return rc;
+    uint8_t kind = b->model->types[type].kind;
+    if (kind != QMP_TYPE_OBJECT && kind != QMP_TYPE_OPAQUE)
+        return fault(b, "with arguments that are no object");
+    b->model->arguments[b->element->number] = (struct schema_arguments){
+        .type = type,
+        .returns = find_type_if_any(b, token, SPAN_LIT("ret-type")),
+        .open = is_open(b, type),
+    };
+    return 0;
+}
+
+static int read_uses(struct builder *b)
 {
     uint32_t i = 0;
+    int rc = 0;
     QMP_TAPE_ELEMENTS (b->tape, 0, token) {
         b->element = &b->schema->elements[i++];
-        if (b->element->sort != SCHEMA_COMMAND)
-            continue;
-        uint32_t type;
-        int rc = find_type(b, token, SPAN_LIT("arg-type"), &type);
+        if (b->element->sort == SCHEMA_COMMAND)
+            rc = read_command(b, token);
+        else if (b->element->sort == SCHEMA_EVENT)
+            b->model->data[b->element->number] = find_type_if_any(b, token, SPAN_LIT("arg-type"));
         if (rc < 0)
             return rc;
-        uint8_t kind = b->model->types[type].kind;
-        if (kind != QMP_TYPE_OBJECT && kind != QMP_TYPE_OPAQUE)
-            return fault(b, "with arguments that are no object");
-        b->model->arguments[b->element->number] =
-            (struct schema_arguments){ .type = type, .open = is_open(b, type) };
     }
     return 0;
 }
@@ -439,7 +460,7 @@ static int build(struct builder *b)
         return rc;
     if ((rc = count_layers(b)) < 0 || (rc = read_types(b, PASS_ALTERNATES)) < 0)
         return rc;
-    return read_arguments(b);
+    return read_uses(b);
 }
 
 /* Gives back what the array grew in vain. */
@@ -453,6 +474,7 @@ int schema_parse_types(struct qmp_schema *s, const struct qmp_tape *t, struct er
     struct builder b = { .schema = s, .model = &s->model, .tape = t, .err = err };
     s->model.types = MEM_NEW_N(struct schema_type, s->n_numbered[SCHEMA_TYPE]);
     s->model.arguments = MEM_NEW_N(struct schema_arguments, s->n_numbered[SCHEMA_COMMAND]);
+    s->model.data = MEM_NEW_N(uint32_t, s->n_numbered[SCHEMA_EVENT]);
     int rc = build(&b);
     s->model.names = fit(s->model.names, buf_len(&b.names), 1);
     s->model.parts = fit(s->model.parts, b.n_parts, sizeof(*s->model.parts));
@@ -469,4 +491,5 @@ void schema_free_types(struct schema_types *m)
     free(m->by_kind);
     free(m->names);
     free(m->arguments);
+    free(m->data);
 }

@@ -146,6 +146,44 @@ def test_a_condition_that_cannot_be_meant(tool, conditions, said):
     assert line.startswith("2: warning: " + said), line
 
 
+def event_rule(events, *conditions):
+    return "rule \"e\" { events = {%s} when = {%s} }" % (events, ", ".join(f'"{c}"' for c in conditions))
+
+
+@pytest.mark.parametrize("events, condition, said", [
+    ('"DEVICE_DELETED"', "devicee is x", '"devicee is x": DEVICE_DELETED has no devicee'),
+    ('"STOP"', "device is x", '"device is x": STOP has no device'),
+    ('"DEVICE_DELETED", "RESET"', "guest is true", '"guest is true": DEVICE_DELETED has no guest'),
+    ('"RESET"', "guest is maybe", '"guest is maybe": guest is never maybe'),
+    ('"RESET"', "guest under /x", '"guest under /x" never holds: guest is true or false'),
+    ('"VNC_CONNECTED"', "client.hostt present", '"client.hostt present": VNC_CONNECTED has no client.hostt')])
+def test_a_condition_on_an_event_that_cannot_be_meant(tool, events, condition, said):
+    (line,) = tool.check(role(event_rule(events, condition)))
+    assert line.startswith("2: warning: " + said), line
+
+
+@pytest.mark.parametrize("condition", ["device? glob hot-*", "path glob /machine/**", "** any"])
+def test_a_condition_on_an_event_that_can_be_meant(tool, condition):
+    assert tool.check(role(event_rule('"DEVICE_DELETED"', condition))) == []
+
+
+@pytest.mark.parametrize("path", ["[].inserted.fil", "inserted.file", "**.filenam", "[].inserted.file.x"])
+def test_a_part_of_a_reply_that_is_not_there(tool, path):
+    (line,) = tool.check(role('redact = {"query-block: %s"}' % path))
+    assert line == f'2: warning: "query-block: {path}": what it returns has no {path}'
+
+
+@pytest.mark.parametrize("text", ["query-block: [].inserted.file", "query-block: **.filename", "query-name: name",
+                                  "qom-get: any.thing", "query-named-block-nodes: **"])
+def test_a_part_of_a_reply_that_is_there(tool, text):
+    assert tool.check(role('redact = {"%s"}' % text)) == []
+
+
+def test_what_is_told_moves_no_cursor(tool):
+    (line,) = tool.check(role(rule('"blockdev-add"', "driver is x\u009b31m")))
+    assert '"driver is x\\u009b31m": driver is never x\\u009b31m' in line
+
+
 def test_ranges_that_do_not_meet(tool):
     (line,) = tool.check(role(rule('"balloon"', "value at-most 1M", "value between 2M 3M")))
     assert '"value between 2M 3M" never holds beside "value at-most 1M"' in line
@@ -373,6 +411,12 @@ def test_without_arguments_it_depends(tool):
 def test_arguments_that_the_command_does_not_take_are_refused(tool):
     said = explain(tool, "unix:alice", "db", "blockdev-add", "driver=file", "--label", "tenant=acme", code=DENIED)
     assert said["reason"] == "Parameter 'filename' is missing"
+    assert "rule" not in said and "the policy was not asked" in said["detail"]
+
+
+def test_a_command_that_is_misspelt_is_told(tool):
+    said = explain(tool, "unix:alice", "web1", "query-statsu", code=DENIED)
+    assert said["detail"] == "the schema has no command of that name"
 
 
 def test_labels_uuids_and_attributes_count(tool):

@@ -380,9 +380,33 @@ static int tear_down(void **state)
     return 0;
 }
 
+/* --- replies and events ----------------------------------------------------------------------- */
+
+static void what_a_command_returns_and_an_event_carries_is_known(void **state)
+{
+    (void)state;
+    int command = qmp_schema_find_command(real, SPAN_LIT("query-block"));
+    uint32_t list = qmp_command_returns(real, (unsigned)command);
+    assert_int_equal(qmp_type_kind(real, list), QMP_TYPE_ARRAY);
+    (void)part(real, qmp_type_element(real, list), "inserted");
+    int event = qmp_schema_find_event(real, SPAN_LIT("DEVICE_DELETED"));
+    (void)part(real, qmp_event_data(real, (unsigned)event), "path");
+}
+
+static void what_is_not_said_of_replies_and_events_is_no_type(void **state)
+{
+    (void)state;
+    CLEANUP_SCHEMA struct qmp_schema *s =
+        parse("[" COMMAND("c", "a") "," OBJECT("a", "") "," E("EVENT", "event", "") "]");
+    assert_int_equal(qmp_command_returns(s, 0), QMP_TYPE_NONE);
+    assert_int_equal(qmp_event_data(s, 0), QMP_TYPE_NONE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_a_command_returns_and_an_event_carries_is_known),
+        cmocka_unit_test(what_is_not_said_of_replies_and_events_is_no_type),
         cmocka_unit_test(members_have_types_and_may_be_optional),
         cmocka_unit_test(no_other_name_is_found),
         cmocka_unit_test(every_part_is_found_by_its_name),
