@@ -16,9 +16,16 @@
 
 enum audit_sync { AUDIT_SYNC_WRITE, AUDIT_SYNC_DATA };
 
+/* What is done with the log besides writing to it. */
+struct audit_keeping {
+    uint64_t segment_bytes;   /* a segment is closed that has reached this size; 0: by time only */
+    uint64_t segment_seconds; /* a segment is closed that is so old; 0: by size only */
+};
+
 struct audit_settings {
     const char *path; /* of the log; its lock is PATH.lock */
     enum audit_sync sync;
+    struct audit_keeping keeping;
     /* Called by the flusher thread when audit_durable has grown (AUDIT_SYNC_DATA), or a sync
      * failed. */
     void (*durable)(void *opaque);
@@ -34,7 +41,15 @@ int audit_open(const struct audit_settings *settings, struct audit **out,
 /* After the last batch was freed. Syncs what is written. NULL is fine. */
 void audit_close(struct audit *a);
 
-/* Closes and opens the file again at its path (after rotation, SIGHUP); the chain goes on. On
+/* The settings of a reload. */
+void audit_configure(struct audit *a, const struct audit_keeping *keeping);
+
+/* Closes the segment now, unless nothing has been recorded in it. It takes the name
+ * STEM.NNNNNNNNNN.jsonl, and the chain goes on in a new file at the path. On failure the old file
+ * stays in use. May wait for the disk: not for loops. */
+int audit_rotate(struct audit *a, struct error *err) MUST_CHECK;
+
+/* Opens the file again at its path if the log was moved away (SIGHUP); the chain goes on. On
  * failure the old file stays in use. A log that was moved away is noticed within a second even
  * without this call; one that was removed fails one commit, because what was in it is lost. */
 int audit_reopen(struct audit *a, struct error *err) MUST_CHECK;
@@ -55,6 +70,12 @@ struct audit_stats {
     uint64_t suppressed; /* refusals and failed logins over the rate, counted in one record */
     bool failing;        /* the last commit or sync failed */
     char last_error[ERROR_TEXT_MAX];
+
+    uint64_t segment;           /* number of the one that is written; 0: none yet */
+    uint64_t rotations;         /* segments that were closed */
+    uint64_t rotation_failures; /* the segment goes on, and it is tried again */
+    bool rotation_failing;      /* the last one */
+    char rotation_error[ERROR_TEXT_MAX];
 };
 void audit_get_stats(struct audit *a, struct audit_stats *out);
 

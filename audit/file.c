@@ -169,8 +169,8 @@ static int check_first_torn(int fd, const char *path, uint64_t size, struct erro
     return 0;
 }
 
-static int read_last_line(int fd, const char *path, uint64_t end, struct audit_chain *out,
-                          struct error *err)
+int audit_read_last_line(int fd, const char *path, uint64_t end, struct audit_chain *out,
+                         struct error *err)
 {
     uint64_t from = end > AUDIT_LINE_MAX ? end - AUDIT_LINE_MAX : 0;
     uint64_t start;
@@ -200,7 +200,7 @@ static int find_tail(int fd, const char *path, uint64_t *size, struct file_tail 
     if (rc < 0)
         return rc;
     if (end > 0)
-        rc = read_last_line(fd, path, end, &tail->chain, err);
+        rc = audit_read_last_line(fd, path, end, &tail->chain, err);
     else if (*size > 0)
         rc = check_first_torn(fd, path, *size, err);
     if (rc < 0 || end == *size)
@@ -209,6 +209,19 @@ static int find_tail(int fd, const char *path, uint64_t *size, struct file_tail 
     if (rc == 0)
         *size = end;
     return rc;
+}
+
+static struct audit_file *new_file(int take_fd, const struct stat *st, uint64_t size,
+                                   uint64_t ticket)
+{
+    struct audit_file *f = MEM_NEW(struct audit_file);
+    f->fd = take_fd;
+    f->dev = st->st_dev;
+    f->ino = st->st_ino;
+    f->offset = f->synced = size;
+    f->ticket = ticket;
+    f->fresh = size == 0;
+    return f;
 }
 
 int audit_file_open(const char *path, struct audit_file **out, struct file_tail *tail,
@@ -231,14 +244,20 @@ int audit_file_open(const char *path, struct audit_file **out, struct file_tail 
         file_tail_clear(tail);
         return rc;
     }
-    struct audit_file *f = MEM_NEW(struct audit_file);
-    f->fd = TAKE_FD(fd);
-    f->dev = st.st_dev;
-    f->ino = st.st_ino;
-    f->offset = f->synced = size;
-    f->ticket = tail->chain.seq;
-    f->fresh = size == 0;
-    *out = f;
+    *out = new_file(TAKE_FD(fd), &st, size, tail->chain.seq);
+    return 0;
+}
+
+int audit_file_make(const char *path, struct audit_file **out, struct error *err)
+{
+    if (unlink(path) < 0 && errno != ENOENT)
+        return error_set_errno(err, "%s", path);
+    CLEANUP_FD int fd =
+        open(path, O_RDWR | O_APPEND | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, FILE_MODE);
+    struct stat st;
+    if (fd < 0 || fstat(fd, &st) < 0)
+        return error_set_errno(err, "%s", path);
+    *out = new_file(TAKE_FD(fd), &st, 0, 0);
     return 0;
 }
 

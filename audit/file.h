@@ -35,6 +35,8 @@ void file_tail_clear(struct file_tail *tail);
 /* Opens or makes the file. A torn last line is set aside in PATH.torn.SEQ first. */
 int audit_file_open(const char *path, struct audit_file **out, struct file_tail *tail,
                     struct error *err) MUST_CHECK;
+/* Makes an empty file under a name that nobody else uses; what has the name is removed first. */
+int audit_file_make(const char *path, struct audit_file **out, struct error *err) MUST_CHECK;
 void audit_file_free(struct audit_file *f);
 
 /* Appends all of it, or nothing: on failure the file ends where it did. */
@@ -57,5 +59,9 @@ int audit_read_at(int fd, const char *path, void *data, size_t len, uint64_t off
 /* Offset just past the last line feed in [from, end), or `from` if there is none. */
 int audit_find_line_start(int fd, const char *path, uint64_t from, uint64_t end, uint64_t *out,
                           struct error *err) MUST_CHECK;
+
+/* Number and hash of the record that ends just before `end`. */
+int audit_read_last_line(int fd, const char *path, uint64_t end, struct audit_chain *out,
+                         struct error *err) MUST_CHECK;
 
 #endif

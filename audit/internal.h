@@ -1,4 +1,4 @@
-/* The writer's state, shared by writer.c and flusher.c. */
+/* The writer's state, shared by writer.c, current.c, flusher.c and keeper.c. */
 #ifndef AUDIT_INTERNAL_H
 #define AUDIT_INTERNAL_H
 
@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 #include "audit/audit.h"
 #include "audit/file.h"
+#include "audit/keeper.h"
 
 #define AUDIT_UNSYNCED_MAX  (16u << 20) /* bytes not on disk at most; then commits fail */
 #define AUDIT_PATH_CHECK_US 1000000     /* how often the path is looked at for another file */
@@ -25,7 +26,7 @@ struct audit_recovery {
 
 /* What the next commit says first about the file it goes to. */
 struct audit_notes {
-    const char *continued; /* why the file does not end where the chain does, or NULL */
+    const char *reason;    /* why a segment begins here, or NULL */
     struct file_tail torn; /* a torn line, if torn_path is set */
     struct audit_recovery recovery;
 };
@@ -46,13 +47,19 @@ struct audit {
     struct audit_file *file;    /* NULL after it was lost */
     struct audit_file *retired; /* moved away, still to be synced, oldest first */
     struct audit_notes notes;
-    struct buf out; /* the lines of one commit */
+    uint64_t segment;         /* number of the one that the chain's end is in; 0: none yet */
+    uint64_t segment_first;   /* number of the record that begins it; 0: not known */
+    int64_t segment_begun_us; /* monotonic */
+    uint64_t last_event;      /* number of the last record that is neither seal nor segment */
+    struct buf out;           /* the lines of one commit */
     int64_t path_checked_us;
     struct audit_stats stats;    /* without suppressed */
     bool commit_failed;          /* the last one */
     bool sync_failed;            /* the last one */
     uint64_t failed_through;     /* highest ticket that a failed sync stood for */
     uint64_t lost_from, lost_to; /* tickets after, and up to, that went with a lost file */
+
+    struct keeper keeper;
 
     /* flusher */
     pthread_t thread;

@@ -5,11 +5,14 @@ audit_libaudit_a_SOURCES = \
     audit/audit.h \
     audit/batch.c \
     audit/chain.c audit/chain.h \
+    audit/current.c audit/current.h \
     audit/file.c audit/file.h \
     audit/flusher.c \
     audit/internal.h \
+    audit/keeper.c audit/keeper.h \
     audit/line.c audit/line.h \
     audit/lock.c audit/lock.h \
+    audit/moved.c audit/moved.h \
     audit/rate.c audit/rate.h \
     audit/read.c audit/read.h \
     audit/record.c audit/record.h \
@@ -21,6 +24,7 @@ audit_libaudit_a_SOURCES = \
     audit/journal_format.c audit/journal_format.h \
     audit/sink_record.c audit/sink_record.h \
     audit/syslog_format.c audit/syslog_format.h \
+    audit/segment.c audit/segment.h \
     audit/text.h \
     audit/writer.c
 
@@ -28,7 +32,7 @@ audit_ldadd = audit/libaudit.a qmp/libqmpcore.a base/libbase.a $(GNUTLS_LIBS) $(
     $(JSON_C_LIBS)
 audit_unit_tests = tests/unit/test_audit_faults tests/unit/test_audit_rate \
     tests/unit/test_audit_read tests/unit/test_audit_record tests/unit/test_audit_seal \
-    tests/unit/test_audit_recover \
+    tests/unit/test_audit_recover tests/unit/test_audit_segments \
     tests/unit/test_audit_writer
 check_PROGRAMS += $(audit_unit_tests)
 TESTS += $(audit_unit_tests)
@@ -47,6 +51,8 @@ tests_unit_test_audit_seal_SOURCES = tests/unit/test_audit_seal.c
 tests_unit_test_audit_seal_LDADD = $(audit_ldadd) $(CMOCKA_LIBS)
 tests_unit_test_audit_recover_SOURCES = tests/unit/test_audit_recover.c
 tests_unit_test_audit_recover_LDADD = $(audit_ldadd) $(CMOCKA_LIBS)
+tests_unit_test_audit_segments_SOURCES = tests/unit/test_audit_segments.c
+tests_unit_test_audit_segments_LDADD = $(audit_ldadd) $(CMOCKA_LIBS)
 tests_unit_test_audit_writer_SOURCES = tests/unit/test_audit_writer.c
 tests_unit_test_audit_writer_LDADD = $(audit_ldadd) $(CMOCKA_LIBS)
 

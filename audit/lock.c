@@ -8,12 +8,33 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-/* One line of fixed length, written over the old one in place: needs no room on a full disk. */
-#define STATE_OPEN   "qmpgate-audit 1 open   "
-#define STATE_CLOSED "qmpgate-audit 1 closed "
+/* One line of fixed length, written over the old one in place: needs no room on a full disk.
+ * STATE SEQ SEGMENT SEALED HASH KEY */
+#define STATE_OPEN   "qmpgate-audit 2 open   "
+#define STATE_CLOSED "qmpgate-audit 2 closed "
 #define WORDS_LEN    (sizeof(STATE_OPEN) - 1)
 #define SEQ_DIGITS   20u
-#define STATE_LEN    (WORDS_LEN + SEQ_DIGITS + 1 + AUDIT_HASH_TEXT + 1)
+#define STATE_LEN    (WORDS_LEN + 3 * (SEQ_DIGITS + 1) + 2 * (AUDIT_HASH_TEXT + 1))
+
+/* SEQ_DIGITS digits and the space behind them. */
+static bool take_count(const char **p, uint64_t *out)
+{
+    *out = 0;
+    for (unsigned i = 0; i < SEQ_DIGITS; i++, ++*p) {
+        if (**p < '0' || **p > '9' || __builtin_mul_overflow(*out, 10u, out) ||
+            __builtin_add_overflow(*out, (uint64_t)(**p - '0'), out))
+            return false;
+    }
+    return *(*p)++ == ' ';
+}
+
+static bool take_hash(const char **p, char after, unsigned char out[AUDIT_HASH_BYTES])
+{
+    if (!audit_hash_parse((struct span){ *p, AUDIT_HASH_TEXT }, out))
+        return false;
+    *p += AUDIT_HASH_TEXT;
+    return *(*p)++ == after;
+}
 
 bool lock_state_parse(struct span text, struct lock_state *out)
 {
@@ -26,15 +47,10 @@ bool lock_state_parse(struct span text, struct lock_state *out)
     if (!out->clean && memcmp(text.data, STATE_OPEN, WORDS_LEN) != 0)
         return false;
     const char *p = text.data + WORDS_LEN;
-    for (unsigned i = 0; i < SEQ_DIGITS; i++) {
-        if (p[i] < '0' || p[i] > '9' ||
-            __builtin_mul_overflow(out->chain.seq, 10u, &out->chain.seq) ||
-            __builtin_add_overflow(out->chain.seq, (uint64_t)(p[i] - '0'), &out->chain.seq))
-            return false;
-    }
     out->known = true;
-    return p[SEQ_DIGITS] == ' ' && text.data[STATE_LEN - 1] == '\n' &&
-           audit_hash_parse((struct span){ p + SEQ_DIGITS + 1, AUDIT_HASH_TEXT }, out->chain.hash);
+    return take_count(&p, &out->chain.seq) && take_count(&p, &out->segment) &&
+           take_count(&p, &out->sealed) && take_hash(&p, ' ', out->chain.hash) &&
+           take_hash(&p, '\n', out->key);
 }
 
 int audit_lock_take(const char *path, struct lock_state *state, struct error *err)
@@ -67,13 +83,19 @@ int audit_lock_take(const char *path, struct lock_state *state, struct error *er
     return TAKE_FD(fd);
 }
 
-void audit_lock_write(int fd, const struct audit_chain *chain, bool clean)
+void audit_lock_write(int fd, const struct lock_state *state)
 {
     char text[STATE_LEN + 1];
-    snprintf(text, sizeof(text), "%s%0*llu ", clean ? STATE_CLOSED : STATE_OPEN, (int)SEQ_DIGITS,
-             (unsigned long long)chain->seq);
-    audit_hash_format(chain->hash, text + WORDS_LEN + SEQ_DIGITS + 1);
-    text[STATE_LEN - 1] = '\n';
+    int n = snprintf(
+        text, sizeof(text), "%s%0*llu %0*llu %0*llu ", state->clean ? STATE_CLOSED : STATE_OPEN,
+        (int)SEQ_DIGITS, (unsigned long long)state->chain.seq, (int)SEQ_DIGITS,
+        (unsigned long long)state->segment, (int)SEQ_DIGITS, (unsigned long long)state->sealed);
+    char *p = text + n;
+    audit_hash_format(state->chain.hash, p);
+    p[AUDIT_HASH_TEXT] = ' ';
+    p += AUDIT_HASH_TEXT + 1;
+    audit_hash_format(state->key, p);
+    p[AUDIT_HASH_TEXT] = '\n';
     if (pwrite(fd, text, STATE_LEN, 0) != (ssize_t)STATE_LEN)
         log_warning("the audit log's lock could not be brought up to date: %m");
 }

@@ -9,13 +9,16 @@ struct lock_state {
     bool known; /* false: a new lock */
     bool clean; /* written at the end; otherwise the chain may have gone on after it */
     struct audit_chain chain;
+    uint64_t segment; /* number of the one that the chain's end is in; 0: none yet */
+    uint64_t sealed;  /* number of the last record that a seal covers; 0: none */
+    unsigned char key[AUDIT_HASH_BYTES]; /* of the last seal; zeros: there was none */
 };
 
 /* Returns the descriptor, which holds the lock until it is closed, or a negative code. */
 int audit_lock_take(const char *path, struct lock_state *state, struct error *err) MUST_CHECK;
 
 /* Only a hint for the next start, which otherwise takes the log's end: a failure is logged. */
-void audit_lock_write(int fd, const struct audit_chain *chain, bool clean);
+void audit_lock_write(int fd, const struct lock_state *state);
 
 /* The state's text, of any bytes. False if it is none. */
 bool lock_state_parse(struct span text, struct lock_state *out);

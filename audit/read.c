@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include "audit/file.h"
 #include "audit/line.h"
+#include "audit/segment.h"
 #include "base/mem.h"
 
 #define WINDOW (2 * AUDIT_LINE_MAX) /* bytes read at once: a whole line is always in it */
@@ -236,18 +237,14 @@ struct verifier {
 };
 
 /* A log that does not begin with number 1 begins with a record that tells what it follows. */
-static bool take_continue(struct verifier *v, struct span line, const struct line_ends *ends)
+static bool take_segment(struct verifier *v, struct span line, const struct line_ends *ends)
 {
-    static const struct span name = SPAN_LIT(",\"previous\":\"");
-    struct audit_line parts;
-    if (!audit_line_parse(line, &parts) || parts.type.len != 8 ||
-        memcmp(parts.type.data, "continue", 8) != 0)
-        return false;
-    const char *p = memmem(line.data, ends->hashed, name.data, name.len);
-    if (!p || (size_t)(line.data + ends->hashed - p) < name.len + AUDIT_HASH_TEXT)
+    struct segment_start start;
+    if (!segment_parse(line, &start))
         return false;
     v->chain.seq = ends->seq - 1;
-    return audit_hash_parse((struct span){ p + name.len, AUDIT_HASH_TEXT }, v->chain.hash);
+    memcpy(v->chain.hash, start.previous, AUDIT_HASH_BYTES);
+    return true;
 }
 
 static int verify_line(struct verifier *v, struct span line, struct error *err)
@@ -259,7 +256,7 @@ static int verify_line(struct verifier *v, struct span line, struct error *err)
     if (!line_parse_ends(line, &ends))
         return error_set(err, ERROR_INVALID, "audit log %s, line %llu: it is no record", v->path,
                          number);
-    if (number == 1 && ends.seq != 1 && !take_continue(v, line, &ends))
+    if (number == 1 && ends.seq != 1 && !take_segment(v, line, &ends))
         return error_set(
             err, ERROR_INVALID,
             "audit log %s, line 1: it has number %llu and does not say what it follows", v->path,

@@ -43,7 +43,7 @@ struct audit_chain_summary {
 };
 
 /* Checks that each line's number and hash follow from the line before. The first line must be
- * number 1, or a `continue` record, which tells the hash that it follows. *out is filled as far as
+ * number 1, or a `segment` record, which tells the hash that it follows. *out is filled as far as
  * the chain is good; the error names the line. */
 int audit_verify_chain(const char *path, struct audit_chain_summary *out,
                        struct error *err) MUST_CHECK;

@@ -1,13 +1,11 @@
 #include "config.h"
 #include "audit/internal.h"
 
-#include <errno.h>
-#include <signal.h>
-#include <sys/stat.h>
-#include "audit/line.h"
+#include "audit/current.h"
 #include "audit/lock.h"
 #include "audit/record.h"
 #include "audit/recover.h"
+#include "audit/segment.h"
 #include "base/clock.h"
 #include "base/mem.h"
 
@@ -17,137 +15,6 @@ void audit_note_failure(struct audit *a, const struct error *what)
 {
     a->stats.failures++;
     memcpy(a->stats.last_error, what->text, sizeof(a->stats.last_error));
-}
-
-/* --- the file, and what may happen to it ------------------------------------------------------ */
-
-/* The chain goes on in `f`. If the file's end is not the chain's, the next commit says why. */
-static void adopt_file(struct audit *a, struct audit_file *f, struct file_tail *tail,
-                       const char *reason)
-{
-    a->file = f;
-    a->notes.continued = audit_chain_equal(&tail->chain, &a->chain) ? NULL : reason;
-    if (tail->torn_path) {
-        file_tail_clear(&a->notes.torn);
-        a->notes.torn = *tail;
-        *tail = (struct file_tail){ 0 };
-    }
-    a->path_checked_us = clock_monotonic_us();
-    audit_lock_write(a->lock_fd, &a->chain, false);
-}
-
-static int open_file(struct audit *a, const char *reason, struct error *err)
-{
-    struct audit_file *f;
-    struct file_tail tail;
-    int rc = audit_file_open(a->path, &f, &tail, err);
-    if (rc == 0)
-        adopt_file(a, f, &tail, reason);
-    return rc;
-}
-
-static void drop_file(struct audit_file *f)
-{
-    if (f->busy)
-        f->dropped = true; /* the flusher frees it */
-    else
-        audit_file_free(f);
-}
-
-void audit_drop_retired(struct audit *a, struct audit_file *f)
-{
-    struct audit_file **link = &a->retired;
-    while (*link != f)
-        link = &(*link)->next;
-    *link = f->next;
-    drop_file(f);
-}
-
-/* What is in the file cannot be got at any more, nor can a sync be believed. */
-static void lose_file(struct audit *a, const char *reason)
-{
-    uint64_t durable = atomic_load(&a->durable);
-    if (a->sync == AUDIT_SYNC_DATA && a->file->ticket > durable) {
-        if (a->lost_to <= durable)
-            a->lost_from = durable;
-        a->lost_to = a->file->ticket;
-    }
-    drop_file(TAKE_PTR(a->file));
-    a->notes.continued = reason;
-}
-
-/* The path names another file, or none: a rotation. What was written stays where it was moved to.
- */
-static int rotate_file(struct audit *a, struct error *err)
-{
-    struct audit_file *old = a->file;
-    int rc = open_file(a, "rotated", err);
-    if (rc < 0)
-        return rc;
-    if (old->synced < old->offset) {
-        struct audit_file **link = &a->retired;
-        while (*link)
-            link = &(*link)->next;
-        *link = old;
-        flusher_poke(a);
-    } else {
-        drop_file(old);
-    }
-    return 0;
-}
-
-static int path_is_our_file(struct audit *a, bool *same, struct error *err)
-{
-    struct stat st;
-    *same = false;
-    if (lstat(a->path, &st) < 0)
-        return errno == ENOENT ? 0 : error_set_errno(err, "audit log %s", a->path);
-    *same = st.st_dev == a->file->dev && st.st_ino == a->file->ino;
-    return 0;
-}
-
-static int check_path(struct audit *a, struct error *err)
-{
-    int64_t now = clock_monotonic_us();
-    bool same;
-    if (a->path_checked_us != 0 && now - a->path_checked_us < AUDIT_PATH_CHECK_US)
-        return 0;
-    a->path_checked_us = 0; /* on failure, look again at once */
-    int rc = path_is_our_file(a, &same, err);
-    if (rc == 0 && !same)
-        rc = rotate_file(a, err);
-    if (rc == 0)
-        a->path_checked_us = now;
-    return rc;
-}
-
-/* Before anything is appended: is the file still the one that we know? */
-static int check_file(struct audit *a, struct error *err)
-{
-    struct stat st;
-    struct audit_file *f = a->file;
-    int rc = audit_file_mend(f, a->path, err);
-    if (rc == 0 && f->hollow)
-        rc = audit_file_rewrite(f, a->path, err);
-    if (rc < 0)
-        return rc;
-    if (fstat(f->fd, &st) < 0)
-        return error_set_errno(err, "audit log %s", a->path);
-    if (st.st_nlink == 0) {
-        lose_file(a, "removed");
-        return error_set(err, ERROR_STATE, "audit log %s: the file was removed", a->path);
-    }
-    if ((uint64_t)st.st_size != f->offset) {
-        lose_file(a, "changed");
-        return error_set(err, ERROR_STATE, "audit log %s: the file was changed by somebody else",
-                         a->path);
-    }
-    return check_path(a, err);
-}
-
-static int prepare_file(struct audit *a, struct error *err)
-{
-    return a->file ? check_file(a, err) : open_file(a, a->notes.continued, err);
 }
 
 /* --- a commit --------------------------------------------------------------------------------- */
@@ -162,13 +29,8 @@ static int compose_notes(struct audit *a, struct audit_chain *chain)
 {
     CLEANUP_BUF struct buf body = { 0 };
     int rc = 0;
-    if (a->notes.continued) {
-        char previous[AUDIT_HASH_TEXT];
-        audit_hash_format(chain->hash, previous);
-        record_write_head(&body, "continue", clock_utc_us());
-        record_write_member(&body, "reason",
-                            (struct span){ a->notes.continued, strlen(a->notes.continued) });
-        record_write_member(&body, "previous", (struct span){ previous, sizeof(previous) });
+    if (a->notes.reason) {
+        segment_write(&body, clock_utc_us(), a->segment + 1, a->notes.reason, chain->hash);
         rc = append_body(a, chain, (struct span){ buf_data(&body), buf_len(&body) });
         buf_clear(&body);
     }
@@ -193,7 +55,7 @@ static int compose(struct audit *a, const struct commit_view *v, struct audit_ch
 {
     int rc = 0;
     buf_clear(&a->out);
-    if (UNLIKELY(a->notes.continued || a->notes.torn.torn_path || a->notes.recovery.n))
+    if (UNLIKELY(a->notes.reason || a->notes.torn.torn_path || a->notes.recovery.n))
         rc = compose_notes(a, chain);
     if (rc == 0 && v->preface.len)
         rc = append_body(a, chain, v->preface);
@@ -217,10 +79,24 @@ static int check_room(struct audit *a, struct error *err)
     return 0;
 }
 
+/* The records that said what happened are in the file. */
+static void settle_notes(struct audit *a, uint64_t first)
+{
+    if (a->notes.reason) {
+        a->segment++;
+        a->segment_first = first;
+        a->segment_begun_us = clock_monotonic_us();
+        a->notes.reason = NULL;
+        write_lock_state(a, false);
+    }
+    file_tail_clear(&a->notes.torn);
+    audit_recovery_clear(&a->notes.recovery);
+}
+
 static int commit_locked(struct audit *a, const struct commit_view *v, uint64_t *ticket,
                          struct error *err)
 {
-    int rc = prepare_file(a, err);
+    int rc = current_prepare(a, err);
     if (rc < 0)
         return rc;
     struct audit_chain chain = a->chain;
@@ -233,13 +109,16 @@ static int commit_locked(struct audit *a, const struct commit_view *v, uint64_t 
     if (rc < 0)
         return rc;
 
+    uint64_t first = a->chain.seq + 1;
     a->stats.records += chain.seq - a->chain.seq;
     a->chain = chain;
     a->file->ticket = chain.seq;
     *ticket = chain.seq;
-    a->notes.continued = NULL;
-    file_tail_clear(&a->notes.torn);
-    audit_recovery_clear(&a->notes.recovery);
+    if (UNLIKELY(a->notes.reason || a->notes.torn.torn_path || a->notes.recovery.n))
+        settle_notes(a, first);
+    if (v->preface.len || v->n)
+        a->last_event = chain.seq;
+    keeper_note_commit(a);
     if (a->sync == AUDIT_SYNC_DATA) {
         buf_add_span(&a->file->unsynced, lines);
         flusher_poke(a);
@@ -268,23 +147,6 @@ int audit_commit(struct audit *a, const struct commit_view *v, uint64_t *ticket,
 
 /* --- opening and closing ---------------------------------------------------------------------- */
 
-/* Where the chain goes on: at the log's end, unless the lock remembers that there was more. */
-static int find_chain(struct audit *a, const struct lock_state *state, struct error *err)
-{
-    struct audit_file *f;
-    struct file_tail tail;
-    int rc = audit_file_open(a->path, &f, &tail, err);
-    if (rc < 0)
-        return rc;
-    a->chain = tail.chain;
-    if (state->known && state->chain.seq >= tail.chain.seq)
-        a->chain = state->chain;
-    adopt_file(a, f, &tail, "missing");
-    atomic_store(&a->durable, a->chain.seq);
-    a->file->ticket = a->chain.seq;
-    return 0;
-}
-
 static int open_all(struct audit *a, struct error *err)
 {
     struct lock_state state;
@@ -294,11 +156,13 @@ static int open_all(struct audit *a, struct error *err)
     a->lock_fd = audit_lock_take(a->path, &state, err);
     if (a->lock_fd < 0)
         return a->lock_fd;
-    rc = find_chain(a, &state, err);
+    rc = current_find_chain(a, &state, err);
     if (rc == 0 && !state.clean)
         audit_recover(a->path, &a->notes.recovery);
     if (rc == 0 && a->sync == AUDIT_SYNC_DATA)
         rc = flusher_start(a, err);
+    if (rc == 0)
+        rc = keeper_start(a, err);
     return rc;
 }
 
@@ -317,6 +181,7 @@ static void free_all(struct audit *a)
     buf_free(&a->out);
     pthread_mutex_destroy(&a->mutex);
     pthread_cond_destroy(&a->wake);
+    keeper_destroy(&a->keeper);
     free(a->path);
     free(a);
 }
@@ -331,6 +196,7 @@ int audit_open(const struct audit_settings *settings, struct audit **out, struct
     a->lock_fd = -1;
     pthread_mutex_init(&a->mutex, NULL);
     pthread_cond_init(&a->wake, NULL);
+    keeper_init(&a->keeper, &settings->keeping);
     int rc = open_all(a, err);
     if (rc < 0) {
         free_all(a);
@@ -344,24 +210,17 @@ void audit_close(struct audit *a)
 {
     if (!a)
         return;
+    keeper_stop(a);
     flusher_stop(a);
     if (a->file && !a->sync_failed && fdatasync(a->file->fd) == 0)
-        audit_lock_write(a->lock_fd, &a->chain, true);
+        write_lock_state(a, true);
     free_all(a);
 }
 
 int audit_reopen(struct audit *a, struct error *err)
 {
-    bool same = false;
     pthread_mutex_lock(&a->mutex);
-    int rc = 0;
-    if (!a->file) {
-        rc = open_file(a, a->notes.continued, err);
-    } else {
-        rc = path_is_our_file(a, &same, err);
-        if (rc == 0 && !same)
-            rc = rotate_file(a, err);
-    }
+    int rc = current_reopen(a, err);
     pthread_mutex_unlock(&a->mutex);
     return rc;
 }
@@ -385,6 +244,7 @@ void audit_get_stats(struct audit *a, struct audit_stats *out)
     pthread_mutex_lock(&a->mutex);
     *out = a->stats;
     out->failing = a->commit_failed || a->sync_failed;
+    out->segment = a->segment;
     pthread_mutex_unlock(&a->mutex);
     out->suppressed = atomic_load(&a->suppressed);
 }

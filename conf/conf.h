@@ -128,6 +128,7 @@ struct conf {
     struct {
         char *path;
         enum conf_sync sync;
+        unsigned segment_megabytes, segment_hours; /* 0: never */
     } audit;
 
     /* Logins by SASL; the defaults if the section is not there. */

@@ -265,6 +265,14 @@ const struct conf_option conf_options[] = {
       .choices = { { "write", CONF_SYNC_WRITE }, { "data", CONF_SYNC_DATA } },
       .doc = "When a record counts as written: once the kernel has it (write), or once the disk has "
              "it (data: survives a power failure, and costs each command a wait for the disk)." },
+    { AUDIT(segment_megabytes), .name = "segment_megabytes", .type = CONF_TYPE_NUMBER,
+      .default_text = "256", .max = 1048576, .unit = "MiB", .reload = true,
+      .doc = "At this size the log is closed as a segment, and goes on in a new file; 0: whatever its size. "
+             "See *qmpgate-audit*(5), *SEGMENTS*." },
+    { AUDIT(segment_hours), .name = "segment_hours", .type = CONF_TYPE_NUMBER,
+      .default_text = "24", .max = 87600, .unit = "hours", .reload = true,
+      .doc = "After this time the log is closed as a segment, if anything was recorded in it; 0: whatever its "
+             "age." },
 
     /* --- sasl ------------------------------------------------------------------------------------- */
     { SASL(service), .type = CONF_TYPE_TEXT, .value_doc = "NAME", .default_text = "qmpgate",

@@ -17,6 +17,7 @@
 #include "proxy/client.h"
 #include "proxy/dispatch.h"
 #include "proxy/expiry.h"
+#include "proxy/keeping.h"
 #include "proxy/listener.h"
 #include "proxy/login_backoff.h"
 #include "proxy/monitor.h"
@@ -200,6 +201,7 @@ static int open_audit(struct daemon *d, struct error *err)
     struct audit_settings settings = {
         .path = conf->audit.path,
         .sync = conf->audit.sync == CONF_SYNC_DATA ? AUDIT_SYNC_DATA : AUDIT_SYNC_WRITE,
+        .keeping = keeping_of(conf),
         .durable = on_durable,
         .opaque = d,
     };

@@ -331,6 +331,11 @@ static void write_audit_stats(struct buf *b, struct daemon *d)
         (unsigned long long)a.suppressed, a.failing ? "true" : "false");
     if (a.last_error[0])
         add_text(b, "last-error", a.last_error);
+    buf_printf(b, ", \"segment\": %llu, \"rotations\": %llu, \"rotation-failures\": %llu",
+               (unsigned long long)a.segment, (unsigned long long)a.rotations,
+               (unsigned long long)a.rotation_failures);
+    if (a.rotation_error[0])
+        add_text(b, "rotation-error", a.rotation_error);
     BUF_ADD_LIT(b, "}");
 }
 

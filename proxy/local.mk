@@ -13,6 +13,7 @@ proxy_libproxy_a_SOURCES = \
     proxy/fairqueue.c proxy/fairqueue.h \
     proxy/gateway.c proxy/gateway.h proxy/gateway_admin.c proxy/gateway_logins.c proxy/gateway_schema.c \
     proxy/inbox.c proxy/inbox.h \
+    proxy/keeping.c proxy/keeping.h \
     proxy/listener.c proxy/listener.h \
     proxy/delegation.c proxy/delegation.h \
     proxy/login.c proxy/login.h \

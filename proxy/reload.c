@@ -10,6 +10,7 @@
 #include "proxy/attach.h"
 #include "proxy/client.h"
 #include "proxy/expiry.h"
+#include "proxy/keeping.h"
 #include "proxy/listener.h"
 #include "proxy/monitor.h"
 #include "proxy/service.h"
@@ -120,6 +121,8 @@ static void apply(struct daemon *d, struct reload_job *j)
     vms_set_configured(d->vms, conf);
     vm_directories_apply(d->directories, conf);
     listeners_commit(d->listeners, conf);
+    struct audit_keeping keeping = keeping_of(conf);
+    audit_configure(d->audit, &keeping);
     expiry_check(d->expiry, d->snapshot);
     daemon_post_all(d, run_apply);
 }

@@ -24,9 +24,12 @@ def check(data, seq, previous):
         names = list(record)
         assert names[:4] == ["v", "seq", "time", "type"] and names[-1] == "hash", where
         assert record["v"] == 1, where
-        if seq is None and record["seq"] != 1:
-            assert record["type"] == "continue", f"{where}: does not say what it follows"
+        if seq is None:
+            assert record["type"] == "segment", f"{where}: does not say what it follows"
+            assert record["seq"] > 1 or record["previous"] == "00" * 32, where
             seq, previous = record["seq"] - 1, bytes.fromhex(record["previous"])
+        if record["type"] == "segment":
+            assert bytes.fromhex(record["previous"]) == previous, f"{where}: follows something else"
         seq = (seq or 0) + 1
         assert record["seq"] == seq, f"{where}: has number {record['seq']}, {seq} is due"
         text, end = line[:-len(',"hash":"') - 64 - 2], line[-64 - 2:]

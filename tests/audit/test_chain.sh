@@ -11,10 +11,10 @@ done
 "$python" "$check_chain" "$log"
 
 # torn by a crash
-printf '{"v":1,"seq":1201,"time":"2026' >>"$log"
+printf '{"v":1,"seq":1202,"time":"2026' >>"$log"
 echo after | "$audit_write" "$log" >/dev/null
 "$python" "$check_chain" "$log"
-grep -q '"type":"torn","file":"log.torn.1201","bytes":30' "$log"
+grep -q '"type":"torn","file":"log.torn.1202","bytes":30' "$log"
 
 # rotated between two runs: the new log says what it follows, and both together are one chain
 mv "$log" "$log.1"

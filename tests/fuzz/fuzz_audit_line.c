@@ -5,6 +5,7 @@
 #include "audit/line.h"
 #include "audit/lock.h"
 #include "audit/read.h"
+#include "audit/segment.h"
 
 static void check_inside(struct span whole, struct span part)
 {
@@ -20,6 +21,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct audit_line line;
     struct line_ends ends;
     struct lock_state state;
+    struct segment_start start;
 
     if (audit_line_parse(text, &line)) {
         FUZZ_ASSERT(line.seq > 0 && line.type.len > 0);
@@ -33,6 +35,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (line_parse_ends(text, &ends)) {
         FUZZ_ASSERT(ends.seq > 0 && ends.hashed < size);
         FUZZ_ASSERT(data[size - 1] == '\n' && data[ends.hashed] == ',');
+    }
+    if (segment_parse(text, &start)) {
+        FUZZ_ASSERT(start.seq > 0 && start.number > 0 && start.number <= SEGMENT_MAX);
+        check_inside(text, start.reason);
     }
     if (lock_state_parse(text, &state) && state.known)
         FUZZ_ASSERT(size > AUDIT_HASH_TEXT);

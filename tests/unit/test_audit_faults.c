@@ -132,10 +132,10 @@ static void a_ticket_is_durable_only_after_the_sync(void **state)
     assert_false(audit_ticket_failed(a, ticket));
     /* another loop is not held up by the sync */
     add_simple(b, AUDIT_INTENT, "two");
-    assert_int_equal(commit(b), 2);
+    assert_int_equal(commit(b), 3);
     set_gate(false);
     wait_for_calls(2);
-    assert_int_equal(audit_durable(a), 2);
+    assert_int_equal(audit_durable(a), 3);
     audit_batch_free(b);
     audit_close(a);
 }
@@ -177,21 +177,21 @@ static void what_a_failed_sync_may_have_lost_is_written_again(void **state)
 
     /* the page is gone: what a read after a crash would show */
     CLEANUP_FREE char *text = read_text(f->path);
-    size_t second = (size_t)(strchr(text, '\n') + 1 - text);
+    size_t third = (size_t)(strchr(strchr(text, '\n') + 1, '\n') + 1 - text);
     CLEANUP_FD int fd = open(f->path, O_WRONLY | O_CLOEXEC);
-    assert_int_equal(pwrite(fd, "\0\0\0\0", 4, (off_t)second), 4);
+    assert_int_equal(pwrite(fd, "\0\0\0\0", 4, (off_t)third), 4);
 
     set_sync_fails(false);
     add_simple(b, AUDIT_INTENT, "after");
-    assert_int_equal(commit(b), 3);
+    assert_int_equal(commit(b), 4);
     wait_for_calls(3);
-    assert_int_equal(audit_durable(a), 3);
-    assert_false(audit_ticket_failed(a, 2));
+    assert_int_equal(audit_durable(a), 4);
+    assert_false(audit_ticket_failed(a, 3));
     audit_get_stats(a, &stats);
     assert_false(stats.failing);
     audit_batch_free(b);
     audit_close(a);
-    assert_chain(f->path, 1, 3);
+    assert_chain(f->path, 1, 4);
 }
 
 static void what_could_not_be_written_again_is_written_by_the_next_commit(void **state)
@@ -209,7 +209,7 @@ static void what_could_not_be_written_again_is_written_by_the_next_commit(void *
     commit(b);
     wait_for_calls(2); /* cut off, and not written again */
     assert_int_equal(count_text(f->path, "{"), 0);
-    assert_true(audit_ticket_failed(a, 2));
+    assert_true(audit_ticket_failed(a, 3));
     faults.write_errno = EIO;
     add_simple(b, AUDIT_INTENT, "refused");
     commit_fails(b, "Input/output error");
@@ -219,10 +219,10 @@ static void what_could_not_be_written_again_is_written_by_the_next_commit(void *
     uint64_t ticket = commit(b);
     wait_for_calls(3);
     assert_int_equal(audit_durable(a), ticket);
-    assert_false(audit_ticket_failed(a, 1));
+    assert_false(audit_ticket_failed(a, 2));
     audit_batch_free(b);
     audit_close(a);
-    assert_chain(f->path, 1, 4);
+    assert_chain(f->path, 1, 5);
 }
 
 static void a_failed_sync_is_tried_again_by_a_commit_and_not_in_a_circle(void **state)
@@ -236,12 +236,12 @@ static void a_failed_sync_is_tried_again_by_a_commit_and_not_in_a_circle(void **
         commit(b);
         wait_for_calls(i);
         assert_int_equal(faults.syncs, i);
-        assert_true(audit_ticket_failed(a, i));
+        assert_true(audit_ticket_failed(a, i + 1));
     }
     set_sync_fails(false);
     audit_batch_free(b);
     audit_close(a); /* tries once more: nothing is lost that can be kept */
-    assert_chain(f->path, 1, 3);
+    assert_chain(f->path, 1, 4);
 }
 
 static void what_is_not_on_disk_is_bounded(void **state)
@@ -304,7 +304,7 @@ static void a_file_removed_during_a_sync_fails_its_tickets_for_good(void **state
     assert_false(audit_ticket_failed(a, last));
     audit_batch_free(b);
     audit_close(a);
-    assert_chain(f->path, 2, last);
+    assert_chain(f->path, 3, last);
 }
 
 static void a_rotated_file_is_synced_before_what_follows_is_durable(void **state)
@@ -323,16 +323,16 @@ static void a_rotated_file_is_synced_before_what_follows_is_durable(void **state
     assert_int_equal(rename(f->path, moved), 0);
     assert_int_equal(audit_reopen(a, &err), 0);
     add_simple(b, AUDIT_INTENT, "new");
-    assert_int_equal(commit(b), 4);
+    assert_int_equal(commit(b), 5);
     assert_int_equal(audit_durable(a), 0);
     set_gate(false);
     wait_for_calls(3);
     assert_int_equal(faults.syncs, 3); /* one, two of the old file, one of the new */
-    assert_int_equal(audit_durable(a), 4);
+    assert_int_equal(audit_durable(a), 5);
     audit_batch_free(b);
     audit_close(a);
-    assert_chain(moved, 1, 2);
-    assert_chain(f->path, 3, 4);
+    assert_chain(moved, 1, 3);
+    assert_chain(f->path, 4, 5);
 }
 
 /* --- writes ----------------------------------------------------------------------------------- */
@@ -363,7 +363,7 @@ static void errors_of_write_name_the_log_and_the_reason(void **state)
     commit(b);
     audit_batch_free(b);
     audit_close(a);
-    assert_chain(f->path, 1, 2);
+    assert_chain(f->path, 1, 3);
     assert_int_equal(count_text(f->path, "\"intents\":4,\"text\":\"audit log "), 1);
     assert_int_equal(count_text(f->path, "refused"), 0);
 }
@@ -388,7 +388,7 @@ static void a_rest_that_could_not_be_cut_off_is_cut_off_later(void **state)
     commit(b);
     audit_batch_free(b);
     audit_close(a);
-    assert_chain(f->path, 1, 3);
+    assert_chain(f->path, 1, 4);
 }
 
 /* In a process of its own, which ends without taking anything back. */
@@ -401,7 +401,7 @@ static void crash_in_a_batch(const char *path)
     for (unsigned i = 0; i < 3; i++)
         add_simple(b, AUDIT_INTENT, "of three");
     faults.write_errno = EIO;
-    faults.write_first = 500; /* the first and a part of the second */
+    faults.write_first = 750; /* the segment, two of them and a part of the third */
     faults.truncate_fails = true;
     _exit(audit_batch_commit(b, &ticket, &err) < 0 ? 0 : 1);
 }
@@ -423,7 +423,7 @@ static void a_crash_in_the_middle_of_a_batch_leaves_a_good_chain(void **state)
     commit(b);
     audit_batch_free(b);
     audit_close(a);
-    assert_chain(f->path, 1, 3 + 1);
+    assert_chain(f->path, 1, 4 + 1);
     assert_int_equal(count_text(f->path, "of three"), 2);
     assert_int_equal(count_text(f->path, "\"type\":\"torn\""), 1);
 }

@@ -4,7 +4,7 @@
 #include "audit/secrets.h"
 #include "base/clock.h"
 
-/* The first record of a new log made of `r`; freed with free(). */
+/* The record of `r`, which is the first after that of the segment; freed with free(). */
 static char *text_of(const struct fixture *f, const struct audit_record *r)
 {
     remove_files(f->directory);
@@ -14,8 +14,9 @@ static char *text_of(const struct fixture *f, const struct audit_record *r)
     commit(b);
     audit_batch_free(b);
     audit_close(a);
-    assert_chain(f->path, 1, 1);
-    return read_text(f->path);
+    assert_chain(f->path, 1, 2);
+    CLEANUP_FREE char *text = read_text(f->path);
+    return mem_strdup(strchr(text, '\n') + 1);
 }
 
 /* The same for an intent of `command` with arguments as JSON text. */
@@ -81,17 +82,16 @@ static void an_intent_reads_so(void **state)
         .rule = "operator/hotplug-nic",
     };
     CLEANUP_FREE char *text = text_of(*state, &r);
-    /* the hash was computed by hashlib over 32 zero bytes and the text before ,"hash" */
+    *strstr(text, ",\"hash\"") = '\0'; /* the segment's time is in it */
     assert_string_equal(
-        text, "{\"v\":1,\"seq\":1,\"time\":\"2026-09-21T14:13:20.123456Z\",\"type\":\"intent\","
+        text, "{\"v\":1,\"seq\":2,\"time\":\"2026-09-21T14:13:20.123456Z\",\"type\":\"intent\","
               "\"connection\":12,\"request\":7,\"peer\":\"192.0.2.1:50000\","
               "\"identity\":\"x509:CN=portal,O=Example\",\"acting-for\":\"sasl:alice@tenants\","
               "\"vm\":\"web1\",\"uuid\":\"5f2b2f50-5d3b-4f2a-9d7e-0d9f7a3b1c11\","
               "\"command\":\"device_add\",\"oob\":true,"
               "\"arguments\":{\"driver\":\"virtio-net-pci\",\"id\":\"h\\u00f6t\",\"n\":[1,1.50,"
               "true,null]},"
-              "\"rule\":\"operator/hotplug-nic\",\"hash\":"
-              "\"4d78d82b0bf5cb821116e81ac4ef4938666ceb125787aaeadd018a0f300c6507\"}\n");
+              "\"rule\":\"operator/hotplug-nic\"");
 }
 
 static void an_outcome_reads_so(void **state)

@@ -51,12 +51,12 @@ static void start_again(const char *path)
 static void run_with_open_ends(struct audit_batch *b)
 {
     add(b, AUDIT_START, 0, 0);
-    add(b, AUDIT_SESSION_OPEN, 1, 0); /* 2 */
-    add(b, AUDIT_INTENT, 1, 10);      /* 3 */
+    add(b, AUDIT_SESSION_OPEN, 1, 0); /* 3 */
+    add(b, AUDIT_INTENT, 1, 10);      /* 4 */
     add(b, AUDIT_SESSION_OPEN, 2, 0);
     add(b, AUDIT_INTENT, 2, 11);
     add(b, AUDIT_OUTCOME, 2, 11);
-    add(b, AUDIT_INTENT, 2, 12); /* 7 */
+    add(b, AUDIT_INTENT, 2, 12); /* 8 */
     add(b, AUDIT_SESSION_CLOSE, 2, 0);
 }
 
@@ -65,19 +65,19 @@ static void what_was_open_is_closed_before_the_next_start(void **state)
     struct fixture *f = *state;
     crash(f->path, run_with_open_ends);
     start_again(f->path);
-    assert_chain(f->path, 1, 13);
+    assert_chain(f->path, 1, 14);
     CLEANUP_FREE char *text = read_text(f->path);
-    const char *found = strstr(text, "\"seq\":9,");
+    const char *found = strstr(text, "\"seq\":10,");
     assert_non_null(found);
     assert_non_null(
-        strstr(found, "\"type\":\"recovered\",\"since\":1,\"intents\":2,\"sessions\":1,"));
+        strstr(found, "\"type\":\"recovered\",\"since\":2,\"intents\":2,\"sessions\":1,"));
     const char *session = strstr(found, "\"type\":\"session-close\",\"connection\":1,"
                                         "\"identity\":\"x509:CN=alice\",\"text\":\"the gateway ");
     const char *first =
         strstr(found, "\"type\":\"outcome\",\"result\":\"unknown\",\"connection\":1,"
                       "\"request\":10,\"vm\":\"web1\",\"command\":\"query-status\","
                       "\"text\":\"the gateway stopped before the answer came\","
-                      "\"intent\":3,");
+                      "\"intent\":4,");
     const char *second = strstr(found, "\"request\":12,");
     const char *start = strstr(found, "\"type\":\"start\"");
     assert_true(session && session < first && first < second && second < start);
@@ -110,7 +110,7 @@ static void numbers_of_another_run_are_others(void **state)
     crash(f->path, run_with_the_same_numbers);
     start_again(f->path);
     assert_int_equal(count_text(f->path, "\"type\":\"recovered\""), 1);
-    assert_int_equal(count_text(f->path, "\"intent\":3,"), 1);
+    assert_int_equal(count_text(f->path, "\"intent\":4,"), 1);
 }
 
 static void nothing(struct audit_batch *b)
@@ -140,7 +140,7 @@ static void after_a_stop_there_is_nothing_to_close(void **state)
     crash(f->path, run_that_ends);
     start_again(f->path);
     assert_int_equal(count_text(f->path, "\"type\":\"recovered\""), 0);
-    assert_chain(f->path, 1, 7);
+    assert_chain(f->path, 1, 8);
 }
 
 /* A log is not believed: what is in it may be damaged. */
@@ -150,10 +150,10 @@ static void a_log_that_cannot_be_read_back_is_said_and_no_obstacle(void **state)
     crash(f->path, run_with_open_ends);
     CLEANUP_FREE char *text = read_text(f->path);
     CLEANUP_FD int fd = open(f->path, O_WRONLY | O_CLOEXEC);
-    off_t third = strstr(text, "{\"v\":1,\"seq\":3,") - text;
+    off_t third = strstr(text, "{\"v\":1,\"seq\":4,") - text;
     assert_int_equal(pwrite(fd, "no rec", 6, third), 6);
     start_again(f->path);
-    assert_int_equal(count_text(f->path, "\"since\":4,\"intents\":1,\"sessions\":0,"
+    assert_int_equal(count_text(f->path, "\"since\":5,\"intents\":1,\"sessions\":0,"
                                          "\"text\":\"not all of what came before"),
                      1);
     assert_int_equal(count_text(f->path, "\"result\":\"unknown\""), 1);

@@ -14,12 +14,12 @@ static void a_commit_writes_its_records_in_order(void **state)
     struct audit_batch *b = audit_batch_new(a);
     add_simple(b, AUDIT_INTENT, "one");
     add_simple(b, AUDIT_OUTCOME, "two");
-    assert_int_equal(commit(b), 2);
-    assert_int_equal(audit_durable(a), 2);
+    assert_int_equal(commit(b), 3);
+    assert_int_equal(audit_durable(a), 3);
     assert_true(audit_batch_empty(b));
     audit_batch_free(b);
     audit_close(a);
-    assert_chain(f->path, 1, 2);
+    assert_chain(f->path, 1, 3);
     CLEANUP_FREE char *text = read_text(f->path);
     assert_true(strstr(text, "\"one\"") < strstr(text, "\"two\""));
 }
@@ -54,12 +54,12 @@ static void the_chain_goes_on_after_a_restart(void **state)
         struct audit *a = open_audit(f->path, AUDIT_SYNC_WRITE);
         struct audit_batch *b = audit_batch_new(a);
         add_simple(b, AUDIT_START, "start");
-        assert_int_equal(commit(b), i + 1);
+        assert_int_equal(commit(b), i + 2);
         audit_batch_free(b);
         audit_close(a);
     }
-    assert_chain(f->path, 1, 3);
-    assert_int_equal(count_text(f->path, "\"continue\""), 0);
+    assert_chain(f->path, 1, 4);
+    assert_int_equal(count_text(f->path, "\"type\":\"segment\""), 1);
 }
 
 static void a_second_writer_is_refused(void **state)
@@ -103,7 +103,7 @@ static void batches_of_four_threads_make_one_chain(void **state)
         audit_close(a);
     }
     /* turns with 1, 2 and 3 records: 67, 67 and 66 of them */
-    assert_chain(f->path, 1, 2 * THREADS * (67 + 2 * 67 + 3 * 66));
+    assert_chain(f->path, 1, 1 + 2 * THREADS * (67 + 2 * 67 + 3 * 66));
 }
 
 /* --- what is there at the start --------------------------------------------------------------- */
@@ -123,14 +123,14 @@ static void a_torn_line_is_set_aside_and_said(void **state)
 {
     struct fixture *f = *state;
     write_log(f->path, 2);
-    append_text(f->path, "{\"v\":1,\"seq\":3,\"ti", 19);
+    append_text(f->path, "{\"v\":1,\"seq\":4,\"ti", 19);
     write_log(f->path, 1);
-    assert_chain(f->path, 1, 4);
-    assert_int_equal(count_text(f->path, "\"type\":\"torn\",\"file\":\"log.torn.3\",\"bytes\":19"),
+    assert_chain(f->path, 1, 5);
+    assert_int_equal(count_text(f->path, "\"type\":\"torn\",\"file\":\"log.torn.4\",\"bytes\":19"),
                      1);
-    CLEANUP_FREE char *torn = mem_printf("%s.torn.3", f->path);
+    CLEANUP_FREE char *torn = mem_printf("%s.torn.4", f->path);
     CLEANUP_FREE char *text = read_text(torn);
-    assert_string_equal(text, "{\"v\":1,\"seq\":3,\"ti");
+    assert_string_equal(text, "{\"v\":1,\"seq\":4,\"ti");
 }
 
 static void zeros_of_a_crash_are_set_aside(void **state)
@@ -139,15 +139,15 @@ static void zeros_of_a_crash_are_set_aside(void **state)
     char zeros[5000] = { 0 };
     append_text(f->path, zeros, sizeof(zeros));
     write_log(f->path, 1);
-    assert_chain(f->path, 1, 2);
+    assert_chain(f->path, 1, 3);
     assert_int_equal(count_text(f->path, "\"bytes\":5000"), 1);
 }
 
 static void an_older_torn_line_is_kept(void **state)
 {
     struct fixture *f = *state;
-    CLEANUP_FREE char *torn = mem_printf("%s.torn.3", f->path);
-    CLEANUP_FREE char *next = mem_printf("%s.torn.3.1", f->path);
+    CLEANUP_FREE char *torn = mem_printf("%s.torn.4", f->path);
+    CLEANUP_FREE char *next = mem_printf("%s.torn.4.1", f->path);
     append_text(torn, "old", 3);
     write_log(f->path, 2);
     append_text(f->path, "{\"v\"", 4);
@@ -209,8 +209,9 @@ static void a_log_that_is_gone_at_the_start_is_said(void **state)
     write_log(f->path, 5);
     unlink(f->path);
     write_log(f->path, 1);
-    assert_chain(f->path, 6, 7);
-    assert_int_equal(count_text(f->path, "\"type\":\"continue\",\"reason\":\"missing\""), 1);
+    assert_chain(f->path, 7, 8);
+    assert_int_equal(
+        count_text(f->path, "\"type\":\"segment\",\"segment\":2,\"reason\":\"missing\""), 1);
 }
 
 static void a_log_that_was_rolled_back_is_said(void **state)
@@ -224,7 +225,7 @@ static void a_log_that_was_rolled_back_is_said(void **state)
     struct audit_chain_summary summary;
     struct error err;
     assert_int_equal(audit_verify_chain(f->path, &summary, &err), ERROR_INVALID);
-    assert_non_null(strstr(err.text, "line 2: it has number 5 where 2 is due"));
+    assert_non_null(strstr(err.text, "line 3: it has number 6 where 3 is due"));
     assert_int_equal(count_text(f->path, "\"reason\":\"missing\""), 1);
 }
 
@@ -255,13 +256,14 @@ static void a_removed_log_fails_one_commit_and_is_said_in_the_next(void **state)
     assert_true(stats.failing);
     assert_int_equal(stats.failures, 1);
 
-    assert_int_equal(commit(b), 4);
+    assert_int_equal(commit(b), 5);
     audit_get_stats(a, &stats);
     assert_false(stats.failing);
     audit_batch_free(b);
     audit_close(a);
-    assert_chain(f->path, 2, 4);
-    assert_int_equal(count_text(f->path, "\"type\":\"continue\",\"reason\":\"removed\""), 1);
+    assert_chain(f->path, 3, 5);
+    assert_int_equal(
+        count_text(f->path, "\"type\":\"segment\",\"segment\":2,\"reason\":\"removed\""), 1);
     assert_int_equal(count_text(f->path, "\"type\":\"unrecorded\",\"records\":0,\"intents\":1"), 1);
     assert_int_equal(count_text(f->path, "\"kept\""), 1);
     assert_int_equal(count_text(f->path, "\"refused\""), 0);
@@ -298,7 +300,7 @@ static void a_log_cut_by_somebody_fails_one_commit(void **state)
     commit(b);
     audit_batch_free(b);
     audit_close(a);
-    assert_chain(f->path, 2, 3);
+    assert_chain(f->path, 3, 4);
     assert_int_equal(count_text(f->path, "\"reason\":\"changed\""), 1);
 }
 
@@ -315,7 +317,7 @@ static void a_log_written_by_somebody_fails_one_commit(void **state)
     commit(b);
     audit_batch_free(b);
     audit_close(a);
-    assert_chain(f->path, 1, 3);
+    assert_chain(f->path, 1, 4);
     assert_int_equal(count_text(f->path, "\"type\":\"torn\""), 1);
 }
 
@@ -336,8 +338,8 @@ static void rotation_goes_on_in_a_new_file(void **state)
         commit(b);
         audit_batch_free(b);
         audit_close(a);
-        assert_chain(moved, 1, 1);
-        assert_chain(f->path, 2, 3);
+        assert_chain(moved, 1, 2);
+        assert_chain(f->path, 3, 4);
         assert_int_equal(count_text(f->path, "\"reason\":\"rotated\""), 1);
     }
 }
@@ -355,7 +357,7 @@ static void reopening_a_log_that_is_in_its_place_changes_nothing(void **state)
     commit(b);
     audit_batch_free(b);
     audit_close(a);
-    assert_chain(f->path, 1, 2);
+    assert_chain(f->path, 1, 3);
 }
 
 static void a_reopen_that_fails_leaves_the_old_file_in_use(void **state)
@@ -373,7 +375,7 @@ static void a_reopen_that_fails_leaves_the_old_file_in_use(void **state)
     commit(b);
     audit_batch_free(b);
     audit_close(a);
-    assert_chain(moved, 1, 1);
+    assert_chain(moved, 1, 2);
 }
 
 /* --- a disk that is full ---------------------------------------------------------------------- */
@@ -409,7 +411,7 @@ static void a_short_write_is_taken_back(void **state)
     commit(b);
     audit_batch_free(b);
     audit_close(a);
-    assert_chain(f->path, 1, 3);
+    assert_chain(f->path, 1, 4);
     assert_int_equal(count_text(f->path, "\"never sent\""), 0);
     assert_int_equal(count_text(f->path, "\"kept\""), 1);
     assert_int_equal(count_text(f->path, "\"records\":0,\"intents\":1,\"text\":\"audit log "), 1);
@@ -436,7 +438,7 @@ static void what_waits_for_a_full_disk_is_bounded_and_counted(void **state)
     audit_close(a);
     assert_in_range(last, 800, 1000); /* 1 MiB of records with 1000 bytes and their members */
     CLEANUP_FREE char *counted =
-        mem_printf("\"records\":%u,\"intents\":0", 2000 - ((unsigned)last - 1));
+        mem_printf("\"records\":%u,\"intents\":0", 2000 - ((unsigned)last - 2));
     assert_chain(f->path, 1, last);
     assert_int_equal(count_text(f->path, counted), 1);
 }

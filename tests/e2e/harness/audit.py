@@ -66,7 +66,7 @@ def follow(chain, lines):
 
 def files(path):
     """The log and what it was rotated to, oldest first: by the sequence number of the first record."""
-    names = [p for p in glob.glob(path + "*") if not p.endswith(".lock") and ".torn." not in p and os.path.getsize(p)]
+    names = [p for p in glob.glob(path.removesuffix(".jsonl") + ".*") if not p.endswith((".lock", ".next", ".zst")) and ".torn." not in p and os.path.getsize(p)]
     def first(name):
         with open(name, "rb") as f:
             return json.loads(f.readline())["seq"]

@@ -1,0 +1,324 @@
+#include "config.h"
+#include "audit/current.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include "audit/moved.h"
+#include "audit/segment.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+#define NAME_TRIES 100u /* names that a closed segment may take */
+
+void write_lock_state(struct audit *a, bool clean)
+{
+    struct lock_state state = {
+        .clean = clean,
+        .chain = a->chain,
+        .segment = a->segment,
+    };
+    audit_lock_write(a->lock_fd, &state);
+}
+
+/* --- another file ----------------------------------------------------------------------------- */
+
+/* The chain goes on in `f`. If the file's end is not the chain's, the next commit says why. */
+static void adopt_file(struct audit *a, struct audit_file *f, struct file_tail *tail,
+                       const char *reason)
+{
+    a->file = f;
+    a->notes.reason = NULL;
+    if (a->segment == 0 && a->chain.seq == 0)
+        a->notes.reason = SEGMENT_FIRST;
+    else if (a->segment == 0 || !audit_chain_equal(&tail->chain, &a->chain))
+        a->notes.reason = reason;
+    if (tail->torn_path) {
+        file_tail_clear(&a->notes.torn);
+        a->notes.torn = *tail;
+        *tail = (struct file_tail){ 0 };
+    }
+    a->path_checked_us = clock_monotonic_us();
+    write_lock_state(a, false);
+}
+
+static int open_file(struct audit *a, const char *reason, struct error *err)
+{
+    struct audit_file *f;
+    struct file_tail tail;
+    int rc = audit_file_open(a->path, &f, &tail, err);
+    if (rc == 0)
+        adopt_file(a, f, &tail, reason);
+    return rc;
+}
+
+static void drop_file(struct audit_file *f)
+{
+    if (f->busy)
+        f->dropped = true; /* the flusher frees it */
+    else
+        audit_file_free(f);
+}
+
+void audit_drop_retired(struct audit *a, struct audit_file *f)
+{
+    struct audit_file **link = &a->retired;
+    while (*link != f)
+        link = &(*link)->next;
+    *link = f->next;
+    drop_file(f);
+}
+
+/* Nothing more is appended to it; what is not on disk is still brought there. */
+static void retire_file(struct audit *a, struct audit_file *f)
+{
+    if (f->synced == f->offset) {
+        drop_file(f);
+        return;
+    }
+    struct audit_file **link = &a->retired;
+    while (*link)
+        link = &(*link)->next;
+    *link = f;
+    flusher_poke(a);
+}
+
+/* What is in the file cannot be got at any more, nor can a sync be believed. */
+static void lose_file(struct audit *a, const char *reason)
+{
+    uint64_t durable = atomic_load(&a->durable);
+    if (a->sync == AUDIT_SYNC_DATA && a->file->ticket > durable) {
+        if (a->lost_to <= durable)
+            a->lost_from = durable;
+        a->lost_to = a->file->ticket;
+    }
+    drop_file(TAKE_PTR(a->file));
+    a->notes.reason = reason;
+}
+
+void current_note_rotation(struct audit *a, int rc, const struct error *err)
+{
+    bool said =
+        rc < 0 && a->stats.rotation_failing && strcmp(a->stats.rotation_error, err->text) == 0;
+    a->stats.rotation_failing = rc < 0;
+    if (rc == 0) {
+        a->stats.rotations++;
+        a->stats.rotation_error[0] = '\0';
+        return;
+    }
+    a->stats.rotation_failures++;
+    memcpy(a->stats.rotation_error, err->text, sizeof(a->stats.rotation_error));
+    if (!said)
+        log_error("the audit goes on in segment %llu, which could not be closed: %s",
+                  (unsigned long long)a->segment, err->text);
+}
+
+/* --- moved away by somebody ------------------------------------------------------------------- */
+
+/* The path names another file, or none: a rotation. What was written stays where it was moved to.
+ */
+static int follow_move(struct audit *a, struct error *err)
+{
+    struct audit_file *old = a->file;
+    int rc = open_file(a, SEGMENT_ROTATED, err);
+    if (rc == 0)
+        retire_file(a, old);
+    return rc;
+}
+
+static int path_is_our_file(struct audit *a, bool *same, struct error *err)
+{
+    struct stat st;
+    *same = false;
+    if (lstat(a->path, &st) < 0)
+        return errno == ENOENT ? 0 : error_set_errno(err, "audit log %s", a->path);
+    *same = st.st_dev == a->file->dev && st.st_ino == a->file->ino;
+    return 0;
+}
+
+/* A rotation that fails loses nothing: the old file is still there, whatever its name. */
+static void check_path(struct audit *a)
+{
+    struct error err;
+    int64_t now = clock_monotonic_us();
+    bool same;
+    if (now - a->path_checked_us < AUDIT_PATH_CHECK_US)
+        return;
+    a->path_checked_us = now;
+    int rc = path_is_our_file(a, &same, &err);
+    if (rc < 0 || !same)
+        current_note_rotation(a, rc < 0 ? rc : follow_move(a, &err), &err);
+}
+
+static int check_file(struct audit *a, struct error *err)
+{
+    struct stat st;
+    struct audit_file *f = a->file;
+    int rc = audit_file_mend(f, a->path, err);
+    if (rc == 0 && f->hollow)
+        rc = audit_file_rewrite(f, a->path, err);
+    if (rc < 0)
+        return rc;
+    if (fstat(f->fd, &st) < 0)
+        return error_set_errno(err, "audit log %s", a->path);
+    if (st.st_nlink == 0) {
+        lose_file(a, SEGMENT_REMOVED);
+        return error_set(err, ERROR_STATE, "audit log %s: the file was removed", a->path);
+    }
+    if ((uint64_t)st.st_size != f->offset) {
+        lose_file(a, SEGMENT_CHANGED);
+        return error_set(err, ERROR_STATE, "audit log %s: the file was changed by somebody else",
+                         a->path);
+    }
+    check_path(a);
+    return 0;
+}
+
+int current_prepare(struct audit *a, struct error *err)
+{
+    return a->file ? check_file(a, err) : open_file(a, a->notes.reason, err);
+}
+
+int current_reopen(struct audit *a, struct error *err)
+{
+    bool same = false;
+    if (!a->file)
+        return open_file(a, a->notes.reason, err);
+    int rc = path_is_our_file(a, &same, err);
+    if (rc == 0 && same)
+        return 0;
+    if (rc == 0)
+        rc = follow_move(a, err);
+    current_note_rotation(a, rc, err);
+    return rc;
+}
+
+/* --- closed by us ----------------------------------------------------------------------------- */
+
+bool current_is_worth_closing(const struct audit *a)
+{
+    return a->file && !a->notes.reason && a->last_event > a->segment_first;
+}
+
+/* Never over another file. A filesystem that cannot promise that is asked first: the directory is
+ * the gateway's own, so nobody is between. */
+static int rename_to_free(const char *from, const char *to)
+{
+    struct stat st;
+    if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0)
+        return 0;
+    if (errno != EINVAL && errno != ENOSYS)
+        return -1;
+    if (lstat(to, &st) == 0) {
+        errno = EEXIST;
+        return -1;
+    }
+    return rename(from, to);
+}
+
+static int rename_closed(struct audit *a, char **closed, struct error *err)
+{
+    for (unsigned i = 0; i < NAME_TRIES; i++) {
+        CLEANUP_FREE char *name = segment_closed_path(a->path, a->segment, i);
+        if (rename_to_free(a->path, name) == 0) {
+            *closed = TAKE_PTR(name);
+            return 0;
+        }
+        if (errno != EEXIST)
+            return error_set_errno(err, "audit log %s: closing it as %s", a->path, name);
+    }
+    return error_set(err, ERROR_LIMIT, "audit log %s: too many files with the name of segment %llu",
+                     a->path, (unsigned long long)a->segment);
+}
+
+/* The lock knows the chain's exact end before the names change: whatever comes between them, the
+ * next start finds it. */
+int current_close_segment(struct audit *a, struct audit_file *take_next, const char *next_path,
+                          char **closed, struct error *err)
+{
+    struct file_tail none = { 0 };
+    struct audit_file *old = a->file;
+    write_lock_state(a, false);
+    int rc = rename_closed(a, closed, err);
+    if (rc < 0)
+        return rc;
+    if (rename_to_free(next_path, a->path) < 0) {
+        rc = error_set_errno(err, "audit log %s: putting a new file in its place", a->path);
+        /* if that fails too, the file is still open, and the next commit looks for a new one */
+        if (rename_to_free(*closed, a->path) < 0)
+            log_error("audit log %s is now %s: %m", a->path, *closed);
+        free(TAKE_PTR(*closed));
+        return rc;
+    }
+    adopt_file(a, take_next, &none, SEGMENT_ROTATED);
+    retire_file(a, old);
+    return 0;
+}
+
+/* --- at the start ----------------------------------------------------------------------------- */
+
+/* The log is not where the chain ended: is that because it was moved? */
+static int look_elsewhere(struct audit *a, const struct lock_state *state, struct file_tail *tail,
+                          const char **reason, struct error *err)
+{
+    struct moved_end moved;
+    int rc = moved_find(a->path, &state->chain, &moved, err);
+    a->chain = state->chain;
+    *reason = SEGMENT_MISSING;
+    if (rc < 0 || !moved.found)
+        return rc;
+    *reason = SEGMENT_ROTATED;
+    a->chain = moved.tail.chain;
+    if (moved.segment)
+        a->segment = moved.segment;
+    if (moved.tail.torn_path && !tail->torn_path) {
+        tail->torn_path = TAKE_PTR(moved.tail.torn_path);
+        tail->torn_bytes = moved.tail.torn_bytes;
+    }
+    file_tail_clear(&moved.tail);
+    return 0;
+}
+
+static int find_chain(struct audit *a, const struct lock_state *state, struct audit_file *f,
+                      struct file_tail *tail, const char **reason, struct error *err)
+{
+    a->segment = state->segment;
+    if (state->known && state->chain.seq > tail->chain.seq)
+        return look_elsewhere(a, state, tail, reason, err);
+    a->chain = state->known && state->chain.seq == tail->chain.seq ? state->chain : tail->chain;
+    if (f->offset == 0 && state->known && !state->clean)
+        return look_elsewhere(a, state, tail, reason, err);
+    /* the file went on after the lock was written, and a segment may have begun in it */
+    uint64_t segment = 0;
+    int rc = 0;
+    if (f->offset > 0 && (!state->known || !state->clean))
+        rc = segment_find_last(f->fd, a->path, f->offset, &segment, err);
+    if (segment)
+        a->segment = segment;
+    return rc;
+}
+
+int current_find_chain(struct audit *a, const struct lock_state *state, struct error *err)
+{
+    struct audit_file *f;
+    struct file_tail tail;
+    const char *reason = SEGMENT_MISSING;
+    int rc = audit_file_open(a->path, &f, &tail, err);
+    if (rc < 0)
+        return rc;
+    rc = find_chain(a, state, f, &tail, &reason, err);
+    if (rc < 0) {
+        audit_file_free(f);
+        file_tail_clear(&tail);
+        return rc;
+    }
+    adopt_file(a, f, &tail, reason);
+    a->last_event = a->chain.seq;
+    a->segment_begun_us =
+        clock_monotonic_us() - segment_age_us(a->file->fd, a->path, a->file->offset);
+    atomic_store(&a->durable, a->chain.seq);
+    a->file->ticket = a->chain.seq;
+    return 0;
+}

@@ -1,0 +1,191 @@
+#include "config.h"
+#include "audit/keeper.h"
+
+#include <errno.h>
+#include <signal.h>
+#include "audit/current.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+#define RETRY_US (1 * USEC_PER_SEC)  /* after a rotation that failed */
+#define LOOK_US  (60 * USEC_PER_SEC) /* when there is nothing else to wait for */
+
+void keeper_init(struct keeper *k, const struct audit_keeping *settings)
+{
+    pthread_condattr_t attr;
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&k->wake, &attr);
+    pthread_condattr_destroy(&attr);
+    pthread_mutex_init(&k->rotating, NULL);
+    k->settings = *settings;
+}
+
+void keeper_destroy(struct keeper *k)
+{
+    pthread_cond_destroy(&k->wake);
+    pthread_mutex_destroy(&k->rotating);
+}
+
+/* --- rotation --------------------------------------------------------------------------------- */
+
+/* Under the mutex. `next` is ready, or NULL. */
+static int close_current(struct audit *a, struct audit_file **next, const char *next_path,
+                         char **closed, struct error *err)
+{
+    int rc = current_prepare(a, err);
+    if (rc < 0 || !current_is_worth_closing(a))
+        return rc;
+    rc = current_close_segment(a, *next, next_path, closed, err);
+    if (rc == 0)
+        *next = NULL;
+    return rc;
+}
+
+/* The new segment begins with a record at once, not with whatever comes next. */
+static int begin_segment(struct audit *a, struct error *err)
+{
+    struct commit_view nothing = { .n = 0 };
+    uint64_t ticket;
+    return audit_commit(a, &nothing, &ticket, err);
+}
+
+static int rotate(struct audit *a, struct error *err)
+{
+    CLEANUP_FREE char *next_path = mem_printf("%s.next", a->path);
+    CLEANUP_FREE char *closed = NULL;
+    struct audit_file *next = NULL;
+    struct error ignored;
+    int rc = audit_file_make(next_path, &next, err);
+
+    pthread_mutex_lock(&a->mutex);
+    uint64_t segment = a->segment;
+    if (rc == 0)
+        rc = close_current(a, &next, next_path, &closed, err);
+    a->keeper.large = false;
+    if (closed || rc < 0)
+        current_note_rotation(a, rc, err);
+    if (rc < 0)
+        a->keeper.retry_us = clock_monotonic_us() + RETRY_US;
+    pthread_mutex_unlock(&a->mutex);
+
+    if (next) {
+        unlink(next_path);
+        audit_file_free(next);
+    }
+    if (!closed)
+        return rc;
+    log_info("the audit's segment %llu is closed: %s", (unsigned long long)segment, closed);
+    if (begin_segment(a, &ignored) <
+        0) /* the next commit tries again, and is refused if it fails */
+        log_error("%s", ignored.text);
+    return 0;
+}
+
+static int rotate_alone(struct audit *a, struct error *err)
+{
+    pthread_mutex_lock(&a->keeper.rotating);
+    int rc = rotate(a, err);
+    pthread_mutex_unlock(&a->keeper.rotating);
+    return rc;
+}
+
+int audit_rotate(struct audit *a, struct error *err)
+{
+    struct error local;
+    return rotate_alone(a, err ? err : &local);
+}
+
+/* --- when ------------------------------------------------------------------------------------- */
+
+void keeper_note_commit(struct audit *a)
+{
+    struct keeper *k = &a->keeper;
+    if (UNLIKELY(k->settings.segment_bytes && a->file->offset >= k->settings.segment_bytes) &&
+        !k->large) {
+        k->large = true;
+        pthread_cond_signal(&k->wake);
+    }
+}
+
+/* When the segment is to be closed; INT64_MAX: not by time. */
+static int64_t rotation_due(const struct audit *a)
+{
+    const struct keeper *k = &a->keeper;
+    int64_t due = INT64_MAX;
+    if (!current_is_worth_closing(a))
+        return due;
+    if (k->large)
+        due = 0;
+    else if (k->settings.segment_seconds)
+        due = a->segment_begun_us + (int64_t)k->settings.segment_seconds * USEC_PER_SEC;
+    return due < k->retry_us ? k->retry_us : due;
+}
+
+static void wait_until(struct audit *a, int64_t due)
+{
+    int64_t latest = clock_monotonic_us() + LOOK_US;
+    if (due > latest)
+        due = latest;
+    struct timespec until = { .tv_sec = due / USEC_PER_SEC, .tv_nsec = due % USEC_PER_SEC * 1000 };
+    pthread_cond_timedwait(&a->keeper.wake, &a->mutex, &until);
+}
+
+static void *run(void *opaque)
+{
+    struct audit *a = opaque;
+    struct error err;
+    pthread_mutex_lock(&a->mutex);
+    while (!a->keeper.stop) {
+        int64_t due = rotation_due(a);
+        if (clock_monotonic_us() < due) {
+            wait_until(a, due);
+            continue;
+        }
+        pthread_mutex_unlock(&a->mutex);
+        rotate_alone(a, &err);
+        pthread_mutex_lock(&a->mutex);
+    }
+    pthread_mutex_unlock(&a->mutex);
+    return NULL;
+}
+
+void audit_configure(struct audit *a, const struct audit_keeping *settings)
+{
+    pthread_mutex_lock(&a->mutex);
+    a->keeper.settings = *settings;
+    if (a->keeper.running)
+        pthread_cond_signal(&a->keeper.wake);
+    pthread_mutex_unlock(&a->mutex);
+}
+
+/* --- the thread ------------------------------------------------------------------------------- */
+
+int keeper_start(struct audit *a, struct error *err)
+{
+    /* signals are for the main thread */
+    sigset_t all, old;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    int rc = pthread_create(&a->keeper.thread, NULL, run, a);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    if (rc != 0) {
+        errno = rc;
+        return error_set_errno(err, "the audit log's keeper");
+    }
+    a->keeper.running = true;
+    return 0;
+}
+
+void keeper_stop(struct audit *a)
+{
+    if (!a->keeper.running)
+        return;
+    pthread_mutex_lock(&a->mutex);
+    a->keeper.stop = true;
+    pthread_cond_signal(&a->keeper.wake);
+    pthread_mutex_unlock(&a->mutex);
+    pthread_join(a->keeper.thread, NULL);
+    a->keeper.running = false;
+}

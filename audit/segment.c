@@ -1,0 +1,171 @@
+#include "config.h"
+#include "audit/segment.h"
+
+#include <time.h>
+#include "audit/file.h"
+#include "audit/line.h"
+#include "audit/read.h"
+#include "audit/record.h"
+#include "base/clock.h"
+#include "base/mem.h"
+
+#define SUFFIX ".jsonl"
+#define WINDOW (2 * AUDIT_LINE_MAX) /* bytes read at once: a whole line is always in it */
+
+/* --- the record ------------------------------------------------------------------------------- */
+
+void segment_write(struct buf *out, int64_t utc_us, uint64_t number, const char *reason,
+                   const unsigned char previous[AUDIT_HASH_BYTES])
+{
+    char hash[AUDIT_HASH_TEXT];
+    audit_hash_format(previous, hash);
+    record_write_head(out, "segment", utc_us);
+    record_write_count(out, "segment", number);
+    record_write_member(out, "reason", (struct span){ reason, strlen(reason) });
+    record_write_member(out, "previous", (struct span){ hash, sizeof(hash) });
+}
+
+static bool take_literal(struct span *rest, struct span literal)
+{
+    if (rest->len < literal.len || memcmp(rest->data, literal.data, literal.len) != 0)
+        return false;
+    rest->data += literal.len;
+    rest->len -= literal.len;
+    return true;
+}
+
+static bool take_number(struct span *rest, uint64_t *out)
+{
+    *out = 0;
+    if (rest->len == 0 || *rest->data < '1' || *rest->data > '9')
+        return false;
+    for (; rest->len > 0 && *rest->data >= '0' && *rest->data <= '9'; rest->data++, rest->len--) {
+        if (__builtin_mul_overflow(*out, 10u, out) ||
+            __builtin_add_overflow(*out, (uint64_t)(*rest->data - '0'), out))
+            return false;
+    }
+    return *out <= SEGMENT_MAX;
+}
+
+static bool take_word(struct span *rest, struct span *out)
+{
+    const char *start = rest->data;
+    while (rest->len > 0 && *rest->data >= 'a' && *rest->data <= 'z')
+        rest->data++, rest->len--;
+    *out = (struct span){ start, (size_t)(rest->data - start) };
+    return out->len > 0;
+}
+
+/* Members stand in one order and nothing is between them: the writer's own form, and no other. */
+bool segment_parse(struct span line, struct segment_start *out)
+{
+    struct line_ends ends;
+    struct audit_line parts;
+    *out = (struct segment_start){ 0 };
+    if (!line_parse_ends(line, &ends) || !audit_line_parse(line, &parts) || parts.type.len != 7 ||
+        memcmp(parts.type.data, "segment", 7) != 0)
+        return false;
+    const char *p = parts.type.data + parts.type.len;
+    struct span rest = { p, (size_t)(line.data + ends.hashed - p) };
+    if (!take_literal(&rest, SPAN_LIT("\",\"segment\":")) || !take_number(&rest, &out->number) ||
+        !take_literal(&rest, SPAN_LIT(",\"reason\":\"")) || !take_word(&rest, &out->reason) ||
+        !take_literal(&rest, SPAN_LIT("\",\"previous\":\"")) || rest.len != AUDIT_HASH_TEXT + 1 ||
+        rest.data[AUDIT_HASH_TEXT] != '"')
+        return false;
+    out->seq = ends.seq;
+    return audit_hash_parse((struct span){ rest.data, AUDIT_HASH_TEXT }, out->previous);
+}
+
+/* --- names ------------------------------------------------------------------------------------ */
+
+size_t segment_stem(const char *path)
+{
+    size_t len = strlen(path);
+    size_t suffix = sizeof(SUFFIX) - 1;
+    const char *slash = strrchr(path, '/');
+    size_t name = slash ? len - (size_t)(slash + 1 - path) : len;
+    if (name > suffix && memcmp(path + len - suffix, SUFFIX, suffix) == 0)
+        return len - suffix;
+    return len;
+}
+
+char *segment_closed_path(const char *path, uint64_t number, unsigned attempt)
+{
+    int stem = (int)segment_stem(path);
+    unsigned long long n = number;
+    return attempt == 0
+               ? mem_printf("%.*s.%0*llu" SUFFIX, stem, path, (int)SEGMENT_DIGITS, n)
+               : mem_printf("%.*s.%0*llu.%u" SUFFIX, stem, path, (int)SEGMENT_DIGITS, n, attempt);
+}
+
+/* --- lines ------------------------------------------------------------------------------------ */
+
+int segment_each_line(int fd, const char *path, uint64_t from, uint64_t end, segment_line_fn *fn,
+                      void *opaque, struct error *err)
+{
+    CLEANUP_FREE char *window = mem_alloc(WINDOW);
+    while (from < end) {
+        size_t len = end - from < WINDOW ? (size_t)(end - from) : WINDOW;
+        int rc = audit_read_at(fd, path, window, len, from, err);
+        if (rc < 0)
+            return rc;
+        size_t start = 0;
+        const char *feed;
+        while ((feed = memchr(window + start, '\n', len - start)) != NULL) {
+            size_t next = (size_t)(feed - window) + 1;
+            if (!fn(opaque, (struct span){ window + start, next - start }))
+                return 0;
+            start = next;
+        }
+        if (start == 0)
+            return len < WINDOW ? 0 /* a torn last line */
+                                : error_set(err, ERROR_INVALID,
+                                            "audit log %s: a line is too long, at byte %llu", path,
+                                            (unsigned long long)from);
+        from += start;
+    }
+    return 0;
+}
+
+static bool note_segment(void *opaque, struct span line)
+{
+    static const struct span words = SPAN_LIT("\"type\":\"segment\"");
+    struct segment_start s;
+    uint64_t *number = opaque;
+    /* most lines are something else: look for the words near the line's beginning first */
+    size_t head = line.len < 128 ? line.len : 128;
+    if (memmem(line.data, head, words.data, words.len) && segment_parse(line, &s))
+        *number = s.number;
+    return true;
+}
+
+int segment_find_last(int fd, const char *path, uint64_t end, uint64_t *number, struct error *err)
+{
+    *number = 0;
+    return segment_each_line(fd, path, 0, end, note_segment, number, err);
+}
+
+/* --- age -------------------------------------------------------------------------------------- */
+
+static bool note_time(void *opaque, struct span line)
+{
+    struct audit_line parts;
+    char text[CLOCK_UTC_TEXT] = "";
+    struct tm tm = { 0 };
+    if (audit_line_parse(line, &parts) && parts.time.len == CLOCK_UTC_TEXT - 1) {
+        memcpy(text, parts.time.data, CLOCK_UTC_TEXT - 1);
+        if (strptime(text, "%Y-%m-%dT%H:%M:%S", &tm))
+            *(int64_t *)opaque = (int64_t)timegm(&tm) * USEC_PER_SEC;
+    }
+    return false;
+}
+
+int64_t segment_age_us(int fd, const char *path, uint64_t end)
+{
+    struct error ignored;
+    int64_t begun = 0;
+    if (segment_each_line(fd, path, 0, end, note_time, &begun, &ignored) < 0 || begun == 0)
+        return 0;
+    int64_t age = clock_utc_us() - begun;
+    return age > 0 ? age : 0;
+}

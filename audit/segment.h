@@ -1,0 +1,55 @@
+/* Where a segment begins: the record of type `segment`, its number, and the name that a closed
+ * segment takes. Nothing that is read here is believed: a log may be cut, or be no log. */
+#ifndef AUDIT_SEGMENT_H
+#define AUDIT_SEGMENT_H
+
+#include "audit/chain.h"
+
+#define SEGMENT_DIGITS 10u /* of the number in a closed segment's name: names sort */
+#define SEGMENT_MAX    9999999999ull
+
+/* Why a segment begins. The words are in qmpgate-audit(5). */
+#define SEGMENT_FIRST   "first"   /* of a new chain */
+#define SEGMENT_ROTATED "rotated" /* the one before was closed, or moved away */
+#define SEGMENT_REMOVED "removed"
+#define SEGMENT_CHANGED "changed"
+#define SEGMENT_MISSING "missing"
+
+/* What a segment record says. */
+struct segment_start {
+    uint64_t seq;    /* of the record */
+    uint64_t number; /* of the segment */
+    struct span reason;
+    unsigned char
+        previous[AUDIT_HASH_BYTES]; /* hash of the record before; zeros before the first */
+};
+
+/* Appends the record's body: ,"time":... up to, and without, the hash. */
+void segment_write(struct buf *out, int64_t utc_us, uint64_t number, const char *reason,
+                   const unsigned char previous[AUDIT_HASH_BYTES]);
+
+/* `line` with its line feed. False if it is no segment record; nothing is checked against the
+ * chain. The reason is a span into the line. */
+bool segment_parse(struct span line, struct segment_start *out);
+
+/* The name of closed segment `number` of the log `path`, STEM.NNNNNNNNNN.jsonl; `attempt` is 0, or
+ * counts up while names are taken. Freed with free(). */
+char *segment_closed_path(const char *path, uint64_t number, unsigned attempt);
+
+/* Length of STEM in `path`: without ".jsonl" at the end. */
+size_t segment_stem(const char *path);
+
+/* Reads the whole lines of `fd` in [from, end) in order, until `fn` returns false. */
+typedef bool segment_line_fn(void *opaque, struct span line);
+int segment_each_line(int fd, const char *path, uint64_t from, uint64_t end, segment_line_fn *fn,
+                      void *opaque, struct error *err) MUST_CHECK;
+
+/* The number of the last segment that begins in `fd`; 0 if none does. Reads all of it. */
+int segment_find_last(int fd, const char *path, uint64_t end, uint64_t *number,
+                      struct error *err) MUST_CHECK;
+
+/* How long ago the first record of `fd` was written by its own time, in microseconds; 0 if that is
+ * not known, or lies ahead. */
+int64_t segment_age_us(int fd, const char *path, uint64_t end);
+
+#endif

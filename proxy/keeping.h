@@ -1,0 +1,10 @@
+/* What the configuration wants done with the audit log. */
+#ifndef PROXY_KEEPING_H
+#define PROXY_KEEPING_H
+
+#include "audit/audit.h"
+#include "conf/conf.h"
+
+struct audit_keeping keeping_of(const struct conf *conf);
+
+#endif
