@@ -9,9 +9,10 @@
 #include "audit/line.h"
 #include "base/mem.h"
 
-#define BLOCK      (64u << 10) /* bytes a read */
-#define TORN_TRIES 100u        /* names that a torn line may take */
-#define FILE_MODE  0640        /* logs are for the daemon and a group that may read them */
+#define BLOCK        (64u << 10) /* bytes a read */
+#define DOUBTFUL_MAX (64u << 20) /* bytes at the end that may not have reached the disk */
+#define TORN_TRIES   100u        /* names that a torn line may take */
+#define FILE_MODE    0640        /* logs are for the daemon and a group that may read them */
 
 void file_tail_clear(struct file_tail *tail)
 {
@@ -191,12 +192,34 @@ int audit_read_last_line(int fd, const char *path, uint64_t end, struct audit_ch
     return 0;
 }
 
+/* Where the power went, blocks that did not reach the disk may lie before others that did, and hold
+ * zeros. No record holds any: the log ends before the first. */
+static int find_hole(int fd, const char *path, uint64_t size, uint64_t *out, struct error *err)
+{
+    CLEANUP_FREE char *block = mem_alloc(BLOCK);
+    *out = size;
+    for (uint64_t at = size > DOUBTFUL_MAX ? size - DOUBTFUL_MAX : 0; at < size; at += BLOCK) {
+        size_t n = size - at < BLOCK ? (size_t)(size - at) : BLOCK;
+        int rc = audit_read_at(fd, path, block, n, at, err);
+        if (rc < 0)
+            return rc;
+        const char *zero = memchr(block, '\0', n);
+        if (zero) {
+            *out = at + (uint64_t)(zero - block);
+            return 0;
+        }
+    }
+    return 0;
+}
+
 /* Finds the chain's end; afterwards the file ends there. */
 static int find_tail(int fd, const char *path, uint64_t *size, struct file_tail *tail,
                      struct error *err)
 {
-    uint64_t end;
-    int rc = audit_find_line_start(fd, path, 0, *size, &end, err);
+    uint64_t hole, end;
+    int rc = find_hole(fd, path, *size, &hole, err);
+    if (rc == 0)
+        rc = audit_find_line_start(fd, path, 0, hole, &end, err);
     if (rc < 0)
         return rc;
     if (end > 0)

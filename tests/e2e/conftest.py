@@ -6,6 +6,7 @@ import tempfile
 
 import pytest
 
+from harness.disk import disks  # noqa: F401 (a fixture)
 from harness.fake import Fake
 from harness.gateway import Gateway
 from harness.pki import Pki

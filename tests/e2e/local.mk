@@ -13,12 +13,14 @@ EXTRA_DIST += \
     tests/e2e/harness/arguments.py \
     tests/e2e/harness/audit.py \
     tests/e2e/harness/client.py \
+    tests/e2e/harness/disk.py \
     tests/e2e/harness/expect.py \
     tests/e2e/harness/fake.py \
     tests/e2e/harness/gateway.py \
     tests/e2e/harness/guide.py \
     tests/e2e/harness/login.py \
     tests/e2e/harness/pki.py \
+    tests/e2e/harness/powercut.py \
     tests/e2e/harness/process.py \
     tests/e2e/harness/qemu.py \
     tests/e2e/harness/sasl.py \
@@ -32,6 +34,7 @@ EXTRA_DIST += \
     tests/e2e/test_attach_pending.py \
     tests/e2e/test_audit.py \
     tests/e2e/test_audit_crash.py \
+    tests/e2e/test_audit_powercut.py \
     tests/e2e/test_blocking.py \
     tests/e2e/test_certs.py \
     tests/e2e/test_clients.py \

@@ -428,6 +428,36 @@ static void a_crash_in_the_middle_of_a_batch_leaves_a_good_chain(void **state)
     assert_int_equal(count_text(f->path, "\"type\":\"torn\""), 1);
 }
 
+/* The power went: a block is on the disk, the one before it is not. */
+static void a_hole_before_the_end_is_set_aside_with_all_after_it(void **state)
+{
+    struct fixture *f = *state;
+    struct audit *a = open_audit(f->path, AUDIT_SYNC_WRITE);
+    struct audit_batch *b = audit_batch_new(a);
+    for (unsigned i = 0; i < 5; i++)
+        add_simple(b, AUDIT_INTENT, "x");
+    commit(b);
+    audit_batch_free(b);
+    audit_close(a);
+    CLEANUP_FREE char *text = read_text(f->path);
+    CLEANUP_FD int fd = open(f->path, O_WRONLY | O_CLOEXEC);
+    off_t fourth = strstr(text, "{\"v\":1,\"seq\":4,") - text;
+    assert_int_equal(pwrite(fd, "\0\0\0\0", 4, fourth - 2), 4); /* a part of the third, too */
+    CLEANUP_FREE char *lock = mem_printf("%s.lock", f->path);
+    unlink(lock);
+
+    a = open_audit(f->path, AUDIT_SYNC_WRITE);
+    b = audit_batch_new(a);
+    add_simple(b, AUDIT_START, "again");
+    commit(b);
+    audit_batch_free(b);
+    audit_close(a);
+    assert_int_equal(count_text(f->path, "\"file\":\"log.torn.3\""), 1);
+    struct audit_chain_summary summary;
+    struct error err;
+    assert_int_equal(audit_verify_chain(f->path, &summary, &err), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -442,6 +472,7 @@ int main(void)
         AUDIT_TEST(errors_of_write_name_the_log_and_the_reason),
         AUDIT_TEST(a_rest_that_could_not_be_cut_off_is_cut_off_later),
         AUDIT_TEST(a_crash_in_the_middle_of_a_batch_leaves_a_good_chain),
+        AUDIT_TEST(a_hole_before_the_end_is_set_aside_with_all_after_it),
     };
     main_thread = pthread_self();
     return cmocka_run_group_tests_name("audit_faults", tests, NULL, NULL);

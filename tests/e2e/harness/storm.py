@@ -11,6 +11,7 @@ from . import wait
 
 DEPTH = 3  # commands in flight a client
 
+# the name of an argument's value goes to the VM, the id comes back to the client
 PATH = re.compile(rb'"path": ?"(/storm-[^"]*)"')
 
 
@@ -31,7 +32,7 @@ class _Client:
     def fill(self):
         while self.sent < len(self.answered) + DEPTH:
             path = f"/storm-{self.name}-{self.sent}"
-            self.sock.sendall(json.dumps({"execute": "qom-list", "arguments": {"path": path}, "id": path}).encode())
+            self.sock.sendall(json.dumps({"execute": "qom-list", "arguments": {"path": path}, "id": "id:" + path}).encode())
             self.sent += 1
 
     def take(self):
@@ -90,7 +91,7 @@ class Storm:
         for client in self.clients:
             for answer in client.answered:
                 if "return" in answer:
-                    returned.add(answer["id"])
+                    returned.add(answer["id"][3:])
                 else:
                     failed[answer.get("id")] = answer["error"]["desc"]
             client.sock.close()

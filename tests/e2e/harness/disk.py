@@ -1,0 +1,107 @@
+"""Small file systems of their own: really full, really read-only, really without power."""
+
+import fcntl
+import os
+import struct
+import subprocess
+
+import pytest
+
+EXT4_IOC_SHUTDOWN = 0x8004587D
+NO_LOG_FLUSH = 2  # nothing that was not synced reaches the disk
+
+
+def _run(*argv):
+    return subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+class Disk:
+    """An ext4 in an image in memory, or a tmpfs. Skips the test where none may be mounted."""
+
+    def __init__(self, place, megabytes=16, kind="ext4", options=""):
+        if os.geteuid() != 0:
+            pytest.skip("mounting needs root")
+        self.path, self.kind, self.options = os.path.join(place, "disk"), kind, options
+        os.mkdir(self.path)
+        memory = "/dev/shm" if os.path.isdir("/dev/shm") else place
+        self.image = os.path.join(memory, f"qmpgate-e2e-{os.getpid()}-{os.path.basename(place)}.img")
+        if kind == "ext4":
+            with open(self.image, "wb") as f:
+                f.truncate(megabytes << 20)
+            done = _run("mkfs.ext4", "-q", "-F", "-m", "0", "-I", "256", *(["-O", "quota"] if "quota" in options else []), self.image)
+            assert done.returncode == 0, done.stdout
+        self.megabytes = megabytes
+        self.mounted = False
+        self.mount()
+
+    def mount(self):
+        if self.kind == "ext4":
+            done = _run("mount", "-o", ",".join(filter(None, ("loop", self.options))), self.image, self.path)
+        else:
+            done = _run("mount", "-t", self.kind, "-o", f"size={self.megabytes}m", self.kind, self.path)
+        if done.returncode:
+            self.remove()
+            pytest.skip(f"may not mount: {done.stdout.strip()}")
+        self.mounted = True
+
+    def remount(self, options):
+        done = _run("mount", "-o", "remount," + options, self.path)
+        assert done.returncode == 0, done.stdout
+
+    def fill(self, leave=0):
+        """To the last byte but `leave`."""
+        name = os.path.join(self.path, "filler")
+        fd = os.open(name, os.O_WRONLY | os.O_CREAT)
+        size = 1 << 20
+        while size >= 1024:
+            try:
+                written = os.write(fd, bytes(size))
+            except OSError:
+                written = 0
+            if written < size:
+                size //= 2
+        os.fsync(fd)
+        if leave:
+            os.ftruncate(fd, max(0, os.fstat(fd).st_size - leave))
+            os.fsync(fd)
+        os.close(fd)
+
+    def make_room(self):
+        os.unlink(os.path.join(self.path, "filler"))
+
+    def free(self):
+        st = os.statvfs(self.path)
+        return st.f_bavail * st.f_bsize
+
+    def cut_power(self):
+        """What was not synced is gone, and whoever writes hears of it."""
+        fd = os.open(self.path, os.O_RDONLY)
+        try:
+            fcntl.ioctl(fd, EXT4_IOC_SHUTDOWN, struct.pack("I", NO_LOG_FLUSH))
+        except OSError as e:
+            pytest.skip(f"this kernel cannot shut ext4 down: {e}")
+        finally:
+            os.close(fd)
+
+    def unmount(self):
+        if self.mounted:
+            _run("umount", "--lazy", self.path)
+            self.mounted = False
+
+    def remove(self):
+        self.unmount()
+        if os.path.exists(self.image):
+            os.unlink(self.image)
+
+
+@pytest.fixture
+def disks(place):
+    """Makes disks that go away at the end of the test; asked for before `house`, so that daemons go first."""
+    made = []
+
+    def make(**how):
+        made.append(Disk(place, **how))
+        return made[-1]
+    yield make
+    for disk in made:
+        disk.remove()

@@ -1,0 +1,132 @@
+"""The power goes at any instant: with sync = "data", what reached a VM is in the log, and the log goes on.
+
+QMPGATE_CUTS says at how many instants the disk is looked at; each makes a dozen images."""
+
+import json
+import os
+import random
+import shutil
+import subprocess
+
+import pytest
+
+from harness import audit, wait
+from harness.powercut import Disk, Power, write_image
+from harness.storm import Storm
+from test_audit_crash import NAMES, Books, Tail, paths_in, storm_gateway, wait_until_read
+
+CUTS = int(os.environ.get("QMPGATE_CUTS", "60"))
+
+
+def intents_in(image):
+    """The paths of intents that a reader of the log finds: whole lines of files that are the log's."""
+    found = set()
+    for name, content in image.items():
+        if name.endswith(".lock") or ".torn." in name:
+            continue
+        for line in bytes(content).split(b"\n")[:-1]:
+            if b'"type":"intent"' in line and line.startswith(b"{"):
+                try:
+                    found.add(json.loads(line).get("arguments", {}).get("path"))
+                except ValueError:
+                    pass  # torn in the middle
+    return found
+
+
+def goes_on(build, directory):
+    """The daemon's own writer starts on the image, adds a record, and what is there is one chain."""
+    log = os.path.join(directory, "audit.jsonl")
+    done = subprocess.run([os.path.join(build, "tests", "audit", "audit_write"), log, "data"], input="after the cut\n",
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=wait.TIMEOUT)
+    assert done.returncode == 0 and done.stdout.endswith("ok\n"), done.stdout
+    return audit.verify(*audit.files(log))
+
+
+def check_cut(disk, build, place, start):
+    for choice, n, image in disk.images():
+        missing = set(disk.sent) - intents_in(image)
+        assert not missing, f"{choice}, {n} names: reached a VM without an intent: {sorted(missing)[:5]}"
+        if start:
+            directory = os.path.join(place, "image")
+            write_image(image, directory)
+            try:
+                records = goes_on(build, directory)
+            except AssertionError as e:
+                kept = shutil.move(directory, f"/tmp/powercut-{choice}-{n}")
+                raise AssertionError(f"{choice}, {n} names, image in {kept}: {e}") from e
+            assert records[-2]["type"] == "intent" and records[-1]["type"] == "outcome"
+            kept = {r.get("arguments", {}).get("path") for r in records if r["type"] == "intent"}
+            assert set(disk.sent) <= kept, "an intent was there before the start, and is not in the chain after it"
+            shutil.rmtree(directory)
+
+
+def run_with_power(house, build, place, during=lambda gateway, storm: None, **options):
+    directory = os.path.join(place, "disk")
+    os.mkdir(directory)
+    power = Power(build, directory)
+    fake = house.fake(names=NAMES)
+    gateway = storm_gateway(house, fake, audit_file=directory + "/audit.jsonl")
+    gateway.audit.update({"path": gateway.audit_file, "sync": "data", **options})
+    gateway.env.update(power.env)
+    gateway.start()
+    storm = Storm(gateway.control, NAMES, "cut", clients=20)
+    wait.until(lambda: storm.n_answered() > 300, "answers")
+    during(gateway, storm)
+    gateway.stop()
+    storm.end()
+    return power.read()
+
+
+def look_at_cuts(ops, build, place):
+    random.seed(7)
+    disk, sent = Disk(), 0
+    instants = set(random.sample(range(len(ops)), min(CUTS, len(ops))))
+    # where it is most delicate: the beginning, and around names that change
+    instants |= {i + d for i, op in enumerate(ops) if op[0] in ("create", "rename", "link", "unlink", "dirsynced") for d in (0, 1, 2)}
+    for i, op in enumerate(ops):
+        disk.take(op)
+        if op[0] == "sent" and i not in instants:
+            sent += 1
+            if sent % 50 == 0:  # the first question only: cheap enough to ask it often
+                check_cut(disk, build, place, start=False)
+        if i in instants:
+            check_cut(disk, build, place, start=True)
+    assert len(disk.sent) > 300
+
+
+def test_no_image_of_the_disk_lacks_the_intent_of_what_reached_a_vm(house, build, place):
+    ops = run_with_power(house, build, place)
+    look_at_cuts(ops, build, place)
+
+
+def test_these_questions_tell_a_log_that_is_not_synced(house, build, place):
+    """With "write" a record is not on disk before its command leaves: the images must show it."""
+    ops = run_with_power(house, build, place, sync="write")
+    with pytest.raises(AssertionError, match="without an intent"):
+        look_at_cuts(ops, build, place)
+
+
+def test_a_file_system_that_loses_its_power(disks, house):
+    """Not a model: ext4, told to drop whatever is not on its disk."""
+    disk = disks(megabytes=32)
+    fake = house.fake(names=NAMES)
+    gateway = storm_gateway(house, fake, audit_file=disk.path + "/audit.jsonl")
+    gateway.audit.update(path=gateway.audit_file, sync="data")
+    received, tail, books = set(), Tail(), Books()
+    for n in range(3):
+        gateway.start()
+        storm = Storm(gateway.control, NAMES, f"ext4-{n}")
+        wait.until(lambda: storm.n_answered() > 500, "answers")
+        disk.cut_power()
+        wait.until(lambda: any("error" in a for c in storm.clients for a in c.answered), "a refusal")
+        gateway.crash()
+        storm.end()
+        wait_until_read(fake.sockets.values())
+        disk.unmount()
+        disk.mount()
+        received |= paths_in(tail.lines(fake.record))
+        gateway.start()
+        gateway.stop()
+        books.add(tail.lines(gateway.audit_file))
+        assert received <= books.paths.keys(), f"reached a VM without an intent: {received - books.paths.keys()}"
+    assert len(received) > 1000
