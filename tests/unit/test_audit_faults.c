@@ -443,8 +443,8 @@ static void a_hole_before_the_end_is_set_aside_with_all_after_it(void **state)
     CLEANUP_FD int fd = open(f->path, O_WRONLY | O_CLOEXEC);
     off_t fourth = strstr(text, "{\"v\":1,\"seq\":4,") - text;
     assert_int_equal(pwrite(fd, "\0\0\0\0", 4, fourth - 2), 4); /* a part of the third, too */
-    CLEANUP_FREE char *lock = mem_printf("%s.lock", f->path);
-    unlink(lock);
+    CLEANUP_FREE char *lock_path = mem_printf("%s.lock", f->path);
+    unlink(lock_path);
 
     a = open_audit(f->path, AUDIT_SYNC_WRITE);
     b = audit_batch_new(a);
