@@ -80,3 +80,11 @@ def test_nobody_who_looks_on_has_an_object_made(qemu, gateway):
         expect.denied(client.call(command, typename="microvm-machine"), command)
         assert command not in qemu.commands()
     assert qemu.process.running()
+
+
+def test_nobody_who_looks_on_makes_a_processor(qemu, gateway):
+    """QEMU makes one to tell its features; one that is realized stays, with a thread of its own."""
+    client = gateway.client("web1", "viewer")
+    model = {"name": "qemu64", "props": {"apic-id": 1, "realized": True}}
+    expect.denied(client.call("query-cpu-model-expansion", type="full", model=model), "query-cpu-model-expansion")
+    assert "query-cpu-model-expansion" not in qemu.commands()
