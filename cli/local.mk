@@ -19,7 +19,7 @@ cli_libcli_a_SOURCES = \
     cli/policy_diff.c \
     cli/policy_drift.c \
     cli/policy_drift_types.c cli/policy_drift_types.h \
-    cli/policy_effective.c \
+    cli/policy_effective.c cli/policy_effective_show.c cli/policy_effective_show.h \
     cli/policy_explain.c \
     cli/policy_learn.c \
     cli/policy_learned.c cli/policy_learned.h \

@@ -1,5 +1,6 @@
-/* qmpgate policy effective: all that somebody may do on one VM. */
+/* qmpgate policy effective: all that somebody may do on one VM, or where he may do anything. */
 #include "config.h"
+#include "cli/policy_effective_show.h"
 #include "cli/policy_people.h"
 #include "cli/policy_subject.h"
 #include "cli/policy_summary.h"
@@ -12,9 +13,8 @@
 struct effective {
     struct acl_policy *policy;
     const struct policy_subject *subject;
-    const struct acl_rights *rights;
+    const struct acl_rights *rights; /* NULL: no VM was named */
     const struct qmp_schema *schema;
-    struct policy_summary summary;
     struct policy_text text;
 };
 
@@ -92,11 +92,11 @@ static struct json_object *grants(const struct effective *e)
     return list;
 }
 
-static struct json_object *words(const struct effective *e)
+static struct json_object *words(const struct policy_summary *s)
 {
     struct json_object *list = json_object_new_array();
-    for (size_t i = 0; i < e->summary.n_hmp; i++)
-        json_object_array_add(list, text_of(e->summary.hmp[i]));
+    for (size_t i = 0; i < s->n_hmp; i++)
+        json_object_array_add(list, text_of(s->hmp[i]));
     return list;
 }
 
@@ -118,8 +118,9 @@ static struct json_object *redactions(const struct effective *e)
 static struct json_object *administration(const struct effective *e)
 {
     struct json_object *list = json_object_new_array();
+    unsigned admin = acl_policy_admin(e->policy, e->subject->who);
     for (unsigned i = 0; policy_admin_name(i); i++) {
-        if (e->summary.admin >> i & 1)
+        if (admin >> i & 1)
             json_object_array_add(list, text_of(policy_admin_name(i)));
     }
     return list;
@@ -165,34 +166,75 @@ static struct json_object *acted_for_by(const struct effective *e)
     return list;
 }
 
+/* --- where ------------------------------------------------------------------------------------ */
+
+static struct json_object *words_of(cfg_t *section, const char *option)
+{
+    struct json_object *list = json_object_new_array();
+    for (size_t i = 0; i < acl_text_n_words(section, option); i++)
+        json_object_array_add(list, text_of(acl_text_word(section, option, i)->text));
+    return list;
+}
+
+/* The grants that name him, whatever machines they are about. */
+static struct json_object *where(const struct effective *e)
+{
+    struct json_object *list = json_object_new_array();
+    uint64_t *targets = acl_policy_targets(e->policy, e->subject->who, ACL_NAMED_AT_ALL);
+    for (uint32_t i = 0; targets && i < e->policy->n_grants; i++) {
+        if (!bits_test(targets, i))
+            continue;
+        struct json_object *o = json_object_new_object();
+        cfg_t *section = cfg_getnsec(e->text.tree, "grant", i);
+        json_object_object_add(o, "grant", text_of(e->policy->grants[i].name));
+        json_object_object_add(o, "line", json_object_new_int64(e->policy->grants[i].line));
+        json_object_object_add(o, "roles", words_of(section, "role"));
+        json_object_object_add(o, "vms", words_of(section, "vms"));
+        json_object_array_add(list, o);
+    }
+    free(targets);
+    return list;
+}
+
+/* --- all -------------------------------------------------------------------------------------- */
+
+static void add_here(struct json_object *o, const struct effective *e)
+{
+    struct policy_summary s = policy_summary_new(e->rights, e->subject->who, &e->subject->vm);
+    json_object_object_add(o, "vm", text_of(e->subject->vm.name));
+    json_object_object_add(o, "sees", json_object_new_boolean(s.sees));
+    json_object_object_add(o, "grants", grants(e));
+    json_object_object_add(o, "commands", standings("command", s.commands, s.n_commands));
+    json_object_object_add(o, "events", standings("event", s.events, s.n_events));
+    json_object_object_add(o, "hmp", words(&s));
+    json_object_object_add(o, "redacted", redactions(e));
+    policy_summary_clear(&s);
+}
+
 static struct json_object *document(const struct effective *e)
 {
-    const struct policy_summary *s = &e->summary;
     struct json_object *o = json_object_new_object();
     json_object_object_add(o, "identity", text_of(e->subject->who.name));
-    json_object_object_add(o, "vm", text_of(e->subject->vm.name));
-    json_object_object_add(o, "sees", json_object_new_boolean(s->sees));
-    json_object_object_add(o, "grants", grants(e));
-    json_object_object_add(o, "commands", standings("command", s->commands, s->n_commands));
-    json_object_object_add(o, "events", standings("event", s->events, s->n_events));
-    json_object_object_add(o, "hmp", words(e));
-    json_object_object_add(o, "redacted", redactions(e));
+    if (e->rights)
+        add_here(o, e);
+    else
+        json_object_object_add(o, "where", where(e));
     json_object_object_add(o, "admin", administration(e));
     json_object_object_add(o, "acts-for", acts_for(e));
     json_object_object_add(o, "acted-for-by", acted_for_by(e));
     return o;
 }
 
-/* --- the tool --------------------------------------------------------------------------------- */
-
-static enum cli_exit show(const struct cli *cli, struct effective *e)
+static void show(const struct cli *cli, const struct effective *e)
 {
-    e->summary = policy_summary_new(e->rights, e->subject->who, &e->subject->vm);
     CLEANUP_DOCUMENT struct json_object *o = document(e);
-    output_document(&cli->output, stdout, o);
-    policy_summary_clear(&e->summary);
-    return CLI_EXIT_OK;
+    if (cli->output.pretty)
+        policy_effective_show(&cli->output, stdout, o);
+    else
+        output_document(&cli->output, stdout, o);
 }
+
+/* --- the tool --------------------------------------------------------------------------------- */
 
 static enum cli_exit ask(const struct cli *cli, const struct policy_subject *s, const char *path)
 {
@@ -210,7 +252,8 @@ static enum cli_exit ask(const struct cli *cli, const struct policy_subject *s, 
     if (code != CLI_EXIT_OK)
         return code;
     policy_text_read(buf_data(&bytes), buf_len(&bytes), &text);
-    rights = policy_subject_rights(s, policy, schemas.at[0].schema);
+    if (s->vm.name)
+        rights = policy_subject_rights(s, policy, schemas.at[0].schema);
     struct effective e = {
         .policy = policy,
         .subject = s,
@@ -218,7 +261,8 @@ static enum cli_exit ask(const struct cli *cli, const struct policy_subject *s, 
         .schema = schemas.at[0].schema,
         .text = text,
     };
-    return show(cli, &e);
+    show(cli, &e);
+    return CLI_EXIT_OK;
 }
 
 static enum cli_exit run(struct cli *cli, int argc, char **argv)
@@ -228,17 +272,19 @@ static enum cli_exit run(struct cli *cli, int argc, char **argv)
                                      policy_subject_option, &s);
     if (first < 0)
         return CLI_EXIT_USAGE;
-    if (argc - first != 3)
-        return cli_usage(&policy_effective, "policy effective: POLICY IDENTITY VM");
-    enum cli_exit code =
-        policy_subject_set(&s, &policy_effective, argv[first + 1], argv[first + 2]);
+    if (argc - first != 2 && argc - first != 3)
+        return cli_usage(&policy_effective, "policy effective: POLICY IDENTITY [VM]");
+    const char *vm = argc - first == 3 ? argv[first + 2] : NULL;
+    if (!vm && (s.vm.n_labels > 0 || s.vm.uuid))
+        return cli_usage(&policy_effective, "--label and --uuid are a VM's: which?");
+    enum cli_exit code = policy_subject_set(&s, &policy_effective, argv[first + 1], vm);
     return code != CLI_EXIT_OK ? code : ask(cli, &s, argv[first]);
 }
 
 const struct verb policy_effective = {
     .name = "policy effective",
-    .synopsis = "[OPTION...] POLICY IDENTITY VM",
-    .summary = "Say all that somebody may do on a VM",
+    .synopsis = "[OPTION...] POLICY IDENTITY [VM]",
+    .summary = "Say all that somebody may do on a VM, or where he may do anything",
     .help =
         "  --attribute A   something that is known of him: x509-uri:URI, unix-group:GROUP\n"
         "  --label K=V     a label of the VM; both may be given several times\n"
@@ -248,8 +294,11 @@ const struct verb policy_effective = {
         "Commands and events that are allowed, those that depend on arguments or data with the\n"
         "rules by which they are, and how many are refused; words of the human monitor; what is\n"
         "not shown in replies; administration; for whom he may act, and who may act for him.\n"
+        "Without a VM: the grants that name him, with their roles and machines. A table on a\n"
+        "terminal, a JSON object into a file or with --json.\n"
         "\n"
         "Example:\n"
+        "  qmpgate policy effective policy.conf unix:alice\n"
         "  qmpgate policy effective policy.conf unix:alice web1 --label tenant=acme |\n"
         "      jq -r .commands.allowed[]\n",
     .run = run,

@@ -45,7 +45,7 @@ const struct verb verb_policy = {
         "  test POLICY FILE           does it answer what a table says?\n"
         "  explain POLICY IDENTITY VM COMMAND\n"
         "                             may he run it, by which rule, what is missing\n"
-        "  effective POLICY IDENTITY VM\n"
+        "  effective POLICY IDENTITY [VM]\n"
         "                             all that he may do there\n"
         "  diff OLD NEW               who gains what, who loses what\n"
         "  drift OLD NEW [POLICY]     what another QEMU has that this one has not\n"

@@ -513,6 +513,45 @@ def test_administration_and_delegation_are_told(tool):
     assert effective(tool, "unix:root", "web1")["acted-for-by"] == []
 
 
+def test_without_a_machine_it_tells_where(tool):
+    got = effective(tool, "unix:alice")
+    assert got["where"] == [{"grant": "view", "line": 16, "roles": ["viewer"], "vms": ["web*"]},
+                            {"grant": "disks", "line": 17, "roles": ["disks"], "vms": ["label:tenant=*"]}]
+    assert "commands" not in got and got["acted-for-by"][0]["section"] == "d"
+    assert effective(tool, "unix:root")["admin"] == ["reload", "stats"]
+    assert effective(tool, "unix:carol")["where"] == []
+    assert effective(tool, "unix:carol", "--attribute", "unix-group:ops")["where"][0]["grant"] == "view"
+
+
+def test_labels_belong_to_a_machine(tool):
+    assert tool("effective", tool.write("p", RICH), "unix:alice", "--label", "a=b").code == USAGE
+
+
+def laid_out(tool, *words):
+    done = tool.cli("--pretty", "policy", "effective", tool.write("p", RICH), *words, **tool.env)
+    assert done.code == OK and done.stderr == "", done.stderr
+    return done.stdout
+
+
+def test_what_somebody_may_do_is_laid_out_for_people(tool):
+    text = laid_out(tool, "unix:alice", "db", "--label", "tenant=acme")
+    assert text.startswith("unix:alice on db\ngrants          disks\ncommands        query-status\n")
+    assert """
+  blockdev-add
+    grant "disks" role "disks" rule "images" (line 12)
+        driver is file
+        filename under /srv/%{label.tenant}
+  device_add: with nothing that reaches the host
+""" in text
+    assert "\nnot shown       query-block: [].inserted.file\n" in text and "{" not in text.replace("%{", "")
+
+
+def test_where_somebody_may_do_anything_is_laid_out_for_people(tool):
+    assert laid_out(tool, "unix:bob") == "unix:bob\nnamed in no grant\nacts for by\n  d             unix:alice, sasl:*@x\n"
+    assert laid_out(tool, "unix:alice").startswith(
+        "unix:alice\ngrant view (line 16)\n  roles         viewer\n  machines      web*\n")
+
+
 # --- diff
 
 
