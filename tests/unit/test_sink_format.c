@@ -148,12 +148,12 @@ static void control_characters_do_not_get_into_a_parameter(void **state)
 static void a_long_value_is_cut_between_characters(void **state)
 {
     struct buf line = { 0 }, value = { 0 };
-    BUF_ADD_LIT(&line, HEAD "\"refused\",\"vm\":\"x");
+    BUF_ADD_LIT(&line, HEAD "\"refused\",\"vm\":\"xy");
     for (unsigned i = 0; i < 200; i++)
         BUF_ADD_LIT(&line, "\\u20ac");
     BUF_ADD_LIT(&line, "\"" TAIL "\0");
-    BUF_ADD_LIT(&value, " vm=\"x");
-    for (unsigned i = 0; i < (SYSLOG_VALUE_MAX - 1) / 3; i++)
+    BUF_ADD_LIT(&value, " vm=\"xy");
+    for (unsigned i = 0; i < (SYSLOG_VALUE_MAX - 2) / 3; i++)
         BUF_ADD_LIT(&value, "\xe2\x82\xac");
     BUF_ADD_LIT(&value, "...\" \0");
     assert_non_null(strstr(as_syslog(*state, buf_data(&line), &format), buf_data(&value)));
