@@ -22,8 +22,11 @@ struct audit_keeping {
     uint64_t segment_seconds; /* a segment is closed that is so old; 0: by size only */
 };
 
+#define AUDIT_SINKS_MAX 16u
+
 struct audit_settings {
     const char *path; /* of the log; its lock is PATH.lock */
+    unsigned sinks;   /* that retention waits for, at most AUDIT_SINKS_MAX: audit_hold_retention */
     enum audit_sync sync;
     struct audit_keeping keeping;
     /* Called by the flusher thread when audit_durable has grown (AUDIT_SYNC_DATA), or a sync
@@ -48,6 +51,12 @@ void audit_configure(struct audit *a, const struct audit_keeping *keeping);
  * STEM.NNNNNNNNNN.jsonl, and the chain goes on in a new file at the path. On failure the old file
  * stays in use. May wait for the disk: not for loops. */
 int audit_rotate(struct audit *a, struct error *err) MUST_CHECK;
+
+/* The sink with this number (from 0) has shipped everything up to the record: what is behind the
+ * slowest of the sinks must not be removed. Until it says so, nothing is. */
+void audit_hold_retention(struct audit *a, unsigned sink, uint64_t shipped_seq);
+/* The last record that every sink has shipped; UINT64_MAX if there are none. */
+uint64_t audit_shipped(const struct audit *a);
 
 /* Opens the file again at its path if the log was moved away (SIGHUP); the chain goes on. On
  * failure the old file stays in use. A log that was moved away is noticed within a second even

@@ -41,6 +41,9 @@ struct audit {
     _Atomic uint64_t durable;    /* ticket */
     _Atomic uint64_t suppressed; /* records */
 
+    unsigned n_sinks;
+    _Atomic uint64_t shipped[AUDIT_SINKS_MAX]; /* number of a record, by each sink */
+
     pthread_mutex_t mutex; /* for all below; never held over a sync */
     gnutls_hash_hd_t hasher;
     struct audit_chain chain;

@@ -8,6 +8,7 @@ audit_libaudit_a_SOURCES = \
     audit/current.c audit/current.h \
     audit/file.c audit/file.h \
     audit/flusher.c \
+    audit/hold.c \
     audit/internal.h \
     audit/keeper.c audit/keeper.h \
     audit/line.c audit/line.h \
@@ -83,11 +84,13 @@ tests_bench_bench_audit_SOURCES = tests/bench/bench_audit.c
 tests_bench_bench_audit_LDADD = $(audit_ldadd)
 
 # --- sinks ---------------------------------------------------------------------------------------
-sink_unit_tests = tests/unit/test_sink_format
+sink_unit_tests = tests/unit/test_sink_format tests/unit/test_sink_parts
 check_PROGRAMS += $(sink_unit_tests)
 TESTS += $(sink_unit_tests)
 tests_unit_test_sink_format_SOURCES = tests/unit/test_sink_format.c
 tests_unit_test_sink_format_LDADD = $(audit_ldadd) $(CMOCKA_LIBS)
+tests_unit_test_sink_parts_SOURCES = tests/unit/test_sink_parts.c
+tests_unit_test_sink_parts_LDADD = $(audit_ldadd) $(CMOCKA_LIBS)
 
 sink_fuzz = tests/fuzz/fuzz_sink_record
 check_PROGRAMS += $(sink_fuzz)

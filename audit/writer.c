@@ -193,6 +193,7 @@ int audit_open(const struct audit_settings *settings, struct audit **out, struct
     a->sync = settings->sync;
     a->durable_cb = settings->durable;
     a->opaque = settings->opaque;
+    a->n_sinks = settings->sinks < AUDIT_SINKS_MAX ? settings->sinks : AUDIT_SINKS_MAX;
     a->lock_fd = -1;
     pthread_mutex_init(&a->mutex, NULL);
     pthread_cond_init(&a->wake, NULL);
