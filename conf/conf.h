@@ -103,6 +103,7 @@ struct conf {
     char *file; /* as it was given */
     char *policy;
     char *policy_shadow; /* or NULL */
+    unsigned policy_line, policy_shadow_line;
     char *state_dir;
     unsigned threads;       /* VM loops; 0: one a CPU */
     unsigned front_threads; /* 0: one a CPU */
@@ -156,8 +157,8 @@ int conf_load(const char *file, conf_report_fn *report, void *opaque, struct con
 int conf_parse(const char *name, const char *text, size_t len, conf_report_fn *report, void *opaque,
                struct conf **out) MUST_CHECK;
 /* The policy that a file names, whatever else is wrong with it; NULL if that cannot be told. For
- * telling the errors of both files at once; the caller frees it. */
-char *conf_policy_of(const char *file);
+ * telling the errors of both files at once; the caller frees it. `line` is where it names it. */
+char *conf_policy_of(const char *file, unsigned *line);
 /* Is a `key` a pkcs11: URI rather than a file? NULL is none. */
 bool conf_key_in_token(const char *key);
 struct conf *conf_ref(struct conf *c);

@@ -80,6 +80,16 @@ static void take_report(void *opaque, const char *report)
     loader_complain(l, (unsigned)line, "%s", rest + strlen(": "));
 }
 
+/* Where an option outside of all sections stands; 1 if nowhere. */
+static unsigned line_of(const struct cfgtext *t, const char *name)
+{
+    for (size_t i = 0; i < t->n; i++) {
+        if (!t->items[i].parent && strcmp(t->items[i].name, name) == 0)
+            return t->items[i].line;
+    }
+    return 1;
+}
+
 static void load(struct loader *l, const char *text, size_t len)
 {
     l->directory = directory_of(l->name);
@@ -90,6 +100,8 @@ static void load(struct loader *l, const char *text, size_t len)
     l->conf = MEM_NEW(struct conf);
     l->conf->refs = 1;
     l->conf->file = mem_strdup(l->name);
+    l->conf->policy_line = line_of(l->text, "policy");
+    l->conf->policy_shadow_line = line_of(l->text, "policy_shadow");
     loader_check_outline(l);
     loader_read(l);
     loader_check_whole(l);
@@ -152,7 +164,7 @@ int conf_load(const char *file, conf_report_fn *report, void *opaque, struct con
                       out);
 }
 
-char *conf_policy_of(const char *file)
+char *conf_policy_of(const char *file, unsigned *line)
 {
     CLEANUP_BUF struct buf text = { 0 };
     if (read_file(file, &text, NULL) < 0)
@@ -160,6 +172,7 @@ char *conf_policy_of(const char *file)
     struct loader l = { .name = file };
     load(&l, buf_len(&text) ? buf_data(&text) : "", buf_len(&text));
     char *policy = l.conf ? mem_strdup(l.conf->policy) : NULL;
+    *line = l.conf ? l.conf->policy_line : 1;
     tell_complaints(&l);
     free_loader(&l);
     return policy;

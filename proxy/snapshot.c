@@ -38,12 +38,20 @@ static int read_file(const char *path, struct buf *out, struct error *err)
     }
 }
 
-static int load_policy(const char *file, conf_report_fn *report, void *opaque,
+/* A file that is named by an option, which stands in this line of the configuration. */
+struct named_file {
+    const char *conf, *option, *file;
+    unsigned line;
+};
+
+static int load_policy(const struct named_file *named, conf_report_fn *report, void *opaque,
                        struct acl_policy **out)
 {
+    const char *file = named->file;
     struct error err;
     CLEANUP_BUF struct buf text = { 0 };
     if (read_file(file, &text, &err) < 0) {
+        error_prefix(&err, "%s:%u: %s", named->conf, named->line, named->option);
         if (report)
             report(opaque, err.text);
         return err.code;
@@ -54,9 +62,11 @@ static int load_policy(const char *file, conf_report_fn *report, void *opaque,
 /* The configuration is wrong: who mends it wants to know what is wrong with the policy as well. */
 static void tell_of_policy(const char *file, conf_report_fn *report, void *opaque)
 {
-    CLEANUP_FREE char *policy_file = conf_policy_of(file);
+    struct named_file named = { .conf = file, .option = "policy" };
+    CLEANUP_FREE char *policy_file = conf_policy_of(file, &named.line);
     struct acl_policy *policy = NULL;
-    if (policy_file && load_policy(policy_file, report, opaque, &policy) == 0)
+    named.file = policy_file;
+    if (policy_file && load_policy(&named, report, opaque, &policy) == 0)
         acl_policy_unref(policy);
 }
 
@@ -135,6 +145,18 @@ static int load_sasl(struct snapshot *s, struct error *err)
     return 0;
 }
 
+static int load_policies(struct snapshot *s, conf_report_fn *report, void *opaque)
+{
+    const struct conf *c = s->conf;
+    const struct named_file policy = { c->file, "policy", c->policy, c->policy_line };
+    const struct named_file shadow = { c->file, "policy_shadow", c->policy_shadow,
+                                       c->policy_shadow_line };
+    int rc = load_policy(&policy, report, opaque, &s->policy);
+    if (c->policy_shadow && load_policy(&shadow, report, opaque, &s->shadow) < 0)
+        rc = ERROR_INVALID;
+    return rc;
+}
+
 static void take_over_schemas(struct snapshot *s, struct snapshot *before)
 {
     if (!before)
@@ -163,10 +185,7 @@ int snapshot_load(const char *file, struct snapshot *before, conf_report_fn *rep
     struct error err = { 0 };
     int rc = conf_load(file, report, opaque, &s->conf);
     if (rc == 0) {
-        rc = load_policy(s->conf->policy, report, opaque, &s->policy);
-        if (s->conf->policy_shadow &&
-            load_policy(s->conf->policy_shadow, report, opaque, &s->shadow) < 0)
-            rc = ERROR_INVALID;
+        rc = load_policies(s, report, opaque);
         int tls = load_tls(s, &err);
         int listeners = tls < 0 ? 0 : load_listeners(s, &err);
         if (tls == 0 && listeners == 0)

@@ -94,7 +94,9 @@ def test_a_file_that_is_not_there_is_an_error_that_names_it(ready, missing):
     where[missing] = ready.directory + "/not-there"
     status, output = ready.run_to_end("--check")
     assert status == CONFIG and "not-there" in output
-    if missing != "policy":
+    if missing == "policy":
+        assert f"qmpgate.conf:{line_of(ready.config_text(), 'policy =')}: policy: cannot read" in output
+    else:
         assert f"qmpgate.conf:{line_of(ready.config_text(), 'tls {')}: tls: cannot read" in output
 
 

@@ -134,11 +134,12 @@ static void the_policy_of_a_bad_file_is_told(void **state)
     (void)state;
     CLEANUP_FREE char *bad = source_path("tests/conf/bad/option-twice.conf");
     CLEANUP_FREE char *expected = source_path("tests/conf/bad/p");
-    CLEANUP_FREE char *found = conf_policy_of(bad);
+    unsigned line;
+    CLEANUP_FREE char *found = conf_policy_of(bad, &line);
     assert_string_equal(found, expected);
     CLEANUP_FREE char *broken = source_path("tests/conf/bad/section-not-closed.conf");
-    assert_null(conf_policy_of(broken));
-    assert_null(conf_policy_of("/nonexistent/f.conf"));
+    assert_null(conf_policy_of(broken, &line));
+    assert_null(conf_policy_of("/nonexistent/f.conf", &line));
 }
 
 /* --- good texts ------------------------------------------------------------------------------- */
