@@ -17,4 +17,7 @@ struct line_ends {
 /* `line` with its line feed. False if it does not begin and end as a record does. */
 bool line_parse_ends(struct span line, struct line_ends *out);
 
+/* Only how it begins: number and time. */
+bool line_parse_head(struct span line, uint64_t *seq, int64_t *utc_us);
+
 #endif

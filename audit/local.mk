@@ -8,11 +8,14 @@ audit_libaudit_a_SOURCES = \
     audit/current.c audit/current.h \
     audit/file.c audit/file.h \
     audit/flusher.c \
+    audit/follow.c audit/follow.h \
     audit/hold.c \
     audit/internal.h \
     audit/keeper.c audit/keeper.h \
     audit/line.c audit/line.h \
+    audit/lines.c audit/lines.h \
     audit/lock.c audit/lock.h \
+    audit/members.c audit/members.h \
     audit/moved.c audit/moved.h \
     audit/rate.c audit/rate.h \
     audit/read.c audit/read.h \
@@ -21,6 +24,8 @@ audit_libaudit_a_SOURCES = \
     audit/scrub.c \
     audit/seal.c audit/seal.h \
     audit/seal_keys.c audit/seal_keys.h \
+    audit/segments.c audit/segments.h \
+    audit/source.c audit/source.h \
     audit/secrets.c audit/secrets.h \
     audit/journal_format.c audit/journal_format.h \
     audit/sink_record.c audit/sink_record.h \
@@ -31,17 +36,20 @@ audit_libaudit_a_SOURCES = \
 
 audit_ldadd = audit/libaudit.a qmp/libqmpcore.a base/libbase.a $(GNUTLS_LIBS) $(ZSTD_LIBS) \
     $(JSON_C_LIBS)
-audit_unit_tests = tests/unit/test_audit_faults tests/unit/test_audit_rate \
+audit_unit_tests = tests/unit/test_audit_faults tests/unit/test_audit_follow \
+    tests/unit/test_audit_rate \
     tests/unit/test_audit_read tests/unit/test_audit_record tests/unit/test_audit_seal \
     tests/unit/test_audit_recover tests/unit/test_audit_segments \
     tests/unit/test_audit_writer
 check_PROGRAMS += $(audit_unit_tests)
 TESTS += $(audit_unit_tests)
-EXTRA_DIST += tests/unit/audit_fixture.h tests/unit/seal_fixture.h
+EXTRA_DIST += tests/unit/audit_fixture.h tests/unit/log_fixture.h tests/unit/seal_fixture.h
 tests_unit_test_audit_faults_SOURCES = tests/unit/test_audit_faults.c
 tests_unit_test_audit_faults_LDADD = $(audit_ldadd) $(CMOCKA_LIBS)
 tests_unit_test_audit_faults_LDFLAGS = $(AM_LDFLAGS) \
     -Wl,--wrap=fdatasync -Wl,--wrap=ftruncate -Wl,--wrap=write
+tests_unit_test_audit_follow_SOURCES = tests/unit/test_audit_follow.c
+tests_unit_test_audit_follow_LDADD = $(audit_ldadd) $(CMOCKA_LIBS)
 tests_unit_test_audit_rate_SOURCES = tests/unit/test_audit_rate.c
 tests_unit_test_audit_rate_LDADD = $(audit_ldadd) $(CMOCKA_LIBS)
 tests_unit_test_audit_read_SOURCES = tests/unit/test_audit_read.c
