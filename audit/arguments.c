@@ -243,6 +243,13 @@ void arguments_write_shape(struct arguments_writer *w, const struct qmp_tape *t,
     buf_add_char(w->out, '}');
 }
 
+void arguments_write_words(struct arguments_writer *w, struct span text)
+{
+    if (text.len > AUDIT_TEXT_MAX)
+        w->cut++;
+    buf_add_json_string(w->out, text.data, prefix_len(text, AUDIT_TEXT_MAX));
+}
+
 void arguments_write_text(struct arguments_writer *w, struct span command, struct span text)
 {
     if (text.len > AUDIT_TEXT_READ_MAX) {
@@ -254,7 +261,5 @@ void arguments_write_text(struct arguments_writer *w, struct span command, struc
         w->redacted++;
         text = (struct span){ buf_data(&w->scratch), buf_len(&w->scratch) };
     }
-    if (text.len > AUDIT_TEXT_MAX)
-        w->cut++;
-    buf_add_json_string(w->out, text.data, prefix_len(text, AUDIT_TEXT_MAX));
+    arguments_write_words(w, text);
 }

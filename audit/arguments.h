@@ -28,6 +28,10 @@ void arguments_write(struct arguments_writer *w, struct span command, const stru
 /* {"name": bytes of its value, ...}: of arguments that broke the schema. */
 void arguments_write_shape(struct arguments_writer *w, const struct qmp_tape *t, uint32_t token);
 
+/* Words in which nothing is looked for. */
+void arguments_write_words(struct arguments_writer *w, struct span text);
+
+/* A text that may repeat secrets. */
 void arguments_write_text(struct arguments_writer *w, struct span command, struct span text);
 
 #endif

@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "audit/codes.h"
 #include "base/error.h"
 #include "qmp/message.h"
 
@@ -101,9 +102,10 @@ enum audit_type {
     AUDIT_INTENT,
     AUDIT_OUTCOME,
     AUDIT_REFUSED,
+    AUDIT_EVENTS_LOST, /* dropped for a client that does not read */
     AUDIT_POLICY_LOAD,
     AUDIT_CONFIG_LOAD,
-    AUDIT_ADMIN,
+    AUDIT_ADMIN, /* what an administrative command did to somebody or something */
 };
 
 enum audit_result {
@@ -119,6 +121,7 @@ enum audit_result {
 struct audit_record {
     enum audit_type type;
     enum audit_result result;
+    enum audit_code code; /* why, where there is something to say; for machines */
     int64_t utc_us;       /* time of the record */
     uint64_t connection;  /* number of the connection, 0 for none */
     uint64_t request;     /* ties outcome to intent, 0 for none */
@@ -139,9 +142,13 @@ struct audit_record {
     enum audit_result shadow; /* what the policy that is tried says, if it differs: OK or DENIED */
     const char *shadow_rule;  /* and by which rule, or why */
     struct span error_class;
-    struct span text;   /* error text, reason, or a note */
-    int64_t latency_us; /* outcome: from sent to answered; negative: not known */
-    bool shape_only;    /* validation refused the arguments: only member names and sizes */
+    struct span text;            /* error text, reason, or a note */
+    int64_t latency_us;          /* outcome: from sent to answered; negative: not known */
+    uint64_t count;              /* events lost: how many; admin: how many were acted on */
+    int64_t since_us;            /* events lost: UTC of the first */
+    const char *subject;         /* admin: who is acted on, */
+    uint64_t subject_connection; /* and which connection of his */
+    bool shape_only;             /* validation refused the arguments: only member names and sizes */
 };
 
 struct audit_batch;

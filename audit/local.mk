@@ -5,6 +5,7 @@ audit_libaudit_a_SOURCES = \
     audit/audit.h \
     audit/batch.c \
     audit/chain.c audit/chain.h \
+    audit/codes.c audit/codes.def audit/codes.h \
     audit/current.c audit/current.h \
     audit/file.c audit/file.h \
     audit/flusher.c \

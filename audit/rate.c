@@ -61,6 +61,7 @@ bool rate_applies(const struct audit_record *r)
     case AUDIT_DETACH:
     case AUDIT_INTENT:
     case AUDIT_OUTCOME:
+    case AUDIT_EVENTS_LOST: /* seldom, and for nobody who is not known */
     case AUDIT_POLICY_LOAD:
     case AUDIT_CONFIG_LOAD:
         return false;

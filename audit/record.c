@@ -14,6 +14,7 @@ static const char *const type_names[] = {
     [AUDIT_INTENT] = "intent",
     [AUDIT_OUTCOME] = "outcome",
     [AUDIT_REFUSED] = "refused",
+    [AUDIT_EVENTS_LOST] = "event-delivery-lost",
     [AUDIT_POLICY_LOAD] = "policy-load",
     [AUDIT_CONFIG_LOAD] = "config-load",
     [AUDIT_ADMIN] = "admin",
@@ -78,6 +79,15 @@ static inline void write_optional_span(struct buf *out, const char *name, struct
         write_member(out, name, value);
 }
 
+static void write_time(struct buf *out, const char *name, int64_t utc_us)
+{
+    write_name(out, name);
+    buf_add_char(out, '"');
+    clock_format_utc(utc_us, buf_reserve(out, CLOCK_UTC_TEXT));
+    buf_commit(out, CLOCK_UTC_TEXT - 1);
+    buf_add_char(out, '"');
+}
+
 void record_write_head(struct buf *out, const char *type, int64_t utc_us)
 {
     BUF_ADD_LIT(out, ",\"time\":\"");
@@ -95,6 +105,7 @@ void record_write(struct arguments_writer *w, const struct audit_record *r)
 
     record_write_head(out, type_names[r->type], r->utc_us);
     write_optional(out, "result", result_names[r->result]);
+    write_optional(out, "code", audit_code_word(r->code));
     write_optional_count(out, "connection", r->connection);
     write_optional_count(out, "request", r->request);
     write_optional(out, "peer", r->peer);
@@ -115,13 +126,21 @@ void record_write(struct arguments_writer *w, const struct audit_record *r)
         else
             arguments_write(w, r->command, r->tape, r->arguments);
     }
+    write_optional(out, "subject", r->subject);
+    write_optional_count(out, "subject-connection", r->subject_connection);
+    write_optional_count(out, "count", r->count);
+    if (r->since_us)
+        write_time(out, "since", r->since_us);
     write_optional(out, "rule", r->rule);
     write_optional(out, "shadow", result_names[r->shadow]);
     write_optional(out, "shadow-rule", r->shadow_rule);
     write_optional_span(out, "error-class", r->error_class);
     if (r->text.len) {
         write_name(out, "text");
-        arguments_write_text(w, r->command, r->text);
+        if (r->type == AUDIT_AUTH) /* no VM's words, and what they say of passwords are no values */
+            arguments_write_words(w, r->text);
+        else
+            arguments_write_text(w, r->command, r->text);
     }
     if (r->type == AUDIT_OUTCOME && r->latency_us >= 0)
         write_count(out, "latency-us", (uint64_t)r->latency_us);

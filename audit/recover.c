@@ -71,6 +71,12 @@ static void write_text(struct buf *out, const char *text)
     record_write_member(out, "text", (struct span){ text, strlen(text) });
 }
 
+static void write_code(struct buf *out)
+{
+    const char *word = audit_code_word(AUDIT_CODE_CRASHED);
+    record_write_member(out, "code", (struct span){ word, strlen(word) });
+}
+
 static void close_command(struct search *s, const struct audit_line *intent)
 {
     if (s->commands++ >= OPEN_MAX)
@@ -79,6 +85,7 @@ static void close_command(struct search *s, const struct audit_line *intent)
     struct batch_entry *e = new_entry(&s->found);
     record_write_head(out, "outcome", clock_utc_us());
     record_write_member(out, "result", SPAN_LIT("unknown"));
+    write_code(out);
     record_write_count(out, "connection", intent->connection);
     record_write_count(out, "request", intent->request);
     copy_member(out, "vm", intent->vm);
@@ -95,6 +102,7 @@ static void close_session(struct search *s, const struct audit_line *opened)
     struct buf *out = &s->found.bodies;
     struct batch_entry *e = new_entry(&s->found);
     record_write_head(out, "session-close", clock_utc_us());
+    write_code(out);
     record_write_count(out, "connection", opened->connection);
     copy_member(out, "peer", opened->peer);
     copy_member(out, "identity", opened->identity);

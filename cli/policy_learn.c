@@ -92,6 +92,8 @@ static void remember(struct learner *l, char *take_key)
     HASH_ADD_KEYPTR(hh, l->deeds, d->key, strlen(d->key), d);
 }
 
+static const char gateway_prefix[] = "gateway-";
+
 static void take_intent(struct learner *l, const struct qmp_tape *t, const char *identity,
                         const char *command)
 {
@@ -110,13 +112,12 @@ static void take_intent(struct learner *l, const struct qmp_tape *t, const char 
 /* Administration by its names: "gateway-stats" is stats. */
 static void take_admin(struct learner *l, const char *identity, const char *command)
 {
-    static const char prefix[] = "gateway-";
     static const char *const verbs[] = { "sessions", "session-close", "reload",
                                          "stats",    "audit-tail",    "login-release" };
-    if (strncmp(command, prefix, strlen(prefix)) != 0 || !is_grantable(l, identity, NULL))
+    if (!is_grantable(l, identity, NULL))
         return;
     for (size_t i = 0; i < ARRAY_SIZE(verbs); i++) {
-        if (strcmp(command + strlen(prefix), verbs[i]) == 0)
+        if (strcmp(command + strlen(gateway_prefix), verbs[i]) == 0)
             policy_learn_admin(&l->learned, identity, verbs[i]);
     }
 }
@@ -130,10 +131,12 @@ static void take_record(struct learner *l, const struct qmp_tape *t)
     const char *identity = other ? other : own;
     if (!type || !identity || !command || (result && strcmp(result, "denied") == 0))
         return;
-    if (strcmp(type, "intent") == 0)
-        take_intent(l, t, identity, command);
-    else if (strcmp(type, "admin") == 0)
+    if (strcmp(type, "intent") != 0)
+        return;
+    if (strncmp(command, gateway_prefix, strlen(gateway_prefix)) == 0)
         take_admin(l, identity, command);
+    else
+        take_intent(l, t, identity, command);
 }
 
 static enum cli_exit take_line(struct learner *l, struct span line)

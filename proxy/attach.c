@@ -32,7 +32,7 @@ static void arrived(struct client *c)
     struct vm *now = vms_find_name(c->loop->daemon->vms, s->vm->name);
     if (!now || !vm_same_target(now, s->vm)) {
         vm_unref(now);
-        session_attach_failed(s, attach_no_such_vm);
+        session_attach_failed(s, AUDIT_CODE_NO_VM, attach_no_such_vm);
         return;
     }
     vm_unref(s->vm);
@@ -51,7 +51,7 @@ static void start(struct session *s, struct vm *take_vm, const char *asked)
                                 take_vm ? &take_vm->acl : &unknown);
     if (!take_vm || !sees) {
         vm_unref(take_vm);
-        session_attach_failed(s, attach_no_such_vm);
+        session_attach_failed(s, AUDIT_CODE_NO_VM, attach_no_such_vm);
         return;
     }
     s->vm = take_vm;

@@ -54,10 +54,10 @@ static void submit(struct backend *b, const struct qmp_tape *tape,
     qmp_write_request(&b->out, tape, request, id);
 }
 
-static void lose(struct backend *b, const char *why)
+static void lose(struct backend *b, enum audit_code code, const char *why)
 {
     if (b->monitor)
-        monitor_lost(b->monitor, why);
+        monitor_lost(b->monitor, code, why);
 }
 
 /* What it sent before it went (the reply to `quit`, say) is read before it is given up. */
@@ -97,14 +97,14 @@ static void take_message(struct backend *b)
     struct error err;
     const struct qmp_tape *t = qmp_scanner_tape(b->scanner);
     if (qmp_answer_parse(t, &answer, &err) < 0) {
-        lose(b, err.text);
+        lose(b, AUDIT_CODE_VM_PROTOCOL, err.text);
     } else if (b->greeted) {
         monitor_message(b->monitor, t, &answer);
     } else if (answer.kind == QMP_ANSWER_GREETING) {
         b->greeted = true;
         monitor_greeted(b->monitor, t, &answer);
     } else {
-        lose(b, "it did not begin with a QMP greeting");
+        lose(b, AUDIT_CODE_VM_PROTOCOL, "it did not begin with a QMP greeting");
     }
 }
 
@@ -121,7 +121,7 @@ static size_t take_input(struct backend *b, const char *data, size_t len)
         } else if (st != QMP_FRAME_MORE) {
             struct error err;
             error_set(&err, ERROR_PEER, "it sent what is not QMP: %s", b->framer.fault.text);
-            lose(b, err.text);
+            lose(b, AUDIT_CODE_VM_PROTOCOL, err.text);
         }
         done += n;
         if (st == QMP_FRAME_MORE)
@@ -147,7 +147,7 @@ static void handle_input(struct backend *b, const char *data, size_t len)
 static void give_up(struct backend *b)
 {
     if (b->deaf_since_us)
-        lose(b, b->deaf);
+        lose(b, AUDIT_CODE_VM_LOST, b->deaf);
 }
 
 static void read_some(struct backend *b)
@@ -166,11 +166,13 @@ static void read_some(struct backend *b)
             give_up(b);
             return;
         case STREAM_EOF:
-            lose(b, b->greeted ? "it closed its monitor"
-                               : "it closed the connection before its greeting");
+            if (b->greeted)
+                lose(b, AUDIT_CODE_VM_LOST, "it closed its monitor");
+            else
+                lose(b, AUDIT_CODE_VM_UNREACHABLE, "it closed the connection before its greeting");
             return;
         case STREAM_FAILED:
-            lose(b, err.text);
+            lose(b, AUDIT_CODE_VM_LOST, err.text);
             return;
         }
     }
@@ -205,7 +207,7 @@ static void finish_connecting(struct backend *b)
     if (code) {
         errno = code;
         error_set_errno(&err, "cannot connect to its monitor");
-        lose(b, err.text);
+        lose(b, AUDIT_CODE_VM_UNREACHABLE, err.text);
         return;
     }
     b->connecting = false;

@@ -15,9 +15,10 @@
 #include "proxy/registry.h"
 #include "proxy/snapshot.h"
 
-#define FLUSH_SECONDS   5u  /* for last words */
-#define LINGER_SECONDS  1u  /* for the peer to close after them */
-#define REVERIFY_A_TURN 32u /* certificates; 0.2 ms each */
+#define FLUSH_SECONDS       5u  /* for last words */
+#define LINGER_SECONDS      1u  /* for the peer to close after them */
+#define LOST_RECORD_SECONDS 10u /* between two records of events that a client lost */
+#define REVERIFY_A_TURN     32u /* certificates; 0.2 ms each */
 
 struct qmp_scan_limits client_scan_limits(const struct loop *loop)
 {
@@ -30,14 +31,16 @@ struct qmp_scan_limits client_scan_limits(const struct loop *loop)
 
 /* --- end -------------------------------------------------------------------------------------- */
 
-void client_close(struct client *c, const char *reason)
+void client_close(struct client *c, enum audit_code code, const char *reason)
 {
     if (c->state == CLIENT_CLOSED)
         return;
     struct loop *loop = c->loop;
     const char *why = c->close_reason ? c->close_reason : reason;
+    client_record_lost(c);
     if (c->session.caller && c->session.caller->identity) {
         struct audit_record record = dispatch_session_record(&c->session, AUDIT_SESSION_CLOSE);
+        record.code = c->close_reason ? c->close_code : code;
         record.text = (struct span){ why, strlen(why) };
         dispatch_record(loop, &record);
     }
@@ -85,14 +88,15 @@ void client_bury(struct loop *loop)
     }
 }
 
-void client_finish(struct client *c, const char *reason)
+void client_finish(struct client *c, enum audit_code code, const char *reason)
 {
     if (c->state >= CLIENT_FLUSHING)
         return;
     if (c->state != CLIENT_OPEN) {
-        client_close(c, reason);
+        client_close(c, code, reason);
         return;
     }
+    c->close_code = code;
     c->close_reason = mem_strdup(reason); /* its end comes later than this call's */
     c->state = CLIENT_FLUSHING;
     session_stop(&c->session);
@@ -101,7 +105,7 @@ void client_finish(struct client *c, const char *reason)
     client_touch(c);
 }
 
-void client_dismiss(struct client *c, const char *reason)
+void client_dismiss(struct client *c, enum audit_code code, const char *reason)
 {
     CLEANUP_BUF struct buf data = { 0 };
     BUF_ADD_LIT(&data, "{\"reason\": ");
@@ -109,7 +113,7 @@ void client_dismiss(struct client *c, const char *reason)
     BUF_ADD_LIT(&data, "}");
     session_gateway_event(&c->session, "GATEWAY_CLOSED",
                           (struct span){ buf_data(&data), buf_len(&data) });
-    client_finish(c, reason);
+    client_finish(c, code, reason);
 }
 
 /* Our side is closed; reading on until the peer closes keeps the kernel from answering what it
@@ -118,7 +122,7 @@ void client_start_lingering(struct client *c)
 {
     stream_shutdown(c->stream);
     if (c->loop->draining) { /* nobody waits for the slow when the house is closed */
-        client_close(c, "finished");
+        client_close(c, AUDIT_CODE_PEER_CLOSED, "finished");
         return;
     }
     c->state = CLIENT_LINGERING;
@@ -144,12 +148,12 @@ void client_set_idle_deadline(struct client *c)
 static void on_deadline(struct client *c)
 {
     if (c->state == CLIENT_LINGERING || c->state == CLIENT_FLUSHING) {
-        client_close(c, "finished");
+        client_close(c, AUDIT_CODE_PEER_CLOSED, "finished");
         return;
     }
     STATS_INC(c->loop, timeouts);
     log_info("connection %llu: %s: closed", (unsigned long long)c->number, c->deadline_what);
-    client_dismiss(c, c->deadline_what);
+    client_dismiss(c, c->deadline_idle ? AUDIT_CODE_IDLE : AUDIT_CODE_TOO_SLOW, c->deadline_what);
 }
 
 /* Its input is not read while its attach is pending, so its end is looked for. Who has ended its
@@ -174,8 +178,12 @@ void client_check_deadlines(struct loop *loop, int64_t now)
     bool due = false;
     HASH_ITER (hh, loop->clients, c, next) {
         due |= client_admit_is_due(c, wall);
+        if (c->lost.count && (!c->lost.recorded_us ||
+                              now - c->lost.recorded_us >= LOST_RECORD_SECONDS * USEC_PER_SEC))
+            client_record_lost(c);
         if (c->state == CLIENT_OPEN && c->session.attaching && has_left(c)) {
-            client_close(c, "closed by the peer while its attach was pending");
+            client_close(c, AUDIT_CODE_PEER_CLOSED,
+                         "closed by the peer while its attach was pending");
             continue;
         }
         if (c->deadline_idle && (c->active || c->session.n_queued)) {
@@ -185,9 +193,9 @@ void client_check_deadlines(struct loop *loop, int64_t now)
         bool stuck =
             c->resync_since_us && now - c->resync_since_us > LIMIT_RESYNC_SECONDS * USEC_PER_SEC;
         if (stuck && c->state == CLIENT_OPEN)
-            client_finish(c, "no line feed after what is not QMP");
+            client_finish(c, AUDIT_CODE_NOT_QMP, "no line feed after what is not QMP");
         else if (c->state == CLIENT_OPEN && is_login_old(c, now))
-            client_dismiss(c, "its login is too old");
+            client_dismiss(c, AUDIT_CODE_LOGIN, "its login is too old");
         else if (c->deadline_us && now > c->deadline_us)
             on_deadline(c);
     }
@@ -204,11 +212,11 @@ struct client *client_find(struct loop *loop, uint64_t number)
     return c;
 }
 
-void client_close_all(struct loop *loop, const char *reason)
+void client_close_all(struct loop *loop, enum audit_code code, const char *reason)
 {
     struct client *c, *next;
     HASH_ITER (hh, loop->clients, c, next)
-        client_close(c, reason);
+        client_close(c, code, reason);
 }
 
 static void on_reverify(evutil_socket_t fd, short what, void *opaque)

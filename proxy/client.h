@@ -6,6 +6,7 @@
 
 #include <event2/event_struct.h>
 #include <uthash.h>
+#include "audit/codes.h"
 #include "base/buf.h"
 #include "net/stream.h"
 #include "proxy/loop.h"
@@ -54,15 +55,21 @@ struct client {
     struct client *dirty_next;
     struct client *dead_next;
     uint64_t events_lost; /* since the last marker */
+    struct {
+        uint64_t count;      /* events that no record tells of yet */
+        int64_t since_us;    /* UTC, of the first */
+        int64_t recorded_us; /* monotonic, of the last record; 0: none yet */
+    } lost;
 
     int64_t deadline_us; /* monotonic; 0: none */
     const char *deadline_what;
     bool deadline_idle; /* moves on while the client is active */
     int64_t login_us;   /* monotonic: of its latest login by SASL; 0: none */
     uint64_t checked;   /* number of the snapshot whose word it is that this client is welcome */
-    int64_t resync_since_us; /* when skipping began; 0: not skipping */
-    char *close_reason;      /* while the last words go out; owned */
-    struct loop *move_to;    /* at the end of this turn */
+    int64_t resync_since_us;    /* when skipping began; 0: not skipping */
+    enum audit_code close_code; /* while the last words go out, as the reason */
+    char *close_reason;         /* owned */
+    struct loop *move_to;       /* at the end of this turn */
     void (*move_arrived)(struct client *c);
 
     struct session session;
@@ -84,13 +91,20 @@ bool client_is_slow(const struct client *c);
  * never is: a copy of it for everybody is what a hostile VM would want. */
 bool client_has_room(const struct client *c, size_t bytes);
 
-/* Ends the connection at once. The only way that ends one; reason goes to the log and the audit. */
-void client_close(struct client *c, const char *reason);
+/* An event was dropped. It is told by a marker when there is room, and recorded, but not too often.
+ */
+void client_lose_event(struct client *c);
+/* Records what was dropped, however recent the last record is. */
+void client_record_lost(struct client *c);
+
+/* Ends the connection at once. The only way that ends one; code and reason go to the log and the
+ * audit. */
+void client_close(struct client *c, enum audit_code code, const char *reason);
 /* The same after what is in `out` has gone. */
-void client_finish(struct client *c, const char *reason);
+void client_finish(struct client *c, enum audit_code code, const char *reason);
 
 /* The same, and the client is told why by GATEWAY_CLOSED: no values and no names of the policy. */
-void client_dismiss(struct client *c, const char *reason);
+void client_dismiss(struct client *c, enum audit_code code, const char *reason);
 
 /* Takes up input again that was left lying. */
 void client_resume(struct client *c);
@@ -110,7 +124,7 @@ void client_flush_dirty(struct loop *loop);
 void client_take_held(struct loop *loop);
 void client_bury(struct loop *loop);
 void client_check_deadlines(struct loop *loop, int64_t now);
-void client_close_all(struct loop *loop, const char *reason);
+void client_close_all(struct loop *loop, enum audit_code code, const char *reason);
 /* Says GATEWAY_SHUTDOWN; each goes when what it has in flight is answered. */
 void client_drain_all(struct loop *loop);
 struct client *client_find(struct loop *loop, uint64_t number);

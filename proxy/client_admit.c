@@ -29,19 +29,21 @@ static const struct snapshot_listener *listener_of(const struct client *c)
 /* --- somebody --------------------------------------------------------------------------------- */
 
 /* Words before goodbye: one line without an id in place of a greeting. */
-static void turn_away(struct client *c, const char *text, const char *reason)
+static void turn_away(struct client *c, enum audit_code code, const char *text, const char *reason)
 {
     struct span none = { 0 };
     qmp_write_error(client_out(c), QMP_ERROR_GENERIC, (struct span){ text, strlen(text) }, none);
     c->state = CLIENT_OPEN;
-    client_finish(c, reason);
+    client_finish(c, code, reason);
 }
 
 /* `identity`: whose it would have been; NULL: nobody's. */
-static void record_refused_login(struct client *c, const char *identity, const char *why)
+static void record_refused_login(struct client *c, enum audit_code code, const char *identity,
+                                 const char *why)
 {
     struct audit_record record = dispatch_session_record(&c->session, AUDIT_AUTH);
     record.result = AUDIT_DENIED;
+    record.code = code;
     record.identity = identity;
     record.text = (struct span){ why, strlen(why) };
     dispatch_record(c->loop, &record);
@@ -57,8 +59,8 @@ bool client_admit_is_due(const struct client *c, time_t now)
            now > tls_session_verified_until(stream_tls(c->stream));
 }
 
-/* Why the present snapshot does not want it, now; NULL if it does. */
-static const char *objection(struct client *c)
+/* Why the present snapshot does not want it, now; NULL if it does: then *code stays. */
+static const char *objection(struct client *c, enum audit_code *code)
 {
     struct error err;
     struct snapshot *now = c->loop->snapshot;
@@ -67,39 +69,45 @@ static const char *objection(struct client *c)
         return NULL;
     c->checked = now->number;
     const struct snapshot_listener *l = snapshot_listener(now, c->listener);
+    *code = AUDIT_CODE_LISTENER;
     if (!l)
         return "its listener was removed";
     struct tls_peer peer;
     if (c->tls && l->conf->client_cert == CONF_CLIENT_CERT_REQUIRED &&
         !tls_session_peer(stream_tls(c->stream), &peer))
         return "its listener wants a certificate now";
+    *code = AUDIT_CODE_CERTIFICATE;
     if (c->tls && now->tls && tls_session_reverify(stream_tls(c->stream), now->tls, &err) < 0) {
         log_info("connection %llu: %s: %s", (unsigned long long)c->number,
                  due ? "closed" : "closed after reload", err.text);
         return due ? "its certificate has expired" : "certificate no longer accepted";
     }
+    *code = AUDIT_CODE_POLICY;
     const struct caller *caller = c->session.caller;
     if (caller_name(caller) && !acl_policy_admits(now->policy, caller_subject(caller)))
         return "policy no longer admits it";
     if (!delegation_holds(now->policy, caller))
         return "policy no longer delegates";
+    *code = AUDIT_CODE_LOGIN;
     return login_objection(&c->session, l->conf);
 }
 
 void client_admit_recheck(struct client *c)
 {
-    const char *why = c->state == CLIENT_OPEN ? objection(c) : NULL;
+    enum audit_code code = AUDIT_CODE_NONE;
+    const char *why = c->state == CLIENT_OPEN ? objection(c, &code) : NULL;
     if (why)
-        client_dismiss(c, why);
+        client_dismiss(c, code, why);
 }
 
 /* The same for who is not let in yet: TLS, or the look-up of a user, began before a reload. */
 static bool is_turned_away_by_reload(struct client *c)
 {
-    const char *why = objection(c);
+    enum audit_code code = AUDIT_CODE_NONE;
+    const char *why = objection(c, &code);
     if (why) {
-        record_refused_login(c, NULL, why);
-        client_close(c, why);
+        record_refused_login(c, code, NULL, why);
+        client_close(c, code, why);
     }
     return why != NULL;
 }
@@ -139,6 +147,11 @@ int client_admit_as(struct client *c, struct identity *take_identity, struct ide
     return 0;
 }
 
+enum audit_code client_admit_code(const struct error *err)
+{
+    return err->code == ERROR_LIMIT ? AUDIT_CODE_LIMIT : AUDIT_CODE_NO_GRANT;
+}
+
 static void admit_nobody(struct client *c);
 
 /* Whom the certificate or the peer credentials say it is. */
@@ -153,8 +166,9 @@ static void admit_identity(struct client *c, struct identity *take_identity)
     }
     CLEANUP_FREE char *name = mem_strdup(take_identity->name);
     if (client_admit_as(c, take_identity, NULL, &err) < 0) {
-        record_refused_login(c, name, err.text);
-        turn_away(c, err.text, err.text);
+        enum audit_code code = client_admit_code(&err);
+        record_refused_login(c, code, name, err.text);
+        turn_away(c, code, err.text, err.text);
         return;
     }
     c->state = CLIENT_OPEN;
@@ -186,7 +200,7 @@ static void go_away(struct client *c, struct offload *take_step, const struct of
         STATS_INC(loop, rejected);
         log_warning("connection %llu from %s: turned away: too many %s wait already",
                     (unsigned long long)c->number, c->session.caller->peer, what);
-        client_close(c, "the gateway is too busy");
+        client_close(c, AUDIT_CODE_BUSY, "the gateway is too busy");
     }
 }
 
@@ -216,8 +230,9 @@ static void identify_home(struct offload_slot *slot, struct offload *step)
         event_add(&c->read_event, NULL);
         admit_identity(c, TAKE_PTR(s->identity));
     } else {
-        record_refused_login(c, NULL, s->err.text);
-        turn_away(c, "permission denied: peer credentials name no user of this machine",
+        record_refused_login(c, AUDIT_CODE_NO_IDENTITY, NULL, s->err.text);
+        turn_away(c, AUDIT_CODE_NO_IDENTITY,
+                  "permission denied: peer credentials name no user of this machine",
                   "no identity");
     }
 }
@@ -242,7 +257,7 @@ static void identify_unix(struct client *c)
     c->state = CLIENT_IDENTIFY;
     if (peer_credentials_get(stream_fd(c->stream), &s->who, &err) < 0) {
         free(s);
-        client_close(c, "cannot look up the peer's user");
+        client_close(c, AUDIT_CODE_NO_IDENTITY, "cannot look up the peer's user");
     } else {
         free(c->site);
         c->site = mem_printf("unix:%u", (unsigned)s->who.uid);
@@ -267,8 +282,9 @@ static void identify_tls(struct client *c)
     if (!tls_session_peer(tls, &peer)) {
         admit_nobody(c);
     } else if (identity_from_certificate(peer.der, peer.der_len, peer.ca, &identity, &err) < 0) {
-        record_refused_login(c, NULL, err.text);
-        turn_away(c, "permission denied: the certificate's subject is no identity", "no identity");
+        record_refused_login(c, AUDIT_CODE_NO_IDENTITY, NULL, err.text);
+        turn_away(c, AUDIT_CODE_NO_IDENTITY,
+                  "permission denied: the certificate's subject is no identity", "no identity");
     } else {
         admit_identity(c, identity);
     }
@@ -291,12 +307,12 @@ static void handshake_went(struct client *c, enum stream_status status, const st
         return;
     case STREAM_EOF:
         STATS_INC(c->loop, handshake_failures);
-        client_close(c, "closed during the TLS handshake");
+        client_close(c, AUDIT_CODE_PEER_CLOSED, "closed during the TLS handshake");
         return;
     case STREAM_FAILED:
         STATS_INC(c->loop, handshake_failures);
-        record_refused_login(c, NULL, err->text);
-        client_close(c, "TLS handshake failed");
+        record_refused_login(c, AUDIT_CODE_TLS, NULL, err->text);
+        client_close(c, AUDIT_CODE_TLS, "TLS handshake failed");
         return;
     }
 }
@@ -398,7 +414,7 @@ static void proxy_header_done(struct client *c, const struct sockaddr_storage *p
     char text[ADDRESS_TEXT_MAX], site[ADDRESS_TEXT_MAX];
     buf_free(&c->in);
     if (peer->ss_family == AF_UNSPEC) {
-        client_close(c, "the balancer's own health check");
+        client_close(c, AUDIT_CODE_PEER_CLOSED, "the balancer's own health check");
         return;
     }
     address_format(peer, text);
@@ -406,7 +422,7 @@ static void proxy_header_done(struct client *c, const struct sockaddr_storage *p
     if (registry_set_peer(c->loop->daemon->registry, &c->loop->snapshot->conf->limits, c->registry,
                           site, text, &err) < 0) {
         STATS_INC(c->loop, rejected);
-        client_close(c, "too many connections from this address");
+        client_close(c, AUDIT_CODE_LIMIT, "too many connections from this address");
         return;
     }
     free(c->session.caller->peer);
@@ -417,7 +433,7 @@ static void proxy_header_done(struct client *c, const struct sockaddr_storage *p
     if (l)
         start_handshake(c, l->conf);
     else
-        client_close(c, "the listener is gone");
+        client_close(c, AUDIT_CODE_LISTENER, "the listener is gone");
 }
 
 /* Parsed as it comes: what cannot become a header is turned away at once, not when its time is up.
@@ -458,7 +474,7 @@ static void continue_proxy_header(struct client *c)
     case PROXY_PROTOCOL_BAD:
         log_info("connection %llu from %s: no PROXY version 2 header, which this listener requires",
                  (unsigned long long)c->number, c->session.caller->peer);
-        client_close(c, "bad PROXY header");
+        client_close(c, AUDIT_CODE_NOT_QMP, "bad PROXY header");
         return;
     }
 }

@@ -16,6 +16,8 @@ void client_admit_continue(struct client *c);
  * negative with words for the client; then it is nobody still, and to be recorded. Takes both. */
 int client_admit_as(struct client *c, struct identity *take_identity, struct identity *take_acting,
                     struct error *err) MUST_CHECK;
+/* What audit calls it. */
+enum audit_code client_admit_code(const struct error *err);
 
 /* Has something ended on which its certificate rests, so that it is to be looked at again? */
 bool client_admit_is_due(const struct client *c, time_t now);

@@ -56,7 +56,7 @@ static bool take_frame(struct client *c, char *data, size_t len, size_t *done)
         STATS_INC(c->loop, malformed);
         if (c->framer.fault.text)
             session_handle_broken(&c->session, NULL, &c->framer.fault);
-        session_give_up(&c->session, "too much that is not QMP");
+        session_give_up(&c->session, AUDIT_CODE_NOT_QMP, "too much that is not QMP");
         c->input_ended = true;
         break;
     }
@@ -117,7 +117,7 @@ static void end_of_input(struct client *c)
 {
     c->input_ended = true;
     event_del(&c->read_event);
-    session_give_up(&c->session, "closed by the peer");
+    session_give_up(&c->session, AUDIT_CODE_PEER_CLOSED, "closed by the peer");
 }
 
 static void read_input(struct client *c)
@@ -147,7 +147,7 @@ static void read_input(struct client *c)
             end_of_input(c);
             return;
         case STREAM_FAILED:
-            client_close(c, "connection lost");
+            client_close(c, AUDIT_CODE_CONNECTION_LOST, "connection lost");
             return;
         }
         if (c->state == CLIENT_OPEN && stream_pending(c->stream) == 0)
@@ -183,7 +183,7 @@ static void on_lingering(struct client *c)
             return;
         case STREAM_EOF:
         case STREAM_FAILED:
-            client_close(c, "finished");
+            client_close(c, AUDIT_CODE_PEER_CLOSED, "finished");
             return;
         }
     }

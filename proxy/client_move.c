@@ -20,9 +20,9 @@ static void drain(struct client *c)
     struct span none = { 0 };
     if (c->state == CLIENT_OPEN) {
         session_gateway_event(&c->session, "GATEWAY_SHUTDOWN", none);
-        session_give_up(&c->session, "the gateway is shutting down");
+        session_give_up(&c->session, AUDIT_CODE_SHUTDOWN, "the gateway is shutting down");
     } else if (c->state < CLIENT_OPEN) {
-        client_close(c, "the gateway is shutting down");
+        client_close(c, AUDIT_CODE_SHUTDOWN, "the gateway is shutting down");
     }
 }
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include "base/log.h"
 #include "proxy/daemon.h"
+#include "proxy/dispatch.h"
 
 #define OUT_KEEP_BYTES 1024 /* an idle client keeps no more than this */
 
@@ -37,6 +38,28 @@ bool client_has_room(const struct client *c, size_t bytes)
     return buf_len(&c->out) + bytes <= client_limits(c)->output_soft_bytes;
 }
 
+void client_lose_event(struct client *c)
+{
+    c->events_lost++;
+    if (c->lost.count++ == 0)
+        c->lost.since_us = loop_utc_us(c->loop);
+    STATS_INC(c->loop, events_lost);
+    client_touch(c); /* the marker goes when there is room for it */
+}
+
+void client_record_lost(struct client *c)
+{
+    if (c->lost.count == 0)
+        return;
+    struct audit_record record = dispatch_session_record(&c->session, AUDIT_EVENTS_LOST);
+    record.code = AUDIT_CODE_SLOW_READER;
+    record.count = c->lost.count;
+    record.since_us = c->lost.since_us;
+    dispatch_record(c->loop, &record);
+    c->lost.count = 0;
+    c->lost.recorded_us = loop_monotonic_us(c->loop);
+}
+
 static void tell_lost_events(struct client *c)
 {
     if (c->events_lost == 0 || buf_len(&c->out) > client_limits(c)->output_soft_bytes / 2)
@@ -60,7 +83,7 @@ static bool check_output_limits(struct client *c)
         STATS_INC(c->loop, slow_disconnects);
         log_info("connection %llu: disconnected: does not read what it asked for",
                  (unsigned long long)c->number);
-        client_close(c, "reads too slowly");
+        client_close(c, AUDIT_CODE_SLOW_READER, "reads too slowly");
         return false;
     }
     return true;
@@ -81,7 +104,7 @@ static void flush_output(struct client *c)
         } else if (st == STREAM_WANT_READ) {
             break;
         } else {
-            client_close(c, "connection lost");
+            client_close(c, AUDIT_CODE_CONNECTION_LOST, "connection lost");
             return;
         }
     }

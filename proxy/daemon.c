@@ -52,10 +52,12 @@ void daemon_record(struct daemon *d, const struct audit_record *record)
         log_error("%s", err.text);
 }
 
-static void record_life(struct daemon *d, enum audit_type type, const char *text)
+static void record_life(struct daemon *d, enum audit_type type, enum audit_result result,
+                        const char *text)
 {
     struct audit_record record = {
         .type = type,
+        .result = result,
         .utc_us = clock_utc_us(),
         .arguments = QMP_NONE,
         .latency_us = -1,
@@ -252,8 +254,9 @@ static int start(struct daemon *d, struct error *err)
         return rc;
     vms_set_configured(d->vms, conf);
     vm_directories_apply(d->directories, conf);
-    record_life(d, AUDIT_START, PACKAGE_VERSION);
-    record_life(d, AUDIT_POLICY_LOAD, acl_policy_hash(d->snapshot->policy));
+    record_life(d, AUDIT_START, AUDIT_RESULT_NONE, PACKAGE_VERSION);
+    record_life(d, AUDIT_CONFIG_LOAD, AUDIT_OK, d->config_file);
+    record_life(d, AUDIT_POLICY_LOAD, AUDIT_OK, acl_policy_hash(d->snapshot->policy));
     rc = make_loops(d, err);
     if (rc < 0)
         return rc;
@@ -316,7 +319,7 @@ static bool end(struct daemon *d)
     bool done = stop_threads(d);
     drop_waiters(d);
     if (d->batch)
-        record_life(d, AUDIT_STOP, PACKAGE_VERSION);
+        record_life(d, AUDIT_STOP, AUDIT_RESULT_NONE, PACKAGE_VERSION);
     return done;
 }
 

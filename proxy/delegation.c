@@ -54,11 +54,11 @@ static void become(struct session *s, struct identity *take_acting)
                         caller_acting_name(s->caller));
 }
 
-static void record(struct session *s, enum audit_result result, const char *wanted,
-                   const char *text)
+static void record(struct session *s, enum audit_code code, const char *wanted, const char *text)
 {
     struct audit_record record = dispatch_session_record(s, AUDIT_AUTH);
-    record.result = result;
+    record.result = code ? AUDIT_DENIED : AUDIT_OK;
+    record.code = code;
     record.acting_for = wanted;
     record.text = (struct span){ text, strlen(text) };
     dispatch_record(s->client->loop, &record);
@@ -69,12 +69,12 @@ static void act_for(struct session *s, struct request *r, const char *name)
     struct error err;
     struct identity *acting;
     if (delegation_check(s, s->caller->identity, name, &acting, &err) < 0) {
-        record(s, AUDIT_DENIED, name, err.text);
+        record(s, AUDIT_CODE_NO_DELEGATION, name, err.text);
         session_error(r, QMP_ERROR_GENERIC, "%s", err.text);
         return;
     }
     become(s, acting);
-    record(s, AUDIT_OK, acting->name, "gateway-act-as");
+    record(s, AUDIT_CODE_NONE, acting->name, "gateway-act-as");
     session_return(r, SPAN_LIT("{}"));
 }
 
@@ -87,6 +87,6 @@ void delegation_act_as(struct session *s, struct request *r)
         return;
     }
     become(s, NULL);
-    record(s, AUDIT_OK, NULL, "gateway-act-as: oneself");
+    record(s, AUDIT_CODE_NONE, NULL, "gateway-act-as: oneself");
     session_return(r, SPAN_LIT("{}"));
 }

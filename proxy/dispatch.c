@@ -127,34 +127,54 @@ static void record_intent(struct loop *loop, struct request *r, const struct vm 
     dispatch_record(loop, &record);
 }
 
-/* `shape_only`: what does not fit the schema may hold a secret where nobody looks for one. */
-static void record_refusal(struct session *s, struct request *r, const char *rule, const char *why,
-                           bool shape_only, struct shadow shadow)
+static struct audit_record refusal_record(struct session *s, struct request *r,
+                                          enum audit_result result, enum audit_code code,
+                                          const char *rule, const char *why, struct shadow shadow)
 {
-    struct loop *loop = s->client->loop;
-    struct audit_record record = request_record(loop, r, s->vm, s->monitor, AUDIT_REFUSED);
+    struct audit_record record =
+        request_record(s->client->loop, r, s->vm, s->monitor, AUDIT_REFUSED);
     add_arguments(&record, r);
-    record.shape_only = shape_only;
-    record.result = AUDIT_DENIED;
+    /* what does not fit the schema may hold a secret where nobody looks for one */
+    record.shape_only = code == AUDIT_CODE_BAD_ARGUMENTS;
+    record.result = result;
+    record.code = code;
     record.rule = rule;
     record.text = text_span(why);
     record.shadow = shadow.result;
     record.shadow_rule = shadow.rule;
+    return record;
+}
+
+static void record_refusal(struct session *s, struct request *r, enum audit_code code,
+                           const char *rule, const char *why, struct shadow shadow)
+{
+    struct loop *loop = s->client->loop;
+    struct audit_record record = refusal_record(s, r, AUDIT_DENIED, code, rule, why, shadow);
     dispatch_record(loop, &record);
     STATS_INC(loop, refused);
     atomic_fetch_add_explicit(&registry_counters(s->client->registry)->refused, 1,
                               memory_order_relaxed);
 }
 
-void dispatch_refused(struct session *s, struct request *r, const char *rule, const char *why)
+void dispatch_refused(struct session *s, struct request *r, enum audit_code code, const char *rule,
+                      const char *why)
 {
-    record_refusal(s, r, rule, why, false, (struct shadow){ 0 });
+    record_refusal(s, r, code, rule, why, (struct shadow){ 0 });
 }
 
 void dispatch_refusal_detail(struct session *s, struct span command, struct buf *out)
 {
     if (s->client->loop->snapshot->conf->refusal_detail == CONF_REFUSAL_FULL)
         acl_check_detail(s->rights, &s->client->loop->acl, command, out);
+}
+
+/* What of a verdict the reason says in words: those that depend on arguments are in the workspace.
+ */
+static enum audit_code refusal_code(const struct loop *loop, const struct acl_verdict *v)
+{
+    if (v->reason == loop->acl.reason)
+        return AUDIT_CODE_CONDITION;
+    return strcmp(v->rule, "default") == 0 ? AUDIT_CODE_NO_RULE : AUDIT_CODE_DENIED;
 }
 
 /* Refused by policy: the words name the command and the rule. */
@@ -164,12 +184,12 @@ static void refuse(struct session *s, struct request *r, const struct acl_verdic
     struct span name = request_command(r);
     char shown[LOG_ESCAPE_MAX];
     if (v->decision == ACL_UNKNOWN_COMMAND) {
-        record_refusal(s, r, v->rule, "not in the VM's schema", false, shadow);
+        record_refusal(s, r, AUDIT_CODE_UNKNOWN_COMMAND, v->rule, "not in the VM's schema", shadow);
         session_error(r, QMP_ERROR_COMMAND_NOT_FOUND, "The command %s has not been found",
                       log_escape(name.data, name.len, shown));
         return;
     }
-    record_refusal(s, r, v->rule, v->reason, false, shadow);
+    record_refusal(s, r, refusal_code(s->client->loop, v), v->rule, v->reason, shadow);
     CLEANUP_BUF struct buf detail = { 0 };
     dispatch_refusal_detail(s, name, &detail);
     session_error(r, QMP_ERROR_GENERIC, "permission denied: command '%s': %s%s%.*s",
@@ -182,7 +202,7 @@ static void refuse_arguments(struct session *s, struct request *r,
 {
     char why[QMP_ARGUMENT_TEXT_MAX], text[QMP_ARGUMENT_TEXT_MAX];
     qmp_argument_fault_reason(fault, why);
-    record_refusal(s, r, NULL, why, true, (struct shadow){ 0 });
+    record_refusal(s, r, AUDIT_CODE_BAD_ARGUMENTS, NULL, why, (struct shadow){ 0 });
     session_error(r, QMP_ERROR_GENERIC, "%s", qmp_argument_fault_text(fault, r->tape, text));
 }
 
@@ -195,19 +215,37 @@ bool dispatch_arguments_fit(const struct session *s, struct span name, const str
            qmp_validate(schema, (unsigned)command, t, arguments, fault);
 }
 
-/* Why a command cannot go to its VM now, whatever policy says; NULL if it can. */
-static const char *obstacle(const struct loop *loop, const struct monitor *m,
-                            const struct request *r)
+/* Why a command cannot go to its VM now, whatever policy says. */
+static enum audit_code obstacle(const struct loop *loop, const struct monitor *m,
+                                const struct request *r)
 {
     if (loop->draining)
-        return "the gateway is shutting down";
+        return AUDIT_CODE_SHUTDOWN;
     if (m->state != MONITOR_READY)
-        return "the VM is not connected";
+        return AUDIT_CODE_VM_LOST;
     if (m->unresponsive && !r->oob)
-        return "the VM does not answer (an earlier command has been waiting for too long)";
+        return AUDIT_CODE_VM_SILENT;
     if (r->oob && !monitor_oob_slot_free(m))
-        return "too many out-of-band commands are in flight";
-    return NULL;
+        return AUDIT_CODE_OUT_OF_BAND_FULL;
+    return AUDIT_CODE_NONE;
+}
+
+/* Policy allows it by `rule`; it never leaves. */
+static void refuse_for(struct session *s, struct request *r, enum audit_code code, const char *rule)
+{
+    static const char *const words[AUDIT_N_CODES] = {
+        [AUDIT_CODE_SHUTDOWN] = "the gateway is shutting down",
+        [AUDIT_CODE_VM_LOST] = "the VM is not connected",
+        [AUDIT_CODE_VM_SILENT] =
+            "the VM does not answer (an earlier command has been waiting for too long)",
+        [AUDIT_CODE_OUT_OF_BAND_FULL] = "too many out-of-band commands are in flight",
+    };
+    struct loop *loop = s->client->loop;
+    struct audit_record record =
+        refusal_record(s, r, AUDIT_CANCELLED, code, rule, words[code], (struct shadow){ 0 });
+    dispatch_record(loop, &record);
+    STATS_INC(loop, cancelled);
+    session_error(r, QMP_ERROR_GENERIC, "%s: the command was not run", words[code]);
 }
 
 static bool is_quit(struct span name)
@@ -238,17 +276,16 @@ void dispatch_request(struct monitor *m, struct request *r)
         return;
     }
     if (passes_descriptors(name)) {
-        dispatch_refused(s, r, v.rule, "passes descriptors");
+        dispatch_refused(s, r, AUDIT_CODE_DESCRIPTORS, v.rule, "passes descriptors");
         session_error(r, QMP_ERROR_GENERIC,
                       "permission denied: command '%.*s' passes descriptors, which cannot go "
                       "through the gateway",
                       (int)name.len, name.data);
         return;
     }
-    const char *why = obstacle(loop, m, r);
-    if (why) {
-        STATS_INC(loop, cancelled);
-        session_error(r, QMP_ERROR_GENERIC, "%s: the command was not run", why);
+    enum audit_code code = obstacle(loop, m, r);
+    if (code) {
+        refuse_for(s, r, code, v.rule);
         return;
     }
     r->quit = is_quit(name);
@@ -272,7 +309,8 @@ void dispatch_local(struct session *s, struct request *r, const char *rule)
 
 static void cancel_orphan(struct loop *loop, struct request *r)
 {
-    dispatch_cancelled(loop, r, "the session ended before the command was sent");
+    dispatch_cancelled(loop, r, AUDIT_CODE_SESSION_ENDED,
+                       "the session ended before the command was sent");
     if (r->monitor)
         monitor_unstage(r->monitor, r);
     request_free(r);
@@ -283,7 +321,7 @@ static void cancel_late(struct loop *loop, struct request *r)
 {
     static const char why[] = "the session is over: the command was not run";
     if (r->monitor) {
-        dispatch_cancelled(loop, r, why);
+        dispatch_cancelled(loop, r, AUDIT_CODE_SESSION_ENDED, why);
         monitor_unstage(r->monitor, r);
     }
     session_error(r, QMP_ERROR_GENERIC, "%s", why);
@@ -380,7 +418,7 @@ void dispatch_durable(struct loop *loop)
         if (!loop->parked)
             loop->parked_tail = &loop->parked;
         if (failed) { /* the record may reach the disk all the same: say that nothing came of it */
-            dispatch_cancelled(loop, r, err.text);
+            dispatch_cancelled(loop, r, AUDIT_CODE_NOT_DURABLE, err.text);
             refuse_unrecorded(loop, r, err.text);
         } else {
             release(loop, r);
@@ -446,14 +484,19 @@ static void scan_error(struct error_words *w, struct span object)
     w->desc = member_string(t, SPAN_LIT("desc"));
 }
 
+/* An outcome's intent has them. */
+static void leave_to_intent(struct audit_record *record)
+{
+    record->peer = record->identity = record->acting_for = record->uuid = NULL;
+}
+
 static struct audit_record outcome_record(struct loop *loop, const struct request *r,
                                           enum audit_result result)
 {
     struct monitor *m = r->monitor;
     struct audit_record record = request_record(loop, r, m ? m->vm : NULL, m, AUDIT_OUTCOME);
     record.result = result;
-    /* its intent has them */
-    record.peer = record.identity = record.acting_for = record.uuid = NULL;
+    leave_to_intent(&record);
     if (r->sent_us)
         record.latency_us = loop_monotonic_us(loop) - r->sent_us;
     return record;
@@ -476,17 +519,21 @@ void dispatch_outcome(struct loop *loop, const struct request *r, const struct q
     qmp_scanner_free(words.scanner);
 }
 
-void dispatch_unknown(struct loop *loop, const struct request *r, const char *why)
+void dispatch_unknown(struct loop *loop, const struct request *r, enum audit_code code,
+                      const char *why)
 {
     struct audit_record record = outcome_record(loop, r, AUDIT_UNKNOWN);
+    record.code = code;
     record.text = text_span(why);
     dispatch_record(loop, &record);
     STATS_INC(loop, unknown_outcomes);
 }
 
-void dispatch_cancelled(struct loop *loop, const struct request *r, const char *why)
+void dispatch_cancelled(struct loop *loop, const struct request *r, enum audit_code code,
+                        const char *why)
 {
     struct audit_record record = outcome_record(loop, r, AUDIT_CANCELLED);
+    record.code = code;
     record.text = text_span(why);
     dispatch_record(loop, &record);
     STATS_INC(loop, cancelled);
@@ -499,7 +546,21 @@ void dispatch_local_outcome(struct session *s, struct request *r, const char *er
     struct loop *loop = s->client->loop;
     struct audit_record record = request_record(loop, r, s->vm, s->monitor, AUDIT_OUTCOME);
     record.result = error ? AUDIT_ERROR : AUDIT_OK;
-    record.peer = record.uuid = NULL;
+    leave_to_intent(&record);
+    if (r->sent_us)
+        record.latency_us = loop_monotonic_us(loop) - r->sent_us;
     record.text = text_span(error);
+    dispatch_record(loop, &record);
+}
+
+void dispatch_admin(struct session *s, const struct request *r, const char *subject,
+                    uint64_t subject_connection, uint64_t count)
+{
+    struct loop *loop = s->client->loop;
+    struct audit_record record = request_record(loop, r, NULL, NULL, AUDIT_ADMIN);
+    record.result = AUDIT_OK;
+    record.subject = subject;
+    record.subject_connection = subject_connection;
+    record.count = count;
     dispatch_record(loop, &record);
 }

@@ -21,7 +21,8 @@ void dispatch_local(struct session *s, struct request *r, const char *rule);
 void dispatch_local_outcome(struct session *s, struct request *r, const char *error);
 
 /* Records a refusal; the caller answers. */
-void dispatch_refused(struct session *s, struct request *r, const char *rule, const char *why);
+void dispatch_refused(struct session *s, struct request *r, enum audit_code code, const char *rule,
+                      const char *why);
 /* Are these the arguments of the command, by its VM's schema? True as well of a command that policy
  * does not open to the session by its name: who may not run it learns nothing of what it takes.
  * `t` and `arguments` as for qmp_validate. */
@@ -47,8 +48,15 @@ void dispatch_unstage(struct loop *loop, struct request *r);
 /* The VM answered; or its outcome will never be known; or the command never left. */
 void dispatch_outcome(struct loop *loop, const struct request *r, const struct qmp_tape *tape,
                       const struct qmp_answer *answer);
-void dispatch_unknown(struct loop *loop, const struct request *r, const char *why);
-void dispatch_cancelled(struct loop *loop, const struct request *r, const char *why);
+void dispatch_unknown(struct loop *loop, const struct request *r, enum audit_code code,
+                      const char *why);
+void dispatch_cancelled(struct loop *loop, const struct request *r, enum audit_code code,
+                        const char *why);
+
+/* What an administrative command did: to whom, to which connection, to how many; NULL and 0 where
+ * that does not apply. */
+void dispatch_admin(struct session *s, const struct request *r, const char *subject,
+                    uint64_t subject_connection, uint64_t count);
 
 /* Records of connections. */
 void dispatch_record(struct loop *loop, const struct audit_record *record);

@@ -489,10 +489,13 @@ void gateway_submit(struct session *s, struct request *r, const struct gateway_c
         session_error(r, QMP_ERROR_GENERIC, "%s is not possible now (phase %s)", command->name,
                       session_phase_name(s->phase));
     } else if (!permitted(s, command, citation, &rule)) {
-        dispatch_refused(s, r, rule, "permission denied");
+        dispatch_refused(s, r, command->admin ? AUDIT_CODE_NO_ADMINISTRATION : AUDIT_CODE_DENIED,
+                         rule, "permission denied");
         session_error(r, QMP_ERROR_GENERIC, "permission denied: command '%s': %s", command->name,
                       command->admin ? "no grant gives this administration" : rule);
     } else if (check_arguments(r, command, &err) < 0) {
+        if (caller_name(s->caller))
+            dispatch_refused(s, r, AUDIT_CODE_BAD_ARGUMENTS, rule, "its arguments do not fit it");
         session_error(r, QMP_ERROR_GENERIC, "%s", err.text);
     } else {
         dispatch_local(s, r, rule);
@@ -503,5 +506,6 @@ void gateway_run(struct session *s, struct request *r)
 {
     STATS_INC(s->client->loop, local_commands);
     r->state = REQUEST_SENT;
+    r->sent_us = loop_monotonic_us(s->client->loop);
     r->command->run(s, r);
 }

@@ -154,9 +154,9 @@ static void run_close(struct loop *loop, struct loop_message *message)
     struct client *c = client_find(loop, m->connection);
     struct loop *elsewhere = c ? NULL : registry_find_loop(loop->daemon->registry, m->connection);
     if (c && c->state > CLIENT_OPEN) /* was told already: whoever asks twice waits no longer */
-        client_close(c, "closed by an administrator");
+        client_close(c, AUDIT_CODE_ADMINISTRATOR, "closed by an administrator");
     else if (c)
-        client_dismiss(c, "closed by an administrator");
+        client_dismiss(c, AUDIT_CODE_ADMINISTRATOR, "closed by an administrator");
     if (elsewhere)
         loop_post(elsewhere, &m->message);
     else
@@ -181,7 +181,7 @@ struct close_search {
     const char *identity;
     struct {
         uint64_t connection;
-        char *vm;
+        char *vm, *identity;
     } * found;
     size_t n, cap;
 };
@@ -201,17 +201,22 @@ static void find_connections(void *opaque, const struct registry_view *v)
         return;
     mem_grow((void **)&search->found, &search->cap, search->n + 1, sizeof(*search->found));
     search->found[search->n].connection = v->number;
+    search->found[search->n].identity = mem_strdup(v->identity);
     search->found[search->n++].vm = mem_strdup(v->vm);
 }
 
 /* Of those that the caller may see. */
-static unsigned close_found(struct session *s, struct close_search *search)
+static unsigned close_found(struct session *s, const struct request *r, struct close_search *search)
 {
     unsigned closed = 0;
     for (size_t i = 0; i < search->n; i++) {
-        char *vm = search->found[i].vm;
-        if (!vm || gateway_sees_vm(s, vm))
-            closed += post_close(s->client->loop->daemon, search->found[i].connection);
+        uint64_t connection = search->found[i].connection;
+        char *vm = search->found[i].vm, *identity = search->found[i].identity;
+        if ((!vm || gateway_sees_vm(s, vm)) && post_close(s->client->loop->daemon, connection)) {
+            dispatch_admin(s, r, identity, connection, 0);
+            closed++;
+        }
+        free(identity);
         free(vm);
     }
     free(search->found);
@@ -231,7 +236,7 @@ void gateway_session_close(struct session *s, struct request *r)
     CLEANUP_FREE char *identity = by_name ? mem_strndup(name.data, name.len) : NULL;
     search.identity = identity;
     registry_visit(s->client->loop->daemon->registry, find_connections, &search);
-    unsigned closed = close_found(s, &search);
+    unsigned closed = close_found(s, r, &search);
     if (closed == 0 && by_number) {
         session_error(r, QMP_ERROR_GENERIC, "no connection %lld", (long long)search.connection);
         return;
@@ -284,6 +289,7 @@ void gateway_reload(struct session *s, struct request *r)
     struct reload_answer *a = MEM_NEW(struct reload_answer);
     a->waiter.done = reloaded;
     a->ticket = ticket_of(s, r);
+    dispatch_admin(s, r, NULL, 0, 0);
     reload_request(a->ticket.daemon, &a->waiter);
 }
 

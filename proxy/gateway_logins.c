@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "proxy/client.h"
 #include "proxy/daemon.h"
+#include "proxy/dispatch.h"
 #include "proxy/login_backoff.h"
 
 #define HELD_SHOWN_MAX 100u /* the longest held back are not first: all are counted */
@@ -48,6 +49,7 @@ void gateway_login_release(struct session *s, struct request *r)
     CLEANUP_FREE char *name = text_argument(r, "name");
     CLEANUP_BUF struct buf value = { 0 };
     unsigned n = login_backoff_release(s->client->loop->daemon->backoff, address, name);
+    dispatch_admin(s, r, name, 0, n);
     buf_printf(&value, "{\"released\": %u}", n);
     session_return(r, gateway_buf_span(&value));
 }

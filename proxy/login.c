@@ -74,11 +74,13 @@ static struct identity *chosen(const struct session *s, const struct conf_listen
     return proven && external ? s->external : proven;
 }
 
-static void record(struct session *s, enum audit_result result, const char *mechanism,
+/* Without a code it was good. */
+static void record(struct session *s, enum audit_code code, const char *mechanism,
                    const struct sasl_login *sasl, const char *text)
 {
     struct audit_record record = dispatch_session_record(s, AUDIT_AUTH);
-    record.result = result;
+    record.result = code ? AUDIT_DENIED : AUDIT_OK;
+    record.code = code;
     record.text = (struct span){ text, strlen(text) };
     record.external = s->external ? s->external->name : NULL;
     record.mechanism = mechanism;
@@ -98,7 +100,7 @@ static void record(struct session *s, enum audit_result result, const char *mech
 static void record_left(struct login *l)
 {
     if (l->request && !l->timed)
-        record(l->session, AUDIT_DENIED, l->mechanism, l->sasl,
+        record(l->session, AUDIT_CODE_SESSION_ENDED, l->mechanism, l->sasl,
                "the connection ended before the answer");
     l->request = NULL;
 }
@@ -202,7 +204,7 @@ static void refuse(struct login *l, struct request *r, const char *words)
     end_exchange(l);
     l->request = NULL;
     if (++l->failures >= limits_of(s)->login_attempts)
-        client_finish(s->client, "too many failed logins");
+        client_finish(s->client, AUDIT_CODE_FAILED_LOGINS, "too many failed logins");
     session_error(r, QMP_ERROR_GENERIC, "%s", words);
 }
 
@@ -247,17 +249,19 @@ static void log_refused(struct session *s, const char *why)
 }
 
 /* What the client did cannot be a login at all: no proof was looked at. */
-static void refuse_at_once(struct login *l, struct request *r, const char *words)
+static void refuse_at_once(struct login *l, struct request *r, enum audit_code code,
+                           const char *words)
 {
-    record(l->session, AUDIT_DENIED, l->mechanism, l->sasl, words);
+    record(l->session, code, l->mechanism, l->sasl, words);
     log_refused(l->session, words);
     refuse(l, r, words);
 }
 
 /* A proof was looked at: `why` is for log and audit, `words` are for the client. */
-static void refuse_proof(struct login *l, struct request *r, const char *why, const char *words)
+static void refuse_proof(struct login *l, struct request *r, enum audit_code code, const char *why,
+                         const char *words)
 {
-    record(l->session, AUDIT_DENIED, l->mechanism, l->sasl, why);
+    record(l->session, code, l->mechanism, l->sasl, why);
     log_refused(l->session, why);
     snprintf(l->words, sizeof(l->words), "%s", words);
     refuse_in_time(l, r);
@@ -287,14 +291,19 @@ static int check_renewal(const struct session *s, const struct identity *who, co
 }
 
 /* Who proved who he is: is he welcome? */
-static int admit(struct session *s, struct identity *who, const char *authzid, struct error *err)
+static int admit(struct session *s, struct identity *who, const char *authzid,
+                 enum audit_code *code, struct error *err)
 {
     struct identity *acting = NULL;
+    *code = AUDIT_CODE_OTHER_IDENTITY;
     if (s->caller->identity)
         return check_renewal(s, who, authzid, err);
+    *code = AUDIT_CODE_NO_DELEGATION;
     if (authzid && delegation_check(s, who, authzid, &acting, err) < 0)
         return ERROR_DENIED;
-    return client_admit_as(s->client, identity_ref(who), acting, err);
+    int rc = client_admit_as(s->client, identity_ref(who), acting, err);
+    *code = client_admit_code(err);
+    return rc;
 }
 
 static void succeed(struct login *l, struct request *r, const struct conf_listener *listener,
@@ -304,11 +313,12 @@ static void succeed(struct login *l, struct request *r, const struct conf_listen
     struct error err;
     bool again = s->caller->identity != NULL;
     struct identity *who = chosen(s, listener, l->sasl);
-    if (admit(s, who, sasl_login_authzid(l->sasl), &err) < 0) {
-        refuse_proof(l, r, err.text, again ? failed_words : err.text);
+    enum audit_code code;
+    if (admit(s, who, sasl_login_authzid(l->sasl), &code, &err) < 0) {
+        refuse_proof(l, r, code, err.text, again ? failed_words : err.text);
         return;
     }
-    record(s, AUDIT_OK, l->mechanism, l->sasl, again ? "again" : "");
+    record(s, AUDIT_CODE_NONE, l->mechanism, l->sasl, again ? "again" : "");
     STATS_INC(s->client->loop, logins);
     struct buf reply = { 0 };
     BUF_ADD_LIT(&reply, "{\"complete\": true");
@@ -405,12 +415,12 @@ static void answer_failed(struct login *l, struct request *r, const struct login
 {
     char words[ERROR_TEXT_MAX];
     if (!step->held) {
-        refuse_proof(l, r, sasl_login_why(l->sasl), failed_words);
+        refuse_proof(l, r, AUDIT_CODE_CREDENTIALS, sasl_login_why(l->sasl), failed_words);
         return;
     }
     STATS_INC(l->session->client->loop, logins_held);
     snprintf(words, sizeof(words), "%s: too many have failed, wait %u s", failed_words, step->held);
-    refuse_proof(l, r, "held back: too many have failed", words);
+    refuse_proof(l, r, AUDIT_CODE_HELD_BACK, "held back: too many have failed", words);
 }
 
 static void step_home(struct offload_slot *slot, struct offload *offload)
@@ -428,7 +438,8 @@ static void step_home(struct offload_slot *slot, struct offload *offload)
     } else if (step->status == SASL_LOGIN_FAILED)
         answer_failed(l, r, step);
     else if (!listener || l->snapshot != c->loop->snapshot->number)
-        refuse_proof(l, r, "the configuration changed meanwhile", overtaken_words);
+        refuse_proof(l, r, AUDIT_CODE_RELOADED, "the configuration changed meanwhile",
+                     overtaken_words);
     else if (step->status == SASL_LOGIN_DONE)
         succeed(l, r, listener, buf_data(&step->answer), buf_len(&step->answer), step->has_answer);
     else
@@ -468,7 +479,7 @@ static void go_on(struct login *l, struct request *r, bool first)
         step->data = NULL;
         step_free(&step->step);
         error_prefix(&err, "data");
-        refuse_at_once(l, r, err.text);
+        refuse_at_once(l, r, AUDIT_CODE_LOGIN_SYNTAX, err.text);
         return;
     }
     l->request = r;
@@ -478,7 +489,7 @@ static void go_on(struct login *l, struct request *r, bool first)
     step->sasl = TAKE_PTR(l->sasl);
     step->attempt = TAKE_PTR(l->attempt);
     if (offload_start(&c->away, &step->step, &step_ops, d->pools[pool], &c->loop->inbox) < 0)
-        refuse_at_once(l, r, "the gateway is too busy: try again");
+        refuse_at_once(l, r, AUDIT_CODE_BUSY, "the gateway is too busy: try again");
 }
 
 /* Its constant name; NULL if it is not offered. */
@@ -504,7 +515,8 @@ void login_auth_start(struct session *s, struct request *r)
         session_error(r, QMP_ERROR_GENERIC, "no login is needed: this is %s",
                       s->caller->identity->name);
     } else if (l->started) {
-        refuse_at_once(l, r, "a login was under way, and is over: gateway-auth-start again");
+        refuse_at_once(l, r, AUDIT_CODE_LOGIN_SYNTAX,
+                       "a login was under way, and is over: gateway-auth-start again");
     } else if (!begin_exchange(l, &err)) {
         log_warning("connection %llu: no login: %s", (unsigned long long)s->client->number,
                     err.text);
@@ -515,7 +527,8 @@ void login_auth_start(struct session *s, struct request *r)
         if (l->mechanism)
             go_on(l, r, true);
         else
-            refuse_at_once(l, r, "this mechanism is not offered: gateway-info tells which are");
+            refuse_at_once(l, r, AUDIT_CODE_LOGIN_SYNTAX,
+                           "this mechanism is not offered: gateway-info tells which are");
     }
 }
 
@@ -525,7 +538,8 @@ void login_auth_step(struct session *s, struct request *r)
     if (l->started)
         go_on(l, r, false);
     else
-        refuse_at_once(l, r, "no login is under way: gateway-auth-start first");
+        refuse_at_once(l, r, AUDIT_CODE_LOGIN_SYNTAX,
+                       "no login is under way: gateway-auth-start first");
 }
 
 /* --- after a reload --------------------------------------------------------------------------- */

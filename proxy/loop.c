@@ -135,7 +135,7 @@ void loop_settle(struct loop *loop)
         return;
     loop->draining = true;
     inbox_run(&loop->inbox);
-    client_close_all(loop, "shutdown");
+    client_close_all(loop, AUDIT_CODE_SHUTDOWN, "shutdown");
     monitor_close_all(loop);
     finish_turn(loop);
     dispatch_drop_parked(loop);

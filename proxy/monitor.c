@@ -186,7 +186,7 @@ static void forget_rights(struct monitor *m)
 void monitor_join(struct monitor *m, struct session *s)
 {
     if (!acl_policy_sees(m->loop->snapshot->policy, caller_subject(s->caller), &m->vm->acl)) {
-        session_attach_failed(s, attach_no_such_vm);
+        session_attach_failed(s, AUDIT_CODE_NO_VM, attach_no_such_vm);
         return;
     }
     DL_APPEND2(m->sessions, s, monitor_prev, monitor_next);
@@ -200,11 +200,11 @@ void monitor_attach(struct monitor *m, struct session *s)
 {
     s->monitor = m;
     if (m->loop->draining) {
-        session_attach_failed(s, "the gateway is shutting down");
+        session_attach_failed(s, AUDIT_CODE_SHUTDOWN, "the gateway is shutting down");
     } else if (m->state == MONITOR_READY) {
         monitor_join(m, s);
     } else if (m->state == MONITOR_IDLE && clock_monotonic_us() < m->retry_us) {
-        session_attach_failed(s, m->last_error);
+        session_attach_failed(s, m->last_code, m->last_error);
     } else {
         DL_APPEND2(m->waiting, s, monitor_prev, monitor_next);
         if (m->state == MONITOR_IDLE)
@@ -359,12 +359,13 @@ void monitor_message(struct monitor *m, const struct qmp_tape *tape,
     if (r)
         complete(m, r, tape, answer);
     else
-        monitor_lost(m, why);
+        monitor_lost(m, AUDIT_CODE_VM_PROTOCOL, why);
 }
 
 /* --- loss ------------------------------------------------------------------------------------- */
 
-static void lose_request(struct monitor *m, struct request *r, const char *why)
+static void lose_request(struct monitor *m, struct request *r, enum audit_code code,
+                         const char *why)
 {
     struct loop *loop = m->loop;
     bool sent = r->state == REQUEST_SENT;
@@ -374,10 +375,10 @@ static void lose_request(struct monitor *m, struct request *r, const char *why)
         return;
     }
     if (sent) {
-        dispatch_unknown(loop, r, why);
+        dispatch_unknown(loop, r, code, why);
     } else {
         dispatch_unstage(loop, r);
-        dispatch_cancelled(loop, r, why);
+        dispatch_cancelled(loop, r, code, why);
     }
     monitor_unstage(m, r);
     if (sent && r->quit)
@@ -390,13 +391,13 @@ static void lose_request(struct monitor *m, struct request *r, const char *why)
 }
 
 /* In-band ones oldest first, so that answers keep their order. */
-static void lose_requests(struct monitor *m, const char *why)
+static void lose_requests(struct monitor *m, enum audit_code code, const char *why)
 {
     while (m->window)
-        lose_request(m, m->window, why);
+        lose_request(m, m->window, code, why);
     for (unsigned i = LIMIT_WINDOW_COMMANDS; i < MONITOR_SLOTS; i++) {
         if (m->slots[i])
-            lose_request(m, m->slots[i], why);
+            lose_request(m, m->slots[i], code, why);
     }
 }
 
@@ -431,23 +432,23 @@ void monitor_show(struct monitor *m, const char *state)
 }
 
 /* Everybody who is attached, or waits to be, hears it and goes. */
-static void end_sessions(struct monitor *m, const char *why)
+static void end_sessions(struct monitor *m, enum audit_code code, const char *why)
 {
     struct session *s, *next;
     DL_FOREACH_SAFE2(m->waiting, s, next, monitor_next)
     {
         DL_DELETE2(m->waiting, s, monitor_prev, monitor_next);
         s->monitor = NULL;
-        session_attach_failed(s, why);
+        session_attach_failed(s, code, why);
     }
     DL_FOREACH_SAFE2(m->sessions, s, next, monitor_next)
     {
         fairqueue_remove(&m->queue, &s->flow);
-        session_vm_down(s, why);
+        session_vm_down(s, code, why);
     }
 }
 
-void monitor_lost(struct monitor *m, const char *why)
+void monitor_lost(struct monitor *m, enum audit_code code, const char *why)
 {
     struct error words;
     if (m->state == MONITOR_IDLE)
@@ -455,14 +456,15 @@ void monitor_lost(struct monitor *m, const char *why)
     bool was_ready = m->state == MONITOR_READY;
     error_set(&words, ERROR_PEER, "VM '%s' is unreachable: %s", m->vm->name, why);
     memcpy(m->last_error, words.text, sizeof(m->last_error));
+    m->last_code = code;
     if (was_ready) {
         STATS_INC(m->loop, monitors_lost);
         log_warning("VM %s: monitor lost: %s", m->vm->name, why);
     } else {
         log_warning("%s", words.text);
     }
-    lose_requests(m, why);
-    end_sessions(m, was_ready ? why : words.text);
+    lose_requests(m, code, why);
+    end_sessions(m, code, was_ready ? why : words.text);
     monitor_disconnect(m);
     monitor_back_off(m, was_ready);
     monitor_show(m, was_ready ? "idle" : "unreachable");
@@ -481,7 +483,7 @@ static void set_vm(struct monitor *m, struct vm *take_vm)
 static void meet(struct monitor *m, struct vm *vm)
 {
     if (!vm_same_target(m->vm, vm)) {
-        monitor_lost(m, "another VM has its name now");
+        monitor_lost(m, AUDIT_CODE_VM_REMOVED, "another VM has its name now");
         m->retry_us = 0;
     }
     if (m->state == MONITOR_IDLE && m->vm != vm)
@@ -509,9 +511,9 @@ struct monitor *monitor_get(struct loop *loop, struct vm *vm)
     return m;
 }
 
-void monitor_kill(struct monitor *m, const char *why)
+void monitor_kill(struct monitor *m, enum audit_code code, const char *why)
 {
-    monitor_lost(m, why);
+    monitor_lost(m, code, why);
     HASH_DELETE(hh, m->loop->monitors, m);
     vm_board_forget(m->loop->daemon->board, m->vm->name);
     event_del(&m->hold_timer);
@@ -539,7 +541,7 @@ void monitor_close_all(struct loop *loop)
 {
     struct monitor *m, *next;
     HASH_ITER (hh, loop->monitors, m, next)
-        monitor_kill(m, "shutdown");
+        monitor_kill(m, AUDIT_CODE_SHUTDOWN, "shutdown");
 }
 
 /* --- time ------------------------------------------------------------------------------------- */
@@ -576,7 +578,7 @@ static void rejudge(struct monitor *m)
         acl_rights_unref(s->rights);
         s->rights = acl_rights_ref(monitor_rights(m, caller_rights_of(s->caller)));
         if (!acl_policy_sees(policy, caller_subject(s->caller), &m->vm->acl))
-            client_dismiss(s->client, "policy no longer admits it to this VM");
+            client_dismiss(s->client, AUDIT_CODE_POLICY, "policy no longer admits it to this VM");
     }
 }
 
@@ -586,11 +588,11 @@ void monitor_apply_snapshot(struct loop *loop)
     HASH_ITER (hh, loop->monitors, m, next) {
         struct vm *vm = vms_find_name(loop->daemon->vms, m->vm->name);
         if (!vm) {
-            monitor_kill(m, "it is no longer configured");
+            monitor_kill(m, AUDIT_CODE_VM_REMOVED, "it is no longer configured");
             continue;
         }
         if (!vm_same_target(vm, m->vm))
-            monitor_lost(m, "its configuration changed");
+            monitor_lost(m, AUDIT_CODE_VM_REMOVED, "its configuration changed");
         set_vm(m, vm);
         rejudge(m);
         maybe_linger(m); /* `hold` may have been taken away */

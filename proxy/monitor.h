@@ -7,6 +7,7 @@
 #include <event2/event_struct.h>
 #include <uthash.h>
 #include "acl/acl.h"
+#include "audit/codes.h"
 #include "auth/identity.h"
 #include "base/limits.h"
 #include "proxy/backend.h"
@@ -65,6 +66,7 @@ struct monitor {
     struct event gone_timer;   /* its VM has left: time for its last words */
     unsigned failures;         /* in a row */
     int64_t retry_us;          /* monotonic: not before then */
+    enum audit_code last_code; /* of the last loss, as the words */
     char last_error[ERROR_TEXT_MAX];
 };
 
@@ -101,8 +103,8 @@ void monitor_greeted(struct monitor *m, const struct qmp_tape *tape,
                      const struct qmp_answer *greeting);
 void monitor_message(struct monitor *m, const struct qmp_tape *tape,
                      const struct qmp_answer *answer);
-/* The connection is over (or never was); why is for the log and for whoever waits. */
-void monitor_lost(struct monitor *m, const char *why);
+/* The connection is over (or never was); code and why are for the log and for whoever waits. */
+void monitor_lost(struct monitor *m, enum audit_code code, const char *why);
 
 /* --- for the loop ----------------------------------------------------------------------------- */
 

@@ -17,9 +17,9 @@ static void look_again(struct monitor *m)
 {
     struct vm *now = vms_find_name(m->loop->daemon->vms, m->name);
     if (!now)
-        monitor_kill(m, "its socket was removed");
+        monitor_kill(m, AUDIT_CODE_VM_REMOVED, "its socket was removed");
     else if (!vm_same_target(now, m->vm))
-        monitor_lost(m, "another socket has its place");
+        monitor_lost(m, AUDIT_CODE_VM_REMOVED, "another socket has its place");
     vm_unref(now);
 }
 

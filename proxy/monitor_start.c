@@ -93,7 +93,7 @@ static void run_schema_done(struct loop *loop, struct loop_message *message)
     HASH_FIND(hh, loop->monitors, j->vm, strlen(j->vm), m);
     if (m && m->generation == j->generation && m->state == MONITOR_STARTING) {
         if (!j->schema) {
-            monitor_lost(m, j->err.text);
+            monitor_lost(m, AUDIT_CODE_VM_PROTOCOL, j->err.text);
         } else {
             m->schema = qmp_schema_ref(j->schema);
             /* a reload may have come meanwhile: then this makes it anew */
@@ -122,7 +122,8 @@ static void got_schema(struct monitor *m, const struct qmp_tape *tape,
 {
     struct span body = qmp_tape_raw(tape, answer->body);
     if (answer->kind != QMP_ANSWER_RETURN || body.len > LIMIT_SCHEMA_BYTES) {
-        monitor_lost(m, "it does not show its schema (query-qmp-schema failed)");
+        monitor_lost(m, AUDIT_CODE_VM_PROTOCOL,
+                     "it does not show its schema (query-qmp-schema failed)");
         return;
     }
     struct schema_job *j = MEM_NEW(struct schema_job);
@@ -135,7 +136,7 @@ static void got_schema(struct monitor *m, const struct qmp_tape *tape,
     j->len = body.len;
     if (worker_submit(m->loop->daemon->pools[POOL_GENERAL], &j->job) < 0) {
         free_schema_job(j);
-        monitor_lost(m, "the gateway is too busy: try again");
+        monitor_lost(m, AUDIT_CODE_BUSY, "the gateway is too busy: try again");
     }
 }
 
@@ -176,7 +177,7 @@ static void got_uuid(struct monitor *m, const struct qmp_tape *tape,
                   "its UUID is not the configured one (another VM has its place?)");
         log_error("VM %s: UUID is %s, configured is %s", m->vm->name,
                   m->uuid[0] ? m->uuid : "unknown", m->vm->uuid);
-        monitor_lost(m, err.text);
+        monitor_lost(m, AUDIT_CODE_VM_IDENTITY, err.text);
         return;
     }
     if (strcmp(m->uuid, nil) == 0)
@@ -189,7 +190,7 @@ static void got_capabilities(struct monitor *m, const struct qmp_tape *tape,
 {
     (void)tape;
     if (answer->kind != QMP_ANSWER_RETURN)
-        monitor_lost(m, "it refused negotiation");
+        monitor_lost(m, AUDIT_CODE_VM_PROTOCOL, "it refused negotiation");
     else
         ask(m, "{\"execute\":\"query-uuid\"}", got_uuid);
 }
@@ -220,7 +221,7 @@ void monitor_greeted(struct monitor *m, const struct qmp_tape *tape,
 {
     struct span body = qmp_tape_raw(tape, greeting->body);
     if (body.len > LIMIT_GREETING_BYTES) {
-        monitor_lost(m, "its greeting is too long");
+        monitor_lost(m, AUDIT_CODE_VM_PROTOCOL, "its greeting is too long");
         return;
     }
     m->greeting = mem_dup(body.data, body.len);
@@ -242,9 +243,10 @@ static void on_start_timeout(evutil_socket_t fd, short what, void *opaque)
     struct monitor *m = opaque;
     (void)fd, (void)what;
     if (m->state == MONITOR_CONNECTING)
-        monitor_lost(m, "the monitor is held by another client (no greeting within 2 s)");
+        monitor_lost(m, AUDIT_CODE_VM_BUSY,
+                     "the monitor is held by another client (no greeting within 2 s)");
     else if (m->state == MONITOR_STARTING)
-        monitor_lost(m, "it does not answer");
+        monitor_lost(m, AUDIT_CODE_VM_SILENT, "it does not answer");
 }
 
 static void on_hold(evutil_socket_t fd, short what, void *opaque)
@@ -272,7 +274,7 @@ void monitor_start(struct monitor *m)
     m->backend_ops = &backend_socket;
     m->backend = m->backend_ops->open(m->loop, m, m->vm, &err);
     if (!m->backend)
-        monitor_lost(m, err.text);
+        monitor_lost(m, AUDIT_CODE_VM_UNREACHABLE, err.text);
 }
 
 void monitor_back_off(struct monitor *m, bool was_ready)

@@ -18,6 +18,6 @@ void monitor_gone_init(struct monitor *m);
 void monitor_join(struct monitor *m, struct session *s);
 void monitor_disconnect(struct monitor *m);
 void monitor_show(struct monitor *m, const char *state);
-void monitor_kill(struct monitor *m, const char *why);
+void monitor_kill(struct monitor *m, enum audit_code code, const char *why);
 
 #endif

@@ -26,6 +26,7 @@ struct reload_job {
     char *file;
     struct snapshot *before;
     struct snapshot *after; /* NULL: it failed */
+    enum audit_code failed; /* with what, then */
     struct buf text;
     struct reload_waiter *waiters;
 };
@@ -80,8 +81,11 @@ static void run_done(struct loop *none, struct loop_message *message);
 static void run_load(struct worker_job *job)
 {
     struct reload_job *j = container_of(job, struct reload_job, job);
-    if (snapshot_load(j->file, j->before, add_line, &j->text, &j->after) < 0)
+    int rc = snapshot_load(j->file, j->before, add_line, &j->text, &j->after);
+    if (rc < 0) {
         j->after = NULL;
+        j->failed = rc == ERROR_DENIED ? AUDIT_CODE_POLICY_TEXT : AUDIT_CODE_CONFIGURATION;
+    }
     j->message.run = run_done;
     inbox_post(&j->daemon->inbox, &j->message);
 }
@@ -96,11 +100,13 @@ static void log_lines(bool ok, const char *text)
         log_write(ok ? LOG_LEVEL_WARNING : LOG_LEVEL_ERROR, "reload: %s", line);
 }
 
-static void record_load(struct daemon *d, enum audit_type type, bool ok, const char *text)
+static void record_load(struct daemon *d, enum audit_type type, enum audit_code failed,
+                        const char *text)
 {
     struct audit_record record = {
         .type = type,
-        .result = ok ? AUDIT_OK : AUDIT_ERROR,
+        .result = failed ? AUDIT_ERROR : AUDIT_OK,
+        .code = failed,
         .utc_us = clock_utc_us(),
         .arguments = QMP_NONE,
         .latency_us = -1,
@@ -147,16 +153,18 @@ static void free_job(struct reload_job *j)
     free(j);
 }
 
-static void finish(struct daemon *d, struct reload_job *j, bool ok)
+static void finish(struct daemon *d, struct reload_job *j)
 {
+    bool ok = !j->failed;
     buf_add_char(&j->text, '\0');
     struct reload_result result = { ok, buf_data(&j->text), acl_policy_hash(d->snapshot->policy) };
     log_lines(ok, result.text);
     log_info(ok ? "reload: done, policy %.16s..." : "reload: failed, policy %.16s... stays",
              result.policy);
-    record_load(d, AUDIT_CONFIG_LOAD, ok, ok ? d->config_file : result.text);
-    if (ok)
-        record_load(d, AUDIT_POLICY_LOAD, true, result.policy);
+    if (j->failed != AUDIT_CODE_POLICY_TEXT)
+        record_load(d, AUDIT_CONFIG_LOAD, j->failed, ok ? d->config_file : result.text);
+    if (ok || j->failed == AUDIT_CODE_POLICY_TEXT)
+        record_load(d, AUDIT_POLICY_LOAD, j->failed, ok ? result.policy : result.text);
     tell_waiters(j->waiters, &result);
     free_job(j);
     d->reloading = false;
@@ -169,7 +177,6 @@ static void run_done(struct loop *none, struct loop_message *message)
 {
     struct reload_job *j = container_of(message, struct reload_job, message);
     struct daemon *d = j->daemon;
-    bool ok = j->after != NULL;
     if (d->draining) { /* nothing is left to apply it to */
         tell_waiters(j->waiters, &shutting_down);
         free_job(j);
@@ -177,14 +184,14 @@ static void run_done(struct loop *none, struct loop_message *message)
     }
     (void)none;
     struct error err;
-    if (ok && listeners_prepare(d->listeners, j->after->conf, &err) < 0) {
+    if (!j->failed && listeners_prepare(d->listeners, j->after->conf, &err) < 0) {
         add_line(&j->text, err.text);
-        ok = false;
+        j->failed = AUDIT_CODE_LISTENER;
     }
-    atomic_fetch_add(ok ? &d->reloads : &d->failed_reloads, 1);
-    if (ok)
+    atomic_fetch_add(j->failed ? &d->failed_reloads : &d->reloads, 1);
+    if (!j->failed)
         apply(d, j);
-    finish(d, j, ok);
+    finish(d, j);
 }
 
 void reload_start(struct daemon *d, struct reload_waiter *take_waiter)
@@ -207,7 +214,8 @@ void reload_start(struct daemon *d, struct reload_waiter *take_waiter)
     if (worker_submit(d->pools[POOL_GENERAL], &j->job) < 0) {
         add_line(&j->text, "the gateway is too busy to reload: try again");
         atomic_fetch_add(&d->failed_reloads, 1);
-        finish(d, j, false);
+        j->failed = AUDIT_CODE_BUSY;
+        finish(d, j);
     }
 }
 

@@ -118,7 +118,8 @@ static void release_vm(struct session *s)
 static void forget_local(struct session *s, struct request *r)
 {
     if (r->recorded)
-        dispatch_unknown(s->client->loop, r, "the session ended before the answer");
+        dispatch_unknown(s->client->loop, r, AUDIT_CODE_SESSION_ENDED,
+                         "the session ended before the answer");
     request_free(r);
 }
 
@@ -176,11 +177,12 @@ void session_end(struct session *s, const char *reason)
 static void maybe_finished(struct session *s)
 {
     if (s->n_queued == 0 && s->giving_up && !s->attaching)
-        client_finish(s->client, s->giving_up);
+        client_finish(s->client, s->giving_up_code, s->giving_up);
 }
 
-void session_give_up(struct session *s, const char *reason)
+void session_give_up(struct session *s, enum audit_code code, const char *reason)
 {
+    s->giving_up_code = code;
     s->giving_up = reason;
     maybe_finished(s);
 }
@@ -482,9 +484,7 @@ void session_event(struct session *s, struct vm_event *e)
     if (s->phase != SESSION_READY || c->state != CLIENT_OPEN || !s->rights || !hears(s, e))
         return;
     if (c->events_lost || !client_has_room(c, line.len)) {
-        c->events_lost++;
-        STATS_INC(c->loop, events_lost);
-        client_touch(c); /* the marker goes when there is room for it */
+        client_lose_event(c);
         return;
     }
     STATS_INC(c->loop, events_sent);
@@ -544,13 +544,14 @@ static void answer_attach_failed(struct session *s, struct request *r, const cha
     end_answer(r, &value);
 }
 
-void session_attach_failed(struct session *s, const char *why)
+void session_attach_failed(struct session *s, enum audit_code code, const char *why)
 {
     struct request *r = s->attach_request;
     STATS_INC(s->client->loop, attach_failures);
     s->attaching = false;
     struct audit_record record = dispatch_session_record(s, AUDIT_ATTACH);
     record.result = AUDIT_DENIED;
+    record.code = code;
     record.text = (struct span){ why, strlen(why) };
     dispatch_record(s->client->loop, &record);
     s->monitor = NULL;
@@ -564,12 +565,13 @@ void session_attach_failed(struct session *s, const char *why)
         struct span none = { 0 };
         qmp_write_error(client_out(s->client), QMP_ERROR_GENERIC, (struct span){ why, strlen(why) },
                         none);
-        client_finish(s->client, why);
+        client_finish(s->client, code, why);
     }
 }
 
 void session_detach(struct session *s)
 {
+    client_record_lost(s->client);
     struct audit_record record = dispatch_session_record(s, AUDIT_DETACH);
     record.result = AUDIT_OK;
     dispatch_record(s->client->loop, &record);
@@ -577,7 +579,7 @@ void session_detach(struct session *s)
     session_set_phase(s, SESSION_ATTACH);
 }
 
-void session_vm_down(struct session *s, const char *why)
+void session_vm_down(struct session *s, enum audit_code code, const char *why)
 {
     struct request *r;
     while ((r = s->queue)) {
@@ -591,5 +593,5 @@ void session_vm_down(struct session *s, const char *why)
     buf_add_json_string(&data, why, strlen(why));
     BUF_ADD_LIT(&data, "}");
     session_gateway_event(s, "GATEWAY_VM_DOWN", (struct span){ buf_data(&data), buf_len(&data) });
-    client_finish(s->client, "VM down");
+    client_finish(s->client, code, "VM down");
 }

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include "acl/acl.h"
+#include "audit/codes.h"
 #include "base/buf.h"
 #include "proxy/caller.h"
 #include "proxy/fairqueue.h"
@@ -36,6 +37,7 @@ struct session {
     bool pumping;
     bool local_in_flight;  /* one of ours runs: what follows waits, for it may change the phase */
     const char *giving_up; /* why: no input any more, ends when all is answered */
+    enum audit_code giving_up_code;
 
     /* attach: from the request (or SNI) until the monitor is there or not */
     struct request *attach_request; /* NULL where SNI or the listener names the VM */
@@ -92,7 +94,7 @@ void session_handle_broken(struct session *s, const struct qmp_tape *tape,
                            const struct qmp_fault *fault);
 
 /* No more input will come, or is wanted: when all is answered the connection ends. */
-void session_give_up(struct session *s, const char *reason);
+void session_give_up(struct session *s, enum audit_code code, const char *reason);
 
 /* May more input be taken: is the queue not full, no attach under way? */
 bool session_wants_input(const struct session *s);
@@ -138,10 +140,10 @@ void session_gateway_event(struct session *s, const char *name, struct span data
 /* The monitor took the session; greeting is the raw value of the VM's QMP member. */
 void session_attached(struct session *s, struct span greeting);
 /* It did not work; the words are the client's to see. */
-void session_attach_failed(struct session *s, const char *why);
+void session_attach_failed(struct session *s, enum audit_code code, const char *why);
 /* No VM any more (gateway-detach). */
 void session_detach(struct session *s);
 /* The monitor was lost: what was queued is answered, and the connection ends, as QEMU's would. */
-void session_vm_down(struct session *s, const char *why);
+void session_vm_down(struct session *s, enum audit_code code, const char *why);
 
 #endif

@@ -151,10 +151,10 @@ static int load_policies(struct snapshot *s, conf_report_fn *report, void *opaqu
     const struct named_file policy = { c->file, "policy", c->policy, c->policy_line };
     const struct named_file shadow = { c->file, "policy_shadow", c->policy_shadow,
                                        c->policy_shadow_line };
-    int rc = load_policy(&policy, report, opaque, &s->policy);
+    bool good = load_policy(&policy, report, opaque, &s->policy) == 0;
     if (c->policy_shadow && load_policy(&shadow, report, opaque, &s->shadow) < 0)
-        rc = ERROR_INVALID;
-    return rc;
+        good = false;
+    return good ? 0 : ERROR_DENIED;
 }
 
 static void take_over_schemas(struct snapshot *s, struct snapshot *before)

@@ -36,7 +36,8 @@ struct snapshot {
 };
 
 /* Loads and checks everything that `file` names. Each error is reported as a line. Blocks: not on a
- * loop. Policies are compiled for the schemas that `before` (may be NULL) has met. */
+ * loop. Policies are compiled for the schemas that `before` (may be NULL) has met. ERROR_DENIED if
+ * nothing is wrong but a policy. */
 int snapshot_load(const char *file, struct snapshot *before, conf_report_fn *report, void *opaque,
                   struct snapshot **out) MUST_CHECK;
 struct snapshot *snapshot_ref(struct snapshot *s);

@@ -1,5 +1,6 @@
 # For maintainers. Each script has a --help.
 maintainer_scripts = \
+    scripts/check-audit-codes \
     scripts/check-coverage \
     scripts/check-includes \
     scripts/check-options \
@@ -11,7 +12,7 @@ maintainer_scripts = \
     scripts/variant
 EXTRA_DIST += $(maintainer_scripts) quickstart runtests .ci/run tests/e2e/soak.py
 
-TESTS += scripts/check-includes scripts/check-options
+TESTS += scripts/check-audit-codes scripts/check-includes scripts/check-options
 
 variants = $(abs_top_builddir)/build
 

@@ -11,7 +11,7 @@ EXTRA_DIST += \
     tests/e2e/conftest.py \
     tests/e2e/harness/__init__.py \
     tests/e2e/harness/arguments.py \
-    tests/e2e/harness/audit.py \
+    tests/e2e/harness/audit.py tests/e2e/harness/audit_schema.py \
     tests/e2e/harness/client.py \
     tests/e2e/harness/disk.py \
     tests/e2e/harness/expect.py \

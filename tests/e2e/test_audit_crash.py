@@ -145,7 +145,7 @@ def test_what_the_kill_left_open_is_closed_at_the_next_start(house):
     gateway.start()
     intent, = gateway.records(type="intent", command="stop")
     outcome, = gateway.records(type="outcome", request=intent["request"])
-    assert (outcome["result"], outcome["text"]) == ("unknown", WHY)
+    assert (outcome["result"], outcome["text"]) == ("unknown", WHY) and outcome["code"] == "crashed"
     assert outcome["intent"] == intent["seq"] and outcome["connection"] == intent["connection"]
     assert outcome["vm"] == "web1" and outcome["command"] == "stop"
     closed, = gateway.records(type="session-close", connection=intent["connection"])

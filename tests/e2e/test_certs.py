@@ -107,7 +107,7 @@ def test_a_certificate_of_a_uri_that_reads_two_ways_is_no_identity(house, qemu, 
     own.issue("dots", "admin", lines=("tls_www_client", 'uri = "spiffe://example.org/ns/../admin"'))
     gateway = house.gateway(qemu, pki=own).start()
     assert turned_away(gateway, "dots")
-    assert ". or .." in gateway.wait_record(type="auth", result="denied")["text"]
+    assert ". or .." in gateway.wait_record(type="auth", code="no-identity")["text"]
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # Python would rather not offer them at all

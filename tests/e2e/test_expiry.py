@@ -94,7 +94,7 @@ def test_a_session_ends_with_its_certificate(house, qemu, own_pki):
     brief.result("query-status")
     assert farewell(brief) == EXPIRED
     assert end - 1 <= time.time() < end + 3
-    assert gateway.wait_record(type="session-close")["text"] == "its certificate has expired"
+    assert gateway.wait_record(type="session-close", code="certificate")["text"] == "its certificate has expired"
     longer.result("query-status")
 
 

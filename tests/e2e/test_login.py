@@ -211,6 +211,7 @@ def test_a_wrong_login_hears_no_more_than_that(gateway, by, user, password):
     assert client.result("gateway-info")["phase"] == "auth"
     refused = gateway.wait_record(type="auth", result="denied")
     assert refused["text"] and refused["text"] != "authentication failed"  # the log hears why
+    assert refused["code"] == "credentials"
     assert "identity" not in refused
 
 
@@ -278,6 +279,7 @@ BROKEN = {
 def test_a_broken_step_is_refused_and_the_connection_goes_on(gateway, how):
     client = stranger(gateway)
     expect.error(BROKEN[how](client))
+    assert all(r["code"] in ("login-syntax", "credentials") for r in gateway.records(type="auth", result="denied"))
     assert client.result("gateway-info")["phase"] == "auth"
     assert login.scram(client, "alice", ALICE)["complete"]
 
@@ -425,6 +427,7 @@ def test_who_guesses_waits_even_with_the_right_password(gateway):
     guess(gateway)
     with pytest.raises(Refused, match="too many have failed, wait"):
         login.plain(stranger(gateway), "alice", ALICE)
+    assert gateway.wait_record(type="auth", code="held-back")["claimed"] == "alice@example.com"
     login.plain(stranger(gateway), "carol", CAROL)  # another name at the same address
 
 
@@ -464,7 +467,7 @@ def test_a_login_grows_old(served):
     client = stranger(gateway, "web1").negotiate()
     login.scram(client, "alice", ALICE)
     client.drain()
-    assert gateway.wait_record(type="session-close")["text"] == "its login is too old"
+    assert gateway.wait_record(type="session-close", code="login")["text"] == "its login is too old"
 
 
 def test_logging_in_again_renews_it(served):
@@ -495,6 +498,12 @@ def test_logging_in_again_as_somebody_else_is_refused(gateway):
         login.plain(client, "alice", ALICE)
     assert client.result("gateway-info")["identity"] == "sasl:carol@example.com"
     expect.denied(client.call("stop"))
+    assert gateway.wait_record(type="auth", result="denied")["code"] == "other-identity"
+    for _ in range(2):
+        with pytest.raises(Refused):
+            login.plain(client, "alice", "wrong")
+    assert client.drain() == []
+    assert gateway.wait_record(type="session-close")["code"] == "failed-logins"
 
 
 def test_who_came_by_certificate_has_nothing_to_log_in_to(gateway):

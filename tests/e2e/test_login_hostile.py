@@ -96,6 +96,7 @@ def test_an_exchange_does_not_outlive_the_configuration_that_it_began_under(serv
     with pytest.raises(Refused):
         login.result(login.step(client, it.final(login.decode(first["data"]))))
     assert client.result("gateway-info")["phase"] == "auth"
+    assert gateway.wait_record(type="auth", result="denied")["code"] == "reloaded"
 
 
 def test_a_password_that_is_judged_during_a_reload_does_not_count(served, place):
@@ -295,7 +296,7 @@ def test_whom_somebody_wanted_to_act_for_is_on_record(gateway):
 
 def test_a_mechanism_that_is_not_offered_is_on_record(gateway):
     expect.error(login.start(stranger(gateway), "ANONYMOUS", b"me"))
-    assert "not offered" in gateway.wait_record(type="auth", result="denied")["text"]
+    assert "not offered" in gateway.wait_record(type="auth", code="login-syntax")["text"]
 
 
 def test_a_long_name_does_not_fill_the_record(gateway):

@@ -854,7 +854,7 @@ def test_what_cannot_be_learned_is_told(tool, record):
 
 
 def test_administration_is_learned_by_name(tool):
-    done = learn(tool, intent("gateway-stats", type="admin"), intent("gateway-reload", type="admin", result="denied"))
+    done = learn(tool, intent("gateway-stats"), intent("gateway-reload", type="refused", result="denied"))
     assert 'admin = {"stats"}' in done.stdout and "reload" not in done.stdout
 
 

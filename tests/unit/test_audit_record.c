@@ -117,8 +117,20 @@ static void an_outcome_reads_so(void **state)
 static void every_type_and_result_has_a_name_of_its_own(void **state)
 {
     static const char *const types[] = {
-        "start",  "stop",    "session-open", "session-close", "auth",        "attach", "detach",
-        "intent", "outcome", "refused",      "policy-load",   "config-load", "admin",
+        "start",
+        "stop",
+        "session-open",
+        "session-close",
+        "auth",
+        "attach",
+        "detach",
+        "intent",
+        "outcome",
+        "refused",
+        "event-delivery-lost",
+        "policy-load",
+        "config-load",
+        "admin",
     };
     static const char *const results[] = { "ok", "error", "unknown", "cancelled", "denied" };
     for (unsigned i = 0; i <= AUDIT_ADMIN; i++) {

@@ -71,13 +71,14 @@ static void what_was_open_is_closed_before_the_next_start(void **state)
     assert_non_null(found);
     assert_non_null(
         strstr(found, "\"type\":\"recovered\",\"since\":2,\"intents\":2,\"sessions\":1,"));
-    const char *session = strstr(found, "\"type\":\"session-close\",\"connection\":1,"
-                                        "\"identity\":\"x509:CN=alice\",\"text\":\"the gateway ");
-    const char *first =
-        strstr(found, "\"type\":\"outcome\",\"result\":\"unknown\",\"connection\":1,"
-                      "\"request\":10,\"vm\":\"web1\",\"command\":\"query-status\","
-                      "\"text\":\"the gateway stopped before the answer came\","
-                      "\"intent\":4,");
+    const char *session =
+        strstr(found, "\"type\":\"session-close\",\"code\":\"crashed\",\"connection\":1,"
+                      "\"identity\":\"x509:CN=alice\",\"text\":\"the gateway ");
+    const char *first = strstr(
+        found, "\"type\":\"outcome\",\"result\":\"unknown\",\"code\":\"crashed\",\"connection\":1,"
+               "\"request\":10,\"vm\":\"web1\",\"command\":\"query-status\","
+               "\"text\":\"the gateway stopped before the answer came\","
+               "\"intent\":4,");
     const char *second = strstr(found, "\"request\":12,");
     const char *start = strstr(found, "\"type\":\"start\"");
     assert_true(session && session < first && first < second && second < start);

@@ -9,7 +9,7 @@ import subprocess
 import threading
 import time
 
-from . import audit, wait
+from . import audit, audit_schema, wait
 from .client import Client, tls_connect, tls_context, unix_connect
 from .pki import VM_DOMAIN
 from .process import Process
@@ -264,7 +264,7 @@ class Gateway:
         assert not report, report
         assert status == self.status, f"exit status {status}:\n{process.text}"
         if self.check_audit:
-            audit.verify(*audit.files(self.audit_file))
+            audit_schema.check(audit.verify(*audit.files(self.audit_file)))
 
     def crash(self):
         """kill -9. It can be started again."""
