@@ -88,6 +88,9 @@ struct acl_judged {
 
 bool acl_condition_holds(const struct acl_condition *c, const struct acl_judged *j);
 
+/* Of one that does not hold: the first value that is not as it says; QMP_NONE if there is none. */
+uint32_t acl_condition_fault(const struct acl_condition *c, const struct acl_judged *j);
+
 /* Does an operator say enough of an argument of this kind to cover it? (at-most: of a number.) */
 bool acl_operator_covers(enum acl_operator op, enum acl_reach reach);
 

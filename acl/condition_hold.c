@@ -267,7 +267,7 @@ static void cover(const struct acl_condition *c, const struct acl_judged *j, uin
     }
 }
 
-bool acl_condition_holds(const struct acl_condition *c, const struct acl_judged *j)
+static bool check(const struct acl_condition *c, const struct acl_judged *j, uint32_t *fault)
 {
     struct acl_path_walk w;
     bool found = false;
@@ -278,8 +278,10 @@ bool acl_condition_holds(const struct acl_condition *c, const struct acl_judged 
         while ((token = acl_path_next(&w)) != QMP_NONE) {
             found = true;
             const struct looked_at value = { j, token, find_reach(j, token, &at) };
-            if (!operators[c->op](c, &value))
+            if (!operators[c->op](c, &value)) {
+                *fault = token;
                 return false;
+            }
             if (j->covered)
                 cover(c, j, token, at);
         }
@@ -287,4 +289,17 @@ bool acl_condition_holds(const struct acl_condition *c, const struct acl_judged 
             return false;
     }
     return found || c->optional || c->op == ACL_OP_ABSENT;
+}
+
+bool acl_condition_holds(const struct acl_condition *c, const struct acl_judged *j)
+{
+    uint32_t fault;
+    return check(c, j, &fault);
+}
+
+uint32_t acl_condition_fault(const struct acl_condition *c, const struct acl_judged *j)
+{
+    uint32_t fault = QMP_NONE;
+    (void)check(c, j, &fault);
+    return fault;
 }

@@ -139,28 +139,91 @@ static struct attempt attempt(struct judging *j, const struct acl_option *o,
     return a;
 }
 
+/* --- the name that decides --------------------------------------------------------------------
+ * Of a driver, a type and a scheme a refusal tells which: no other value of the arguments is told,
+ * since refusals are recorded. */
+
+#define NAME_MAX_SHOWN 64u /* bytes; no name of QEMU's is longer */
+
+static bool is_name_sign(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           strchr("-_.+", c) != NULL;
+}
+
+/* How many signs of a name the text begins with. */
+static size_t name_len(struct span text)
+{
+    size_t n = 0;
+    while (n < text.len && text.data[n] && is_name_sign(text.data[n]))
+        n++;
+    return n;
+}
+
+/* Is a value of this member a name that decides what the rest means? */
+static bool is_tag(struct span member)
+{
+    static const struct span tags[] = { SPAN_LIT("driver"), SPAN_LIT("type"),
+                                        SPAN_LIT("qom-type") };
+    for (size_t i = 0; i < ARRAY_SIZE(tags); i++) {
+        if (member.len == tags[i].len && memcmp(member.data, tags[i].data, member.len) == 0)
+            return true;
+    }
+    return false;
+}
+
+static struct span last_member(const char *place)
+{
+    const char *dot = strrchr(place, '.');
+    const char *name = dot ? dot + 1 : place;
+    return (struct span){ name, strlen(name) };
+}
+
+/* " ('NAME')", or nothing. `place`: of the token, or the path that names it. */
+static const char *write_name(const struct judging *j, uint32_t token, const char *place,
+                              char out[NAME_MAX_SHOWN + 8])
+{
+    enum acl_reach reach = ACL_REACH_NOTHING;
+    out[0] = '\0';
+    if (token == QMP_NONE || qmp_tape_kind(j->tape, token) != QMP_KIND_STRING)
+        return out;
+    for (size_t i = 0; i < j->work->reached.n; i++) {
+        if (j->work->reached.items[i].token == token)
+            reach = (enum acl_reach)j->work->reached.items[i].reach;
+    }
+    struct span text = qmp_tape_string(j->tape, token);
+    size_t n = name_len(text);
+    bool scheme = reach == ACL_REACH_URI && n < text.len && text.data[n] == ':';
+    if (n > 0 && n <= NAME_MAX_SHOWN && (scheme || (n == text.len && is_tag(last_member(place)))))
+        snprintf(out, NAME_MAX_SHOWN + 8, " ('%.*s%s')", (int)n, text.data, scheme ? ":" : "");
+    return out;
+}
+
 static struct acl_verdict refuse_uncovered(struct judging *j, uint32_t citation, const char *rule,
                                            uint32_t root, size_t number)
 {
-    char place[PLACE_MAX];
+    char place[PLACE_MAX], name[NAME_MAX_SHOWN + 8];
     const struct acl_reached *a = &j->work->reached.items[number];
     write_place(j->tape, root, a->token, place, sizeof(place));
+    write_name(j, a->token, place, name);
     if (rule)
-        return refuse(j, citation, "%s says nothing of '%s', which reaches the host (%s)", rule,
-                      place, acl_reach_name(a->reach));
-    return refuse(j, citation, "'%s' reaches the host (%s), and no rule says what it may be", place,
-                  acl_reach_name(a->reach));
+        return refuse(j, citation, "%s says nothing of '%s'%s, which reaches the host (%s)", rule,
+                      place, name, acl_reach_name(a->reach));
+    return refuse(j, citation, "'%s'%s reaches the host (%s), and no rule says what it may be",
+                  place, name, acl_reach_name(a->reach));
 }
 
 static struct acl_verdict refuse_nearest(struct judging *j, const struct acl_option *o,
-                                         const struct attempt *a, uint32_t root)
+                                         const struct attempt *a, const struct acl_judged *judged)
 {
     const struct acl_citation *c = &j->rights->citations[o->citation];
+    char name[NAME_MAX_SHOWN + 8];
     j->work->nearest = c;
     j->work->failed = a->failed;
-    if (a->failed)
-        return refuse(j, CITE_DEFAULT, "%s does not hold: '%s'", c->rule, a->failed->path.text);
-    return refuse_uncovered(j, CITE_DEFAULT, c->rule, root, a->uncovered);
+    if (!a->failed)
+        return refuse_uncovered(j, CITE_DEFAULT, c->rule, judged->root, a->uncovered);
+    write_name(j, acl_condition_fault(a->failed, judged), a->failed->path.text, name);
+    return refuse(j, CITE_DEFAULT, "%s does not hold: '%s'%s", c->rule, a->failed->path.text, name);
 }
 
 /* The words of human-monitor-command by the patterns of roles. */
@@ -244,7 +307,7 @@ static struct acl_verdict judge_options(struct judging *j, const struct acl_entr
         }
     }
     if (nearest)
-        return refuse_nearest(j, nearest, &best, judged->root);
+        return refuse_nearest(j, nearest, &best, judged);
     if (judged->n_reached > 0 && e->decision == ACL_ALLOWED)
         return refuse_uncovered(j, e->citation, NULL, judged->root, 0);
     return verdict(r, ACL_DENIED, e->citation, reason_of(r, e));

@@ -206,6 +206,12 @@ def test_a_refusal_names_the_rule_and_the_argument_and_no_value_of_the_policy(te
     assert "romfile" in text and "path" in text and "hotplug" in text
 
 
+def test_a_refusal_names_what_decides(tenant):
+    assert "('vfio-pci')" in tenant.refused("device_add", {"driver": "vfio-pci", "id": "hot-1", "host": "00:02.0"})
+    assert "('nbd')" in tenant.refused("blockdev-add", {
+        "driver": "raw", "node-name": "hot-1", "file": {"driver": "nbd", "server": {"type": "unix", "path": "/run/x"}}})
+
+
 def test_what_depends_on_arguments_is_in_the_schema_that_is_shown(tenant):
     names = [c["name"] for c in tenant.client.result("query-commands")]
     assert {"device_add", "blockdev-add", "blockdev-snapshot-sync", "human-monitor-command"} <= set(names)

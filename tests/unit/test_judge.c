@@ -4,6 +4,8 @@
 #include "tests/unit/unit.h"
 
 #include "acl/acl.h"
+#include "acl/hmp.h"
+#include "acl/rights_internal.h"
 #include "base/mem.h"
 #include "qmp/scan.h"
 #include "tests/acl/cases.h"
@@ -222,6 +224,45 @@ static void the_nearest_rule_is_named(void **state)
            "role \"r\"");
 }
 
+static void the_name_that_decides_is_told_and_no_other_value(void **state)
+{
+    (void)state;
+    static const char rules[] =
+        ROLE("rule \"d\" { commands = {\"device_add\"} when = {\"driver is e1000\"} }"
+             "rule \"b\" { commands = {\"blockdev-add\"} when = {\"**.driver in raw file\"} }"
+             "rule \"m\" { commands = {\"migrate\"} when = {\"uri scheme in tcp\"} }"
+             "rule \"c\" { commands = {\"chardev-add\"} when = {\"id is c\"} }"
+             "rule \"p\" { commands = {\"change-vnc-password\"} when = {\"password is a\"} }");
+#define BY(rule) "grant \"g\" role \"r\" rule \"" rule "\" "
+    refused(rules, "device_add", "{\"driver\":\"vfio-pci\"}",
+            BY("d") "does not hold: 'driver' ('vfio-pci')");
+    refused(rules, "blockdev-add",
+            "{\"driver\":\"raw\",\"file\":{\"driver\":\"vvfat\",\"dir\":\"/\"}}",
+            BY("b") "does not hold: '**.driver' ('vvfat')");
+    refused(rules, "migrate", "{\"uri\":\"exec:secret\"}",
+            BY("m") "does not hold: 'uri' ('exec:')");
+    refused(rules, "migrate", "{\"uri\":\"secret\"}", BY("m") "does not hold: 'uri'");
+    refused(rules, "migrate", "{\"uri\":\"a b:c\"}", BY("m") "does not hold: 'uri'");
+    refused(rules, "chardev-add", "{\"id\":\"c\",\"backend\":{\"type\":\"pty\",\"data\":{}}}",
+            BY("c") "says nothing of 'backend.type' ('pty'), which reaches the host (host)");
+    refused(rules, "chardev-add", "{\"id\":\"d\",\"backend\":{\"type\":\"pty\",\"data\":{}}}",
+            BY("c") "does not hold: 'id'");
+    refused(rules, "change-vnc-password", "{\"password\":\"secret\"}",
+            BY("p") "does not hold: 'password'");
+    refused(rules, "device_add", "{\"driver\":\"a\\u0000b\"}", BY("d") "does not hold: 'driver'");
+    refused(rules, "device_add", "{\"driver\":\"\"}", BY("d") "does not hold: 'driver'");
+    refused(rules, "device_add", "{\"driver\":7}", BY("d") "does not hold: 'driver'");
+    refused(rules, "device_add", "{\"id\":\"x\"}", BY("d") "does not hold: 'driver'");
+    refused(rules, "device_add",
+            "{\"driver\":\"a123456789b123456789c123456789d123456789e123456789f1234567891234\"}",
+            BY("d") "does not hold: 'driver' "
+                    "('a123456789b123456789c123456789d123456789e123456789f1234567891234')");
+    refused(rules, "device_add",
+            "{\"driver\":\"a123456789b123456789c123456789d123456789e123456789f12345678912345\"}",
+            BY("d") "does not hold: 'driver'");
+#undef BY
+}
+
 static void a_rule_whose_variable_has_no_value_is_none(void **state)
 {
     (void)state;
@@ -266,6 +307,30 @@ static void hmp_opens_one_command_only(void **state)
     assert_int_equal(acl_check_name(r, SPAN_LIT("stop")).decision, ACL_DENIED);
     assert_int_equal(acl_check_name(r, SPAN_LIT("dump-skeys")).decision, ACL_UNKNOWN_COMMAND);
     acl_rights_unref(r);
+}
+
+static bool opens_word(const char *policy, const char *line)
+{
+    struct acl_rights *r = rights_of(policy, "unix:a");
+    struct acl_hmp_word word;
+    acl_hmp_find(span_of(line), &word);
+    bool opens = acl_allows_word(r, &word);
+    acl_rights_unref(r);
+    return opens;
+}
+
+static void words_are_those_of_hmp_that_nothing_denies(void **state)
+{
+    (void)state;
+    static const char words[] =
+        ROLE("hmp = {\"info *\", \"stop\", \"new-word\"} deny = {\"stop\"}");
+    assert_true(opens_word(words, "info status"));
+    assert_true(opens_word(words, "new-word"));
+    assert_false(opens_word(words, "stop"));
+    assert_false(opens_word(words, "quit"));
+    assert_false(opens_word(ROLE("deny = {\"human-monitor-command\"} hmp = {\"*\"}"), "quit"));
+    assert_true(opens_word(ROLE("allow = {\"human-monitor-command\"} hmp = {\"*\"}"), "quit"));
+    assert_false(opens_word(ROLE("allow = {\"human-monitor-command\"}"), "quit"));
 }
 
 static void a_deny_closes_the_human_monitor(void **state)
@@ -449,6 +514,8 @@ int main(void)
         cmocka_unit_test(a_refusal_says_where_in_a_list),
         cmocka_unit_test(a_place_that_is_long_is_cut),
         cmocka_unit_test(the_nearest_rule_is_named),
+        cmocka_unit_test(the_name_that_decides_is_told_and_no_other_value),
+        cmocka_unit_test(words_are_those_of_hmp_that_nothing_denies),
         cmocka_unit_test(a_rule_whose_variable_has_no_value_is_none),
         cmocka_unit_test(details_of_nobody_are_few),
         cmocka_unit_test(hmp_opens_one_command_only),
