@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #include "audit/moved.h"
 #include "audit/segment.h"
 #include "base/clock.h"
@@ -13,11 +14,13 @@
 
 #define NAME_TRIES 100u /* names that a closed segment may take */
 
+/* With AUDIT_SYNC_DATA the lock never knows of more than the disk has: after a power failure it
+ * would tell of records that are missing, and nobody was promised any. */
 void write_lock_state(struct audit *a, bool clean)
 {
     struct lock_state state = {
         .clean = clean,
-        .chain = a->chain,
+        .chain = clean || a->sync != AUDIT_SYNC_DATA ? a->chain : a->synced,
         .segment = a->segment,
     };
     audit_lock_write(a->lock_fd, &state);
@@ -89,10 +92,10 @@ static void retire_file(struct audit *a, struct audit_file *f)
 static void lose_file(struct audit *a, const char *reason)
 {
     uint64_t durable = atomic_load(&a->durable);
-    if (a->sync == AUDIT_SYNC_DATA && a->file->ticket > durable) {
+    if (a->sync == AUDIT_SYNC_DATA && a->file->end.seq > durable) {
         if (a->lost_to <= durable)
             a->lost_from = durable;
-        a->lost_to = a->file->ticket;
+        a->lost_to = a->file->end.seq;
     }
     drop_file(TAKE_PTR(a->file));
     a->notes.reason = reason;
@@ -233,8 +236,8 @@ static int rename_closed(struct audit *a, char **closed, struct error *err)
                      a->path, (unsigned long long)a->segment);
 }
 
-/* The lock knows the chain's exact end before the names change: whatever comes between them, the
- * next start finds it. */
+/* The lock knows a late record of the chain before the names change: whatever comes between them,
+ * the next start finds the file that goes on from it. */
 int current_close_segment(struct audit *a, struct audit_file *take_next, const char *next_path,
                           char **closed, struct error *err)
 {
@@ -264,7 +267,7 @@ static int look_elsewhere(struct audit *a, const struct lock_state *state, struc
                           const char **reason, struct error *err)
 {
     struct moved_end moved;
-    int rc = moved_find(a->path, &state->chain, &moved, err);
+    int rc = moved_find(a->path, state->known ? &state->chain : NULL, &moved, err);
     a->chain = state->chain;
     *reason = SEGMENT_MISSING;
     if (rc < 0 || !moved.found)
@@ -288,7 +291,7 @@ static int find_chain(struct audit *a, const struct lock_state *state, struct au
     if (state->known && state->chain.seq > tail->chain.seq)
         return look_elsewhere(a, state, tail, reason, err);
     a->chain = state->known && state->chain.seq == tail->chain.seq ? state->chain : tail->chain;
-    if (f->offset == 0 && state->known && !state->clean)
+    if (f->offset == 0 && !state->clean)
         return look_elsewhere(a, state, tail, reason, err);
     /* the file went on after the lock was written, and a segment may have begun in it */
     uint64_t segment = 0;
@@ -300,11 +303,26 @@ static int find_chain(struct audit *a, const struct lock_state *state, struct au
     return rc;
 }
 
+/* A new segment that had not yet taken the log's place, for all that the disk knows, when the power
+ * went: it does now, if the place is free. Otherwise nobody was promised anything that is in it. */
+static void finish_rotation(struct audit *a)
+{
+    CLEANUP_FREE char *next = mem_printf("%s.next", a->path);
+    struct stat st, ours;
+    if (lstat(next, &st) < 0)
+        return;
+    if (st.st_size > 0 && lstat(a->path, &ours) < 0 && errno == ENOENT)
+        rename_to_free(next, a->path);
+    else
+        unlink(next);
+}
+
 int current_find_chain(struct audit *a, const struct lock_state *state, struct error *err)
 {
     struct audit_file *f;
     struct file_tail tail;
     const char *reason = SEGMENT_MISSING;
+    finish_rotation(a);
     int rc = audit_file_open(a->path, &f, &tail, err);
     if (rc < 0)
         return rc;
@@ -314,11 +332,14 @@ int current_find_chain(struct audit *a, const struct lock_state *state, struct e
         file_tail_clear(&tail);
         return rc;
     }
+    /* what the last run left in the kernel's memory is to be on the disk before it counts */
+    if (a->sync == AUDIT_SYNC_DATA && fdatasync(f->fd) == 0)
+        a->synced = a->chain;
     adopt_file(a, f, &tail, reason);
     a->last_event = a->chain.seq;
     a->segment_begun_us =
         clock_monotonic_us() - segment_age_us(a->file->fd, a->path, a->file->offset);
     atomic_store(&a->durable, a->chain.seq);
-    a->file->ticket = a->chain.seq;
+    a->file->end = a->chain;
     return 0;
 }

@@ -235,14 +235,14 @@ static int find_tail(int fd, const char *path, uint64_t *size, struct file_tail 
 }
 
 static struct audit_file *new_file(int take_fd, const struct stat *st, uint64_t size,
-                                   uint64_t ticket)
+                                   const struct audit_chain *end)
 {
     struct audit_file *f = MEM_NEW(struct audit_file);
     f->fd = take_fd;
     f->dev = st->st_dev;
     f->ino = st->st_ino;
     f->offset = f->synced = size;
-    f->ticket = ticket;
+    f->end = *end;
     f->fresh = size == 0;
     return f;
 }
@@ -267,7 +267,7 @@ int audit_file_open(const char *path, struct audit_file **out, struct file_tail 
         file_tail_clear(tail);
         return rc;
     }
-    *out = new_file(TAKE_FD(fd), &st, size, tail->chain.seq);
+    *out = new_file(TAKE_FD(fd), &st, size, &tail->chain);
     return 0;
 }
 
@@ -280,7 +280,7 @@ int audit_file_make(const char *path, struct audit_file **out, struct error *err
     struct stat st;
     if (fd < 0 || fstat(fd, &st) < 0)
         return error_set_errno(err, "%s", path);
-    *out = new_file(TAKE_FD(fd), &st, 0, 0);
+    *out = new_file(TAKE_FD(fd), &st, 0, &(struct audit_chain){ 0 });
     return 0;
 }
 

@@ -13,14 +13,14 @@ struct audit_file {
     bool dirty_end;  /* there may be such a rest */
 
     /* with AUDIT_SYNC_DATA only */
-    uint64_t synced;     /* bytes that are on disk */
-    struct buf unsynced; /* the others, to be written again after a sync that failed */
-    uint64_t ticket;     /* of the last record in it */
-    bool fresh;          /* its directory entry is not yet on disk */
-    bool suspect;        /* a sync failed: the bytes past `synced` may not be what was written */
-    bool hollow;         /* writing them again failed half way */
-    bool busy;           /* the flusher is syncing it without the lock */
-    bool dropped;        /* no longer in use; the flusher frees it when it is done */
+    uint64_t synced;        /* bytes that are on disk */
+    struct buf unsynced;    /* the others, to be written again after a sync that failed */
+    struct audit_chain end; /* its last record, whose number is the ticket for all in it */
+    bool fresh;             /* its directory entry is not yet on disk */
+    bool suspect;           /* a sync failed: the bytes past `synced` may not be what was written */
+    bool hollow;            /* writing them again failed half way */
+    bool busy;              /* the flusher is syncing it without the lock */
+    bool dropped;           /* no longer in use; the flusher frees it when it is done */
     struct audit_file *next;
 };
 

@@ -15,14 +15,16 @@ static struct audit_file *next_file(struct audit *a)
     return a->file && a->file->synced < a->file->offset ? a->file : NULL;
 }
 
-static void note_synced(struct audit *a, struct audit_file *f, uint64_t end, uint64_t ticket)
+static void note_synced(struct audit *a, struct audit_file *f, uint64_t end,
+                        const struct audit_chain *chain)
 {
     buf_consume(&f->unsynced, (size_t)(end - f->synced));
     f->synced = end;
     f->suspect = false;
     f->fresh = false;
     a->sync_failed = false;
-    atomic_store(&a->durable, ticket);
+    a->synced = *chain;
+    atomic_store(&a->durable, chain->seq);
     if (f == a->retired && f->synced == f->offset)
         audit_drop_retired(a, f);
     if (next_file(a))
@@ -43,7 +45,7 @@ static void sync_file(struct audit *a, struct audit_file *f)
     struct error err;
     int rc = f->suspect ? audit_file_rewrite(f, a->path, &err) : 0;
     uint64_t end = f->offset;
-    uint64_t ticket = f->ticket;
+    struct audit_chain chain = f->end;
     bool fresh = f->fresh;
 
     if (rc == 0) {
@@ -59,7 +61,7 @@ static void sync_file(struct audit *a, struct audit_file *f)
     if (f->dropped) /* it was removed meanwhile: its tickets have failed */
         audit_file_free(f);
     else if (rc == 0)
-        note_synced(a, f, end, ticket);
+        note_synced(a, f, end, &chain);
     else
         note_failed(a, f, &err);
 }

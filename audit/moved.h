@@ -12,8 +12,11 @@ struct moved_end {
     struct file_tail tail; /* the chain's end, and a torn line that was set aside */
 };
 
-/* Looks at the regular files beside `path` whose names begin as its own does. One that follows from
- * `known`, or holds it, and has the highest number is the chain's end. */
+/* Looks at the regular files beside `path` whose names begin as its own does. Of those that follow
+ * from `known`, or hold it, and those that follow from them, the one with the highest number has
+ * the chain's end; of all of them, if nothing is known (NULL): a power failure can leave the lock
+ * empty.
+ */
 int moved_find(const char *path, const struct audit_chain *known, struct moved_end *out,
                struct error *err) MUST_CHECK;
 

@@ -1,9 +1,12 @@
 #include "config.h"
 #include "audit/recover.h"
 
+#include <errno.h>
+#include <sys/stat.h>
 #include <uthash.h>
 #include "audit/read.h"
 #include "audit/record.h"
+#include "audit/segment.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -29,7 +32,9 @@ struct search {
     struct audit_recovery found; /* newest first */
     uint64_t commands, sessions; /* left open */
     uint64_t last_seq;           /* of the record looked at last */
+    bool gap;                    /* what came before it is not there */
     bool complete;               /* all of the run was seen */
+    uint64_t left;               /* bytes that may still be looked through */
 };
 
 void audit_recovery_clear(struct audit_recovery *r)
@@ -171,6 +176,8 @@ static bool is_type(const struct audit_line *line, const char *type)
 static bool look(void *opaque, const struct audit_line *line)
 {
     struct search *s = opaque;
+    if (s->last_seq && line->seq != s->last_seq - 1)
+        return s->gap = true;
     s->last_seq = line->seq;
     if (is_type(line, "start") || is_type(line, "stop"))
         s->complete = true;
@@ -195,14 +202,37 @@ static void free_closed(struct search *s)
     audit_recovery_clear(&s->found);
 }
 
-void audit_recover(const char *path, struct audit_recovery *out)
+/* One file, from its end. */
+static int search_file(struct search *s, const char *path)
 {
-    struct search s = { .out = out };
+    struct stat st;
     struct error err;
-    if (audit_tail(path, 1, READ_MAX, look, &s, &err) < 0)
+    if (lstat(path, &st) < 0)
+        return errno == ENOENT ? 0 : -1;
+    if (audit_tail(path, 1, s->left, look, s, &err) < 0) {
         log_warning("what the last run left open: %s", err.text);
-    else if (s.last_seq == 1)
-        s.complete = true;
+        return -1;
+    }
+    s->left -= (uint64_t)st.st_size < s->left ? (uint64_t)st.st_size : s->left;
+    s->complete |= s->last_seq == 1;
+    return s->complete || s->gap || s->left == 0 ? -1 : st.st_size > 0;
+}
+
+/* The log, which may be empty, and what was closed before it. */
+static void search(struct search *s, const char *path, uint64_t segment)
+{
+    int rc = search_file(s, path);
+    for (unsigned missing = 0; rc >= 0 && segment > 0 && missing < 2; segment--) {
+        CLEANUP_FREE char *closed = segment_closed_path(path, segment, 0);
+        rc = search_file(s, closed);
+        missing = rc == 0 ? missing + 1 : 0;
+    }
+}
+
+void audit_recover(const char *path, uint64_t segment, struct audit_recovery *out)
+{
+    struct search s = { .out = out, .left = READ_MAX };
+    search(&s, path, segment);
     if (!s.complete && s.last_seq)
         log_warning("audit log %s: the run that crashed was looked through back to record %llu "
                     "only: commands before it may have no outcome",

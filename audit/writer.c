@@ -112,7 +112,7 @@ static int commit_locked(struct audit *a, const struct commit_view *v, uint64_t 
     uint64_t first = a->chain.seq + 1;
     a->stats.records += chain.seq - a->chain.seq;
     a->chain = chain;
-    a->file->ticket = chain.seq;
+    a->file->end = chain;
     *ticket = chain.seq;
     if (UNLIKELY(a->notes.reason || a->notes.torn.torn_path || a->notes.recovery.n))
         settle_notes(a, first);
@@ -158,7 +158,7 @@ static int open_all(struct audit *a, struct error *err)
         return a->lock_fd;
     rc = current_find_chain(a, &state, err);
     if (rc == 0 && !state.clean)
-        audit_recover(a->path, &a->notes.recovery);
+        audit_recover(a->path, a->segment, &a->notes.recovery);
     if (rc == 0 && a->sync == AUDIT_SYNC_DATA)
         rc = flusher_start(a, err);
     if (rc == 0)

@@ -1,12 +1,14 @@
 /* audit_write PATH [write|data]: each line of standard input becomes an intent and its outcome in
- * the log, in a commit of its own; says "ok" or "failed: REASON" for each. For tests that are
- * scripts. */
+ * the log, in a commit of its own; says "ok: LINE", once a command could go to its VM, or
+ * "failed: REASON" for each. The line "rotate" closes the segment. For tests that are scripts. */
 #include "config.h"
 
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include "audit/audit.h"
 #include "base/clock.h"
 
@@ -29,6 +31,29 @@ static void add(struct audit_batch *b, enum audit_type type, uint64_t request, c
     audit_batch_add(b, &r);
 }
 
+/* Not by stdio: tests preload what listens to write(2). */
+__attribute__((format(printf, 1, 2))) static void say(const char *format, ...)
+{
+    char text[8192];
+    va_list ap;
+    va_start(ap, format);
+    int n = vsnprintf(text, sizeof(text), format, ap);
+    va_end(ap);
+    if (write(1, text, (size_t)n) != n)
+        exit(1);
+}
+
+/* As a loop does it before it sends a command. */
+static bool wait_durable(struct audit *a, uint64_t ticket)
+{
+    while (audit_durable(a) < ticket) {
+        if (audit_ticket_failed(a, ticket))
+            return false;
+        usleep(100);
+    }
+    return true;
+}
+
 int main(int argc, char **argv)
 {
     struct audit *a;
@@ -45,7 +70,6 @@ int main(int argc, char **argv)
         .sync = argc > 2 && strcmp(argv[2], "data") == 0 ? AUDIT_SYNC_DATA : AUDIT_SYNC_WRITE,
     };
     signal(SIGXFSZ, SIG_IGN);
-    setvbuf(stdout, NULL, _IOLBF, 0);
     if (audit_open(&settings, &a, &err) < 0) {
         fprintf(stderr, "audit_write: %s\n", err.text);
         return 1;
@@ -53,12 +77,18 @@ int main(int argc, char **argv)
     struct audit_batch *b = audit_batch_new(a);
     while (fgets(line, sizeof(line), stdin)) {
         line[strcspn(line, "\n")] = '\0';
+        if (strcmp(line, "rotate") == 0) {
+            say(audit_rotate(a, &err) < 0 ? "failed: %s\n" : "ok\n", err.text);
+            continue;
+        }
         add(b, AUDIT_INTENT, ++request, line);
         add(b, AUDIT_OUTCOME, request, line);
         if (audit_batch_commit(b, &ticket, &err) < 0)
-            printf("failed: %s\n", err.text);
+            say("failed: %s\n", err.text);
+        else if (!wait_durable(a, ticket))
+            say("failed: not on disk\n");
         else
-            printf("ok\n");
+            say("ok: %s\n", line);
     }
     audit_batch_free(b);
     audit_close(a);

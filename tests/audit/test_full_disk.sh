@@ -31,10 +31,10 @@ say() {
 }
 
 say first
-[ "$answer" = ok ]
+[ "${answer%%:*}" = ok ]
 dd if=/dev/zero of="$directory/disk/filler" bs=1k count=44 2>/dev/null
 n=0
-while [ "$answer" = ok ]; do
+while [ "${answer%%:*}" = ok ]; do
     n=$((n + 1))
     [ "$n" -lt 1000 ]
     say "line $n"
@@ -47,7 +47,7 @@ say "still full"
 
 rm "$directory/disk/filler"
 say "room again"
-[ "$answer" = ok ]
+[ "${answer%%:*}" = ok ]
 exec 3>&-
 wait "$writer"
 "$python" "$check_chain" "$log"

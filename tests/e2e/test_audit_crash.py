@@ -20,18 +20,22 @@ WHY = "the gateway stopped before the answer came"
 
 
 class Tail:
-    """What was added to files since the last look."""
+    """What was added to files since the last look, whatever their names are by now."""
 
     def __init__(self):
         self.at = {}
 
-    def lines(self, path):
-        with open(path, "rb") as f:
-            f.seek(self.at.get(path, 0))
-            data = f.read()
-        whole = data[:data.rfind(b"\n") + 1]
-        self.at[path] = self.at.get(path, 0) + len(whole)
-        return whole.splitlines()
+    def lines(self, *paths):
+        found = []
+        for path in paths:
+            with open(path, "rb") as f:
+                inode = os.fstat(f.fileno()).st_ino
+                f.seek(self.at.get(inode, 0))
+                data = f.read()
+            whole = data[:data.rfind(b"\n") + 1]
+            self.at[inode] = self.at.get(inode, 0) + len(whole)
+            found += whole.splitlines()
+        return found
 
 
 def storm_gateway(house, *vms, **how):
@@ -92,7 +96,7 @@ def check_kill(books, received, returned, failed):
 def test_a_killed_gateway_leaves_no_command_without_its_intent(house, sync):
     fake = house.fake(names=NAMES)
     gateway = storm_gateway(house, fake)
-    gateway.audit["sync"] = sync
+    gateway.audit.update(sync=sync, segment_megabytes=1)  # so that some kills meet a rotation
     tail, books, unknown = Tail(), Books(), 0
     for n in range(KILLS // 2):
         gateway.start()
@@ -104,13 +108,14 @@ def test_a_killed_gateway_leaves_no_command_without_its_intent(house, sync):
         returned, failed = storm.end()
         wait_until_read(fake.sockets.values())
         received = paths_in(tail.lines(fake.record))
-        books.add(tail.lines(gateway.audit_file))
+        books.add(tail.lines(*audit.files(gateway.audit_file)))
         assert received, "no load"
         check_kill(books, received, returned, failed)
         unknown += len(books.open_intents)
     gateway.start()
     gateway.stop()
-    books.add(tail.lines(gateway.audit_file))
+    books.add(tail.lines(*audit.files(gateway.audit_file)))
+    assert len(audit.files(gateway.audit_file)) > 1, "no segment was closed"
     assert unknown > 0, "no kill met a command that was under way: the load is too small"
 
 
@@ -125,13 +130,13 @@ def test_a_real_vm_got_nothing_without_an_intent(house, qemu):
         gateway.crash()
         storm.end()
         wait_until_read([qemu.socket])
-        log += (lines := tail.lines(gateway.audit_file))
+        log += (lines := tail.lines(*audit.files(gateway.audit_file)))
         books.add(lines)
         received = {c["arguments"]["path"] for c in qemu.received() if c["execute"] == "qom-list"}
         assert received and received <= books.paths.keys()
     gateway.start()
     gateway.stop()
-    books.add(tail.lines(gateway.audit_file))
+    books.add(tail.lines(*audit.files(gateway.audit_file)))
 
 
 def test_what_the_kill_left_open_is_closed_at_the_next_start(house):

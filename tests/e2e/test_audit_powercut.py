@@ -12,6 +12,7 @@ import pytest
 
 from harness import audit, wait
 from harness.powercut import Disk, Power, write_image
+from harness.process import freeze_and_wait
 from harness.storm import Storm
 from test_audit_crash import NAMES, Books, Tail, paths_in, storm_gateway, wait_until_read
 
@@ -19,18 +20,20 @@ CUTS = int(os.environ.get("QMPGATE_CUTS", "60"))
 
 
 def intents_in(image):
-    """The paths of intents that a reader of the log finds: whole lines of files that are the log's."""
+    """What names the commands whose intents a reader of the log finds: in whole lines of files that are the log's."""
     found = set()
     for name, content in image.items():
         if name.endswith(".lock") or ".torn." in name:
             continue
         for line in bytes(content).split(b"\n")[:-1]:
-            if b'"type":"intent"' in line and line.startswith(b"{"):
-                try:
-                    found.add(json.loads(line).get("arguments", {}).get("path"))
-                except ValueError:
-                    pass  # torn in the middle
+            if b'"type":"intent"' in line and line.startswith(b"{") and b"\0" not in line:
+                found.add(named_in(json.loads(line)))
     return found
+
+
+def named_in(record):
+    """An intent's argument, or what audit_write was told, without its quotes."""
+    return record.get("arguments", {}).get("path") or record.get("text", "").removeprefix('"path":"').rstrip('"')
 
 
 def goes_on(build, directory):
@@ -38,7 +41,7 @@ def goes_on(build, directory):
     log = os.path.join(directory, "audit.jsonl")
     done = subprocess.run([os.path.join(build, "tests", "audit", "audit_write"), log, "data"], input="after the cut\n",
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=wait.TIMEOUT)
-    assert done.returncode == 0 and done.stdout.endswith("ok\n"), done.stdout
+    assert done.returncode == 0 and done.stdout.endswith("ok: after the cut\n"), done.stdout
     return audit.verify(*audit.files(log))
 
 
@@ -52,10 +55,10 @@ def check_cut(disk, build, place, start):
             try:
                 records = goes_on(build, directory)
             except AssertionError as e:
-                kept = shutil.move(directory, f"/tmp/powercut-{choice}-{n}")
-                raise AssertionError(f"{choice}, {n} names, image in {kept}: {e}") from e
+                ends = {name: bytes(content[-300:]) for name, content in image.items()}
+                raise AssertionError(f"{choice}, {n} names, an image that ends in {ends}: {e}") from e
             assert records[-2]["type"] == "intent" and records[-1]["type"] == "outcome"
-            kept = {r.get("arguments", {}).get("path") for r in records if r["type"] == "intent"}
+            kept = {named_in(r) for r in records if r["type"] == "intent"}
             assert set(disk.sent) <= kept, "an intent was there before the start, and is not in the chain after it"
             shutil.rmtree(directory)
 
@@ -77,7 +80,7 @@ def run_with_power(house, build, place, during=lambda gateway, storm: None, **op
     return power.read()
 
 
-def look_at_cuts(ops, build, place):
+def look_at_cuts(ops, build, place, at_least=300):
     random.seed(7)
     disk, sent = Disk(), 0
     instants = set(random.sample(range(len(ops)), min(CUTS, len(ops))))
@@ -91,12 +94,26 @@ def look_at_cuts(ops, build, place):
                 check_cut(disk, build, place, start=False)
         if i in instants:
             check_cut(disk, build, place, start=True)
-    assert len(disk.sent) > 300
+    assert len(disk.sent) > at_least
 
 
 def test_no_image_of_the_disk_lacks_the_intent_of_what_reached_a_vm(house, build, place):
     ops = run_with_power(house, build, place)
     look_at_cuts(ops, build, place)
+
+
+def test_segments_that_are_closed_meanwhile(build, place):
+    """The writer alone, which says of each line when its command could go."""
+    directory = os.path.join(place, "disk")
+    os.mkdir(directory)
+    power = Power(build, directory)
+    for run in range(2):  # the second goes on in what the first left
+        lines = [f'"path":"/storm-{run}-{i}"' if i % 7 else "rotate" for i in range(1, 20)]
+        done = subprocess.run([os.path.join(build, "tests", "audit", "audit_write"), directory + "/audit.jsonl", "data"],
+                              input="\n".join(lines), stdout=subprocess.PIPE, text=True, timeout=wait.TIMEOUT,
+                              env={**os.environ, **power.env})
+        assert done.stdout.count("ok: ") == sum(line != "rotate" for line in lines), done.stdout
+    look_at_cuts(power.read(), build, place, at_least=25)
 
 
 def test_these_questions_tell_a_log_that_is_not_synced(house, build, place):
@@ -107,26 +124,25 @@ def test_these_questions_tell_a_log_that_is_not_synced(house, build, place):
 
 
 def test_a_file_system_that_loses_its_power(disks, house):
-    """Not a model: ext4, told to drop whatever is not on its disk."""
+    """Not a model: an ext4 whose disk had got so much and no more."""
     disk = disks(megabytes=32)
     fake = house.fake(names=NAMES)
     gateway = storm_gateway(house, fake, audit_file=disk.path + "/audit.jsonl")
     gateway.audit.update(path=gateway.audit_file, sync="data")
     received, tail, books = set(), Tail(), Books()
-    for n in range(3):
+    for n in range(max(3, CUTS // 20)):
         gateway.start()
         storm = Storm(gateway.control, NAMES, f"ext4-{n}")
-        wait.until(lambda: storm.n_answered() > 500, "answers")
+        wait.until(lambda: storm.n_answered() > 300, "answers")
+        freeze_and_wait(gateway.pid)
         disk.cut_power()
-        wait.until(lambda: any("error" in a for c in storm.clients for a in c.answered), "a refusal")
         gateway.crash()
         storm.end()
         wait_until_read(fake.sockets.values())
-        disk.unmount()
-        disk.mount()
+        disk.come_back()
         received |= paths_in(tail.lines(fake.record))
         gateway.start()
         gateway.stop()
         books.add(tail.lines(gateway.audit_file))
         assert received <= books.paths.keys(), f"reached a VM without an intent: {received - books.paths.keys()}"
-    assert len(received) > 1000
+    assert len(received) > 300

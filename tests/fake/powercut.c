@@ -25,17 +25,14 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#define FDS   1024 /* descriptors that are looked at */
-#define FILES 4096
+#define FDS 1024 /* descriptors that are looked at */
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static int ops = -1;
 static struct {
-    int file; /* number, 0: none of ours */
+    ino_t file; /* number, 0: none of ours */
     bool directory;
 } fds[FDS];
-static ino_t inodes[FILES]; /* by number */
-static int n_files;
 
 #define REAL(name) ((__typeof__(name) *)dlsym(RTLD_NEXT, #name))
 
@@ -71,9 +68,9 @@ __attribute__((format(printf, 1, 2))) static void note(const char *format, ...)
     put(line, (size_t)n);
 }
 
-static void note_write(int file, off_t offset, const void *data, size_t len)
+static void note_write(unsigned long long file, off_t offset, const void *data, size_t len)
 {
-    note("write %d %lld %zu\n", file, (long long)offset, len);
+    note("write %llu %lld %zu\n", file, (long long)offset, len);
     put(data, len);
     put("\n", 1);
 }
@@ -86,28 +83,22 @@ static bool is_ours(const char *path)
     return strncmp(path, place(), len) == 0 && (path[len] == '/' || !path[len]);
 }
 
-static int file_of(int fd)
+static unsigned long long file_of(int fd)
 {
     return fd >= 0 && fd < FDS ? fds[fd].file : 0;
 }
 
-/* Under the lock: `fd` is `path`, which was not there before if `made`. */
+/* Under the lock: `fd` is `path`, which was not there before if `made`. Its number is the inode's:
+ * two runs of a daemon write down one after the other. */
 static void know(int fd, const char *path, bool made)
 {
     struct stat st;
     if (fd < 0 || fd >= FDS || fstat(fd, &st) < 0)
         return;
     fds[fd].directory = S_ISDIR(st.st_mode);
-    int file = made ? 0 : n_files;
-    while (file > 0 && inodes[file] != st.st_ino)
-        file--;
-    if (!file && n_files + 1 < FILES) {
-        file = ++n_files;
-        inodes[file] = st.st_ino;
-        if (!fds[fd].directory)
-            note("create %d %s\n", file, path);
-    }
-    fds[fd].file = file;
+    fds[fd].file = st.st_ino;
+    if (made && !fds[fd].directory)
+        note("create %llu %s\n", (unsigned long long)st.st_ino, path);
 }
 
 static int open_noted(int at, const char *path, int flags, mode_t mode)
@@ -122,7 +113,7 @@ static int open_noted(int at, const char *path, int flags, mode_t mode)
     if (fd >= 0) {
         know(fd, path, !there);
         if ((flags & O_TRUNC) && there)
-            note("truncate %d 0\n", file_of(fd));
+            note("truncate %llu 0\n", file_of(fd));
     }
     pthread_mutex_unlock(&lock);
     errno = code;
@@ -214,7 +205,7 @@ ssize_t sendmsg(int fd, const struct msghdr *m, int flags)
 
 ssize_t write(int fd, const void *data, size_t len)
 {
-    int file = file_of(fd);
+    unsigned long long file = file_of(fd);
     if (!file) {
         note_sent(data, len);
         return syscall(SYS_write, fd, data, len);
@@ -243,7 +234,7 @@ ssize_t writev(int fd, const struct iovec *v, int n)
 
 ssize_t pwrite(int fd, const void *data, size_t len, off_t offset)
 {
-    int file = file_of(fd);
+    unsigned long long file = file_of(fd);
     pthread_mutex_lock(&lock);
     ssize_t n = syscall(SYS_pwrite64, fd, data, len, offset);
     int code = errno;
@@ -261,12 +252,12 @@ ssize_t pwrite64(int fd, const void *data, size_t len, off_t offset)
 
 int ftruncate(int fd, off_t len)
 {
-    int file = file_of(fd);
+    unsigned long long file = file_of(fd);
     pthread_mutex_lock(&lock);
     int rc = (int)syscall(SYS_ftruncate, fd, len);
     int code = errno;
     if (rc == 0 && file)
-        note("truncate %d %lld\n", file, (long long)len);
+        note("truncate %llu %lld\n", file, (long long)len);
     pthread_mutex_unlock(&lock);
     errno = code;
     return rc;
@@ -281,7 +272,7 @@ int ftruncate64(int fd, off_t len)
 
 static int sync_noted(int fd, long number)
 {
-    int file = file_of(fd);
+    unsigned long long file = file_of(fd);
     bool directory = file && fds[fd].directory;
     if (!file)
         return (int)syscall(number, fd);
@@ -289,7 +280,7 @@ static int sync_noted(int fd, long number)
     if (directory)
         note("dirsync\n");
     else
-        note("sync %d\n", file);
+        note("sync %llu\n", file);
     pthread_mutex_unlock(&lock);
     int rc = (int)syscall(number, fd);
     int code = errno;
@@ -297,7 +288,7 @@ static int sync_noted(int fd, long number)
     if (rc == 0 && directory)
         note("dirsynced\n");
     else if (rc == 0)
-        note("synced %d\n", file);
+        note("synced %llu\n", file);
     pthread_mutex_unlock(&lock);
     errno = code;
     return rc;

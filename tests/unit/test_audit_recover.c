@@ -20,6 +20,8 @@ static void add(struct audit_batch *b, enum audit_type type, uint64_t connection
     audit_batch_add(b, &r);
 }
 
+static struct audit *of_batch; /* the batch's audit, for a run */
+
 /* Has `run` write records in a process that then ends without a word. */
 static void crash(const char *path, void (*run)(struct audit_batch *b))
 {
@@ -31,6 +33,7 @@ static void crash(const char *path, void (*run)(struct audit_batch *b))
         struct error err;
         struct audit *a = open_audit(path, AUDIT_SYNC_WRITE);
         struct audit_batch *b = audit_batch_new(a);
+        of_batch = a;
         run(b);
         _exit(audit_batch_commit(b, &ticket, &err) < 0);
     }
@@ -178,6 +181,44 @@ static void there_is_a_bound_to_what_is_closed_and_it_is_said(void **state)
     assert_int_equal(count_text(f->path, "\"result\":\"unknown\""), 16384);
 }
 
+static void run_over_segments(struct audit_batch *b)
+{
+    uint64_t ticket;
+    struct error err;
+    add(b, AUDIT_START, 0, 0);
+    add(b, AUDIT_INTENT, 1, 10);
+    add(b, AUDIT_INTENT, 1, 11);
+    for (unsigned i = 0; i < 3; i++) {
+        if (audit_batch_commit(b, &ticket, &err) < 0 || audit_rotate(of_batch, &err) < 0)
+            _exit(1);
+        add(b, AUDIT_INTENT, 1, 20 + i);
+        add(b, AUDIT_OUTCOME, 1, 20 + i);
+    }
+    add(b, AUDIT_OUTCOME, 1, 11);
+}
+
+static void it_looks_back_over_closed_segments(void **state)
+{
+    struct fixture *f = *state;
+    crash(f->path, run_over_segments);
+    start_again(f->path);
+    assert_int_equal(count_text(f->path, "\"intents\":1,\"sessions\":0,\"hash\""), 1);
+    assert_int_equal(count_text(f->path, "\"result\":\"unknown\""), 1);
+    assert_int_equal(count_text(f->path, "\"request\":10,"), 1);
+}
+
+static void a_segment_that_is_not_there_ends_the_search_and_is_said(void **state)
+{
+    struct fixture *f = *state;
+    CLEANUP_FREE char *second = mem_printf("%s.0000000002.jsonl", f->path);
+    crash(f->path, run_over_segments);
+    assert_int_equal(unlink(second), 0);
+    start_again(f->path);
+    assert_int_equal(count_text(f->path, "\"intents\":0,\"sessions\":0,"
+                                         "\"text\":\"not all of what came before"),
+                     1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -188,6 +229,8 @@ int main(void)
         AUDIT_TEST(after_a_stop_there_is_nothing_to_close),
         AUDIT_TEST(a_log_that_cannot_be_read_back_is_said_and_no_obstacle),
         AUDIT_TEST(there_is_a_bound_to_what_is_closed_and_it_is_said),
+        AUDIT_TEST(it_looks_back_over_closed_segments),
+        AUDIT_TEST(a_segment_that_is_not_there_ends_the_search_and_is_said),
     };
     return cmocka_run_group_tests_name("audit_recover", tests, NULL, NULL);
 }

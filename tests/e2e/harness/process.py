@@ -103,6 +103,16 @@ def freeze(pid):
     os.kill(pid, signal.SIGSTOP)
 
 
+def freeze_and_wait(pid):
+    """Returns when no thread of it runs, or waits for a disk."""
+    freeze(pid)
+
+    def state(task):
+        with open(f"/proc/{pid}/task/{task}/stat") as f:
+            return f.read().rpartition(")")[2].split()[0]
+    wait.until(lambda: all(state(task) == "T" for task in os.listdir(f"/proc/{pid}/task")), "all threads to stop")
+
+
 def thaw(pid):
     os.kill(pid, signal.SIGCONT)
 
