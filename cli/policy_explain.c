@@ -3,6 +3,7 @@
 #include "cli/policy_subject.h"
 
 #include <json-c/json.h>
+#include "acl/rights_internal.h"
 #include "cli/arguments.h"
 #include "cli/verdict.h"
 #include "qmp/validate.h"
@@ -18,6 +19,19 @@ static void add_text(struct json_object *o, const char *name, const char *text)
 {
     if (text && *text)
         json_object_object_add(o, name, json_object_new_string(text));
+}
+
+static void add_detail(const struct question *q, const struct acl_workspace *work,
+                       struct acl_verdict v, int number, struct buf *out)
+{
+    if (number < 0) {
+        BUF_ADD_LIT(out, "the schema has no command of that name");
+        return;
+    }
+    acl_check_detail(q->rights, work, q->command, out);
+    if (!q->tape && v.decision == ACL_ALLOWED &&
+        acl_reach_is_possible(q->rights->program->reach, (unsigned)number))
+        BUF_ADD_LIT(out, "; arguments that reach the host take a rule: give those that you mean");
 }
 
 static struct json_object *answer(const struct question *q)
@@ -42,12 +56,10 @@ static struct json_object *answer(const struct question *q)
         add_text(o, "reason", qmp_argument_fault_text(&fault, q->tape, wrong));
     else if (v.decision != ACL_ALLOWED)
         add_text(o, "reason", v.reason);
-    if (!fits)
+    if (fits)
+        add_detail(q, &work, v, number, &detail);
+    else
         BUF_ADD_LIT(&detail, "the command does not take these arguments: the policy was not asked");
-    else if (number < 0)
-        BUF_ADD_LIT(&detail, "the schema has no command of that name");
-    else if (v.decision != ACL_UNKNOWN_COMMAND)
-        acl_check_detail(q->rights, &work, q->command, &detail);
     buf_add_char(&detail, '\0');
     add_text(o, "detail", buf_data(&detail));
     acl_workspace_fini(&work);

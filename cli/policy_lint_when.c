@@ -51,6 +51,11 @@ static void add_kinds(struct buf *out, unsigned kinds)
     buf_add_char(out, '\0');
 }
 
+static bool is_list(const struct acl_condition *c)
+{
+    return c->op == ACL_OP_IS || c->op == ACL_OP_IN;
+}
+
 /* --- one condition ---------------------------------------------------------------------------- */
 
 /* Does a command, or an event, that this pattern covers have something at the path? */
@@ -169,12 +174,46 @@ static void check_condition(struct policy_linter *l, uint32_t clause, const stru
         check_operator(l, c, &places);
 }
 
-/* --- two conditions --------------------------------------------------------------------------- */
+/* --- images that name files --------------------------------------------------------------------
+ * Whoever writes an image of these says which further files QEMU opens with it. */
 
-static bool is_list(const struct acl_condition *c)
+static bool opens_nodes(const struct policy_linter *l, uint32_t clause)
 {
-    return c->op == ACL_OP_IS || c->op == ACL_OP_IN;
+    for (size_t i = 0; i < l->policy->n_rules; i++) {
+        const struct acl_rule *r = &l->policy->rules[i];
+        if (r->clause == clause &&
+            (strcmp(r->text, "blockdev-add") == 0 || strcmp(r->text, "blockdev-reopen") == 0))
+            return true;
+    }
+    return false;
 }
+
+static bool is_driver(const struct acl_path *p)
+{
+    const struct acl_step *last = &p->steps[p->n - 1];
+    return last->kind == ACL_STEP_MEMBER && last->name.len == strlen("driver") &&
+           memcmp(last->name.data, "driver", last->name.len) == 0;
+}
+
+static void check_format(struct policy_linter *l, uint32_t clause, const struct acl_condition *c)
+{
+    static const char *const formats[] = { "qcow2", "qcow", "qed", "vmdk" };
+    if (!is_list(c) || !is_driver(&c->path) || !opens_nodes(l, clause))
+        return;
+    for (size_t i = 0; i < c->n_values; i++) {
+        for (size_t k = 0; k < ARRAY_SIZE(formats); k++) {
+            if (strcmp(c->values[i].text, formats[k]) != 0)
+                continue;
+            policy_lint_tell(l, POLICY_NOTE, c->line,
+                             "\"%s\": whoever writes a %s image names further files in it, which "
+                             "no condition sees: see NOTES in policy.conf(5)",
+                             c->text, formats[k]);
+            return;
+        }
+    }
+}
+
+/* --- two conditions --------------------------------------------------------------------------- */
 
 static bool share_a_value(const struct acl_condition *a, const struct acl_condition *b)
 {
@@ -248,6 +287,7 @@ void policy_lint_when(struct policy_linter *l, uint32_t clause)
     const struct acl_clause *c = &l->policy->clauses[clause];
     for (size_t i = 0; i < c->n_conditions; i++) {
         check_condition(l, clause, &c->conditions[i]);
+        check_format(l, clause, &c->conditions[i]);
         for (size_t k = 0; k < i; k++)
             check_pair(l, &c->conditions[k], &c->conditions[i]);
     }
