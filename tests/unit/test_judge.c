@@ -251,6 +251,10 @@ static void the_name_that_decides_is_told_and_no_other_value(void **state)
             BY("p") "does not hold: 'password'");
     refused(rules, "device_add", "{\"driver\":\"a\\u0000b\"}", BY("d") "does not hold: 'driver'");
     refused(rules, "device_add", "{\"driver\":\"\"}", BY("d") "does not hold: 'driver'");
+    refused(rules, "device_add", "{\"driver\":\"VGA_2\"}",
+            BY("d") "does not hold: 'driver' ('VGA_2')");
+    refused(rules, "device_add", "{\"driver\":\"a~\"}", BY("d") "does not hold: 'driver'");
+    refused(rules, "device_add", "{\"driver\":\"\xc3\xa9\"}", BY("d") "does not hold: 'driver'");
     refused(rules, "device_add", "{\"driver\":7}", BY("d") "does not hold: 'driver'");
     refused(rules, "device_add", "{\"id\":\"x\"}", BY("d") "does not hold: 'driver'");
     refused(rules, "device_add",
