@@ -239,29 +239,49 @@ static bool allows_word(const struct acl_rights *r, const struct acl_hmp_word *w
     return false;
 }
 
-/* Who may not run a command may not run it by a word of the human monitor either. */
-static bool denies_word(const struct acl_rights *r, const struct acl_hmp_word *word,
-                        uint32_t *citation)
+/* What of a command that does the same closes a word of the human monitor. */
+struct closing {
+    struct span command;
+    uint32_t citation; /* of the deny; CITE_DEFAULT: a part of its reply is hidden */
+};
+
+/* Who may not run a command may not run it by a word either, and who is not shown all of its reply
+ * would see all by the word. */
+static bool closes_word(const struct acl_rights *r, const struct acl_hmp_word *word,
+                        struct closing *out)
 {
     const char *at = word->commands ? word->commands : "";
     while (*at) {
-        size_t len = strcspn(at, " ");
-        const struct acl_entry e = acl_rights_find(r, (struct span){ at, len }, NULL);
-        *citation = e.citation;
-        if (e.decision == ACL_DENIED && e.citation != CITE_DEFAULT)
+        uint32_t command = UINT32_MAX;
+        out->command = (struct span){ at, strcspn(at, " ") };
+        const struct acl_entry e = acl_rights_find(r, out->command, &command);
+        bool denied = e.decision == ACL_DENIED && e.citation != CITE_DEFAULT;
+        out->citation = denied ? e.citation : CITE_DEFAULT;
+        if (denied || acl_redaction(r, command, 0))
             return true;
-        at += len;
+        at += out->command.len;
         at += *at == ' ';
     }
     return false;
 }
 
+static struct acl_verdict refuse_closed(struct judging *j, const struct acl_hmp_word *word,
+                                        const struct closing *c)
+{
+    if (c->citation != CITE_DEFAULT)
+        return refuse(j, c->citation, "'%s': %s", word->name,
+                      j->rights->citations[c->citation].reason);
+    return refuse(j, CITE_DEFAULT, "'%s' would show what redact hides of '%.*s'", word->name,
+                  (int)c->command.len, c->command.data);
+}
+
 bool acl_allows_word(const struct acl_rights *r, const struct acl_hmp_word *word)
 {
     const struct acl_entry e = acl_rights_find(r, SPAN_LIT("human-monitor-command"), NULL);
+    struct closing closing;
     uint32_t citation;
     return (e.decision == ACL_ALLOWED || e.citation == CITE_DEFAULT) &&
-           !denies_word(r, word, &citation) && allows_word(r, word, &citation);
+           !closes_word(r, word, &closing) && allows_word(r, word, &citation);
 }
 
 /* `v`: what was found by the command and its rules. */
@@ -269,12 +289,13 @@ static struct acl_verdict judge_line(struct judging *j, const struct acl_entry *
                                      struct acl_verdict v)
 {
     struct acl_hmp_word word;
+    struct closing closing;
     uint32_t citation;
     acl_hmp_find(qmp_tape_string(j->tape, line), &word);
     if (word.kind == ACL_HMP_MALFORMED)
         return refuse(j, e->citation, "the line of the human monitor is not plain: %s", word.fault);
-    if (denies_word(j->rights, &word, &citation))
-        return refuse(j, citation, "'%s': %s", word.name, j->rights->citations[citation].reason);
+    if (closes_word(j->rights, &word, &closing))
+        return refuse_closed(j, &word, &closing);
     if (v.decision == ACL_ALLOWED)
         return v;
     if (allows_word(j->rights, &word, &citation))

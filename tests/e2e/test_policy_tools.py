@@ -614,10 +614,10 @@ def test_what_only_depends_now_is_lost_in_part(tool):
 
 
 def test_events_words_and_redactions_are_compared(tool):
-    got = differences(tool, lambda t: t.replace('{"STOP"}', '{"RESET"}').replace("info status", "info block")
+    got = differences(tool, lambda t: t.replace('{"STOP"}', '{"RESET"}').replace("info status", "info version")
                       .replace("[].inserted.file", "[].device"))
     assert got["unix:alice", "web*"] == {
-        "gained": ["event:RESET", "hmp:info block", "reply:query-block: [].inserted.file"],
+        "gained": ["event:RESET", "hmp:info version", "reply:query-block: [].inserted.file"],
         "lost": ["event:STOP", "hmp:info status", "reply:query-block: [].device"]}
 
 

@@ -335,6 +335,9 @@ static void words_are_those_of_hmp_that_nothing_denies(void **state)
     assert_false(opens_word(ROLE("deny = {\"human-monitor-command\"} hmp = {\"*\"}"), "quit"));
     assert_true(opens_word(ROLE("allow = {\"human-monitor-command\"} hmp = {\"*\"}"), "quit"));
     assert_false(opens_word(ROLE("allow = {\"human-monitor-command\"}"), "quit"));
+    static const char hidden[] = ROLE("hmp = {\"*\"} redact = {\"query-status: running\"}");
+    assert_false(opens_word(hidden, "info status"));
+    assert_true(opens_word(hidden, "info version"));
 }
 
 static void a_deny_closes_the_human_monitor(void **state)
