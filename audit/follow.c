@@ -112,8 +112,9 @@ static int look_for_file(struct audit_follow *f, struct error *err)
     if (rc < 0)
         return rc;
     const struct audit_segment *g = audit_segments_find(&f->files, f->next);
-    if (!g && f->files.n > 0)
-        g = &f->files.at[0]; /* what is due is in no file: go on where the log does */
+    if (!g)
+        g = audit_segments_first(
+            &f->files); /* what is due is in no file: go on where the log does */
     if (!g || (is_ours(f, g) && audit_source_size(f->source) >= f->reader.offset))
         return 0;
     if (f->source && !f->drained) {

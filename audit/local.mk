@@ -33,6 +33,8 @@ audit_libaudit_a_SOURCES = \
     audit/syslog_format.c audit/syslog_format.h \
     audit/segment.c audit/segment.h \
     audit/text.h \
+    audit/verify.c audit/verify.h audit/verify_internal.h \
+    audit/verify_seals.c \
     audit/writer.c
 
 audit_ldadd = audit/libaudit.a qmp/libqmpcore.a base/libbase.a $(GNUTLS_LIBS) $(ZSTD_LIBS) \

@@ -50,6 +50,7 @@ static int look_inside(struct audit_segment *g, struct audit_source *source, str
         g->first_seq = 0;
         g->blemished = true;
     }
+    g->damaged = rc == ERROR_INVALID;
     return rc == ERROR_SYSTEM ? rc : 0; /* what it holds is not what went wrong */
 }
 
@@ -150,7 +151,7 @@ int audit_segments_add_directory(struct audit_segments *s, const char *directory
             g = *known;
         else
             rc = look_at(&g, path, false, err);
-        if (rc == 0 && g.first_seq > 0)
+        if (rc == 0 && ((g.first_seq > 0 && !g.blemished) || g.damaged))
             add(s, &g, path);
         else if (rc == 0 || rc == ERROR_INVALID)
             add_stranger(s, path);
@@ -221,7 +222,16 @@ const struct audit_segment *audit_segments_find(const struct audit_segments *s, 
 {
     const struct audit_segment *found = NULL;
     for (size_t i = 0; i < s->n && s->at[i].first_seq <= seq; i++)
-        if (!s->at[i].twin && (!found || s->at[i].first_seq > found->first_seq))
+        if (!s->at[i].twin && s->at[i].first_seq > 0 &&
+            (!found || s->at[i].first_seq > found->first_seq))
             found = &s->at[i];
     return found;
+}
+
+const struct audit_segment *audit_segments_first(const struct audit_segments *s)
+{
+    for (size_t i = 0; i < s->n; i++)
+        if (s->at[i].first_seq > 0)
+            return &s->at[i];
+    return NULL;
 }

@@ -20,6 +20,7 @@ struct audit_segment {
     dev_t dev;
     ino_t ino;
     bool compressed;
+    bool damaged;   /* compressed, and what it begins with cannot be read */
     bool blemished; /* lines that are no records come before the first record */
     bool twin;      /* the segment before it in the list has the same records: one is the other,
                      * compressed or copied */
@@ -50,6 +51,9 @@ void audit_segments_sort(struct audit_segments *s);
 
 /* The last segment that begins with record `seq` or before it, no twin; NULL if all begin later. */
 const struct audit_segment *audit_segments_find(const struct audit_segments *s, uint64_t seq);
+
+/* The one with the lowest numbers; NULL if there is none. */
+const struct audit_segment *audit_segments_first(const struct audit_segments *s);
 
 void audit_segments_clear(struct audit_segments *s);
 #define CLEANUP_SEGMENTS CLEANUP(audit_segments_clear)

@@ -357,7 +357,7 @@ int64_t audit_source_read(struct audit_source *s, void *data, size_t len, uint64
     while (got < len) {
         int rc = load(s, offset + got, err);
         if (rc < 0)
-            return rc;
+            return got > 0 ? (int64_t)got : rc; /* what is good first */
         if (offset + got < s->text_start || offset + got - s->text_start >= s->text_len)
             break;
         size_t from = (size_t)(offset + got - s->text_start);

@@ -41,6 +41,7 @@ struct verb {
     enum cli_exit (*run)(struct cli *cli, int argc, char **argv);
 };
 
+extern const struct verb verb_audit;
 extern const struct verb verb_bridge;
 extern const struct verb verb_ctl;
 extern const struct verb verb_events;

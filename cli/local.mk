@@ -2,6 +2,8 @@
 noinst_LIBRARIES += cli/libcli.a
 cli_libcli_a_SOURCES = \
     cli/arguments.c cli/arguments.h \
+    cli/audit.h \
+    cli/audit_verify.c \
     cli/catalogue.c cli/catalogue.h \
     cli/cli.c cli/cli.h \
     cli/complete.c cli/complete.h \
@@ -37,6 +39,7 @@ cli_libcli_a_SOURCES = \
     cli/session.c cli/session.h \
     cli/shell.h cli/shell_builtin.c \
     cli/uri.c cli/uri.h \
+    cli/verb_audit.c \
     cli/verb_bridge.c \
     cli/verb_ctl.c \
     cli/verb_events.c \
@@ -81,6 +84,8 @@ EXTRA_DIST += \
     tests/e2e/test_cli_login.py \
     tests/e2e/test_cli_qmpgated.py \
     tests/e2e/test_cli_shell.py \
+    tests/e2e/harness/auditlog.py \
+    tests/e2e/test_audit_verify.py \
     tests/e2e/test_policy_tools.py
 
 check_PROGRAMS += tests/fuzz/fuzz_cli_uri tests/fuzz/fuzz_cli_arguments

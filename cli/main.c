@@ -15,7 +15,7 @@
 
 static const struct verb *const verbs[] = {
     &verb_exec,    &verb_shell, &verb_events, &verb_vms,    &verb_whoami,
-    &verb_explain, &verb_ctl,   &verb_bridge, &verb_policy,
+    &verb_explain, &verb_ctl,   &verb_bridge, &verb_policy, &verb_audit,
 };
 
 static const struct {
@@ -23,7 +23,8 @@ static const struct {
     const char *meaning;
 } exit_codes[] = {
     { CLI_EXIT_OK, "done" },
-    { CLI_EXIT_QMP_ERROR, "the VM or the gateway answered with an error; policy: see there" },
+    { CLI_EXIT_QMP_ERROR,
+      "the VM or the gateway answered with an error; policy, audit: see there" },
     { CLI_EXIT_USAGE, "the command line is at fault" },
     { CLI_EXIT_DENIED, "the gateway refuses: by its policy, or the login" },
     { CLI_EXIT_UNREACHABLE, "no connection: address, TLS, no such VM, no reply in time" },
