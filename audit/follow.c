@@ -238,7 +238,8 @@ static void read_watch(struct audit_follow *f)
     while ((n = read(f->inotify, events, sizeof(events))) > 0) {
         for (char *p = events; p < events + n;) {
             const struct inotify_event *e = (const struct inotify_event *)p;
-            if (e->mask & ~(uint32_t)IN_MODIFY)
+            /* a file without records that gets its first is as good as new */
+            if (!f->source || (e->mask & ~(uint32_t)IN_MODIFY))
                 f->changed = true;
             p += sizeof(*e) + e->len;
         }

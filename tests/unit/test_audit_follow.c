@@ -159,6 +159,17 @@ static void a_log_that_is_not_there_yet_is_waited_for(void **state)
     expect(s, 1, 2);
 }
 
+static void a_log_without_records_yet_is_waited_for(void **state)
+{
+    struct scene *s = *state;
+    append_text(s->f.path, "", 0);
+    start(s, AUDIT_FOLLOW_NEW);
+    expect_nothing(s);
+    segment(s, 2, "first");
+    log_write(&s->m, s->f.path);
+    expect(s, 1, 2);
+}
+
 static void half_a_line_is_not_handed_out(void **state)
 {
     struct scene *s = *state;
@@ -438,6 +449,7 @@ int main(void)
         FOLLOW_TEST(what_is_to_come_is_waited_for),
         FOLLOW_TEST(only_what_is_new_comes_if_that_is_wanted),
         FOLLOW_TEST(a_log_that_is_not_there_yet_is_waited_for),
+        FOLLOW_TEST(a_log_without_records_yet_is_waited_for),
         FOLLOW_TEST(rotation_loses_and_doubles_nothing),
         FOLLOW_TEST(logrotate_may_rename_the_files),
         FOLLOW_TEST(compressed_segments_are_read),
