@@ -28,9 +28,6 @@ audit_libaudit_a_SOURCES = \
     audit/segments.c audit/segments.h \
     audit/source.c audit/source.h \
     audit/secrets.c audit/secrets.h \
-    audit/journal_format.c audit/journal_format.h \
-    audit/sink_record.c audit/sink_record.h \
-    audit/syslog_format.c audit/syslog_format.h \
     audit/segment.c audit/segment.h \
     audit/text.h \
     audit/verify.c audit/verify.h audit/verify_internal.h \
@@ -95,6 +92,16 @@ tests_bench_bench_audit_SOURCES = tests/bench/bench_audit.c
 tests_bench_bench_audit_LDADD = $(audit_ldadd)
 
 # --- sinks ---------------------------------------------------------------------------------------
+audit_libaudit_a_SOURCES += \
+    audit/journal_format.c audit/journal_format.h \
+    audit/sink.c audit/sink.h \
+    audit/sink_flight.c audit/sink_flight.h \
+    audit/sink_position.c audit/sink_position.h \
+    audit/sink_record.c audit/sink_record.h \
+    audit/sink_tls.c audit/sink_transport.h \
+    audit/sink_unix.c \
+    audit/syslog_format.c audit/syslog_format.h
+
 sink_unit_tests = tests/unit/test_sink_format tests/unit/test_sink_parts
 check_PROGRAMS += $(sink_unit_tests)
 TESTS += $(sink_unit_tests)
@@ -103,9 +110,11 @@ tests_unit_test_sink_format_LDADD = $(audit_ldadd) $(CMOCKA_LIBS)
 tests_unit_test_sink_parts_SOURCES = tests/unit/test_sink_parts.c
 tests_unit_test_sink_parts_LDADD = $(audit_ldadd) $(CMOCKA_LIBS)
 
-sink_fuzz = tests/fuzz/fuzz_sink_record
+sink_fuzz = tests/fuzz/fuzz_sink_position tests/fuzz/fuzz_sink_record
 check_PROGRAMS += $(sink_fuzz)
 TESTS += $(sink_fuzz)
+tests_fuzz_fuzz_sink_position_SOURCES = tests/fuzz/fuzz_sink_position.c tests/fuzz/replay.c
+tests_fuzz_fuzz_sink_position_LDADD = $(audit_ldadd)
 tests_fuzz_fuzz_sink_record_SOURCES = tests/fuzz/fuzz_sink_record.c tests/fuzz/replay.c
 tests_fuzz_fuzz_sink_record_LDADD = $(audit_ldadd)
-EXTRA_DIST += tests/fuzz/corpus/sink_record
+EXTRA_DIST += tests/fuzz/corpus/sink_position tests/fuzz/corpus/sink_record
