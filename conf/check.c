@@ -261,6 +261,42 @@ static void check_sasl(struct loader *l)
                         "saslauthd is for pwcheck = \"saslauthd\": set that, or remove it");
 }
 
+/* --- sinks of the audit ----------------------------------------------------------------------- */
+
+static void check_tls_sink(struct loader *l, const struct conf_audit_sink *c,
+                           const struct cfgtext_item *section)
+{
+    if (c->path)
+        loader_complain(l, c->line, "audit_sink \"%s\" has both path and address: choose", c->name);
+    if (!c->ca)
+        loader_complain(l, c->line,
+                        "audit_sink \"%s\" has an address: set ca, or there is no receiver to "
+                        "believe",
+                        c->name);
+    if (!!c->cert != !!c->key)
+        loader_complain(l, find(l, section, c->cert ? "cert" : "key")->line,
+                        "audit_sink \"%s\": cert and key need each other", c->name);
+}
+
+static void check_sink(struct loader *l, size_t index)
+{
+    static const char *const of_syslog[] = { "address", "facility", "hostname", "sd_id",
+                                             "message_bytes" };
+    static const char *const of_tls[] = { "port", "server_name", "ca", "cert", "key", "priority" };
+    const struct conf_audit_sink *c = &l->conf->sinks[index];
+    const struct cfgtext_item *section = cfgtext_find(l->text, NULL, "audit_sink", c->name);
+    if (index == CONF_SINKS_MAX)
+        loader_complain(l, c->line, "there are more than %d sections audit_sink", CONF_SINKS_MAX);
+    if (c->type == CONF_SINK_UNKNOWN)
+        return; /* that was said already */
+    if (c->type == CONF_SINK_JOURNALD)
+        refuse_options(l, section, of_syslog, ARRAY_SIZE(of_syslog), "is for type = \"syslog\"");
+    if (find(l, section, "address"))
+        check_tls_sink(l, c, section);
+    else
+        refuse_options(l, section, of_tls, ARRAY_SIZE(of_tls), "is for a sink with address");
+}
+
 /* A UUID is compared as text from here on, and so is a TLS server name. */
 static void lower_case(char *s)
 {
@@ -294,6 +330,8 @@ void loader_check_whole(struct loader *l)
     }
     for (size_t i = 0; i < c->n_directories; i++)
         check_directory(l, i);
+    for (size_t i = 0; i < c->n_sinks; i++)
+        check_sink(l, i);
     check_sasl(l);
     check_limits(l);
 }

@@ -103,6 +103,33 @@ static void compare_listeners(struct comparison *cmp, const struct conf *before,
     }
 }
 
+static const struct conf_audit_sink *find_sink(const struct conf *c, const char *name)
+{
+    for (size_t i = 0; i < c->n_sinks; i++) {
+        if (strcmp(c->sinks[i].name, name) == 0)
+            return &c->sinks[i];
+    }
+    return NULL;
+}
+
+static void compare_sinks(struct comparison *cmp, const struct conf *before,
+                          const struct conf *after)
+{
+    for (size_t i = 0; i < after->n_sinks; i++) {
+        const struct conf_audit_sink *new = &after->sinks[i];
+        const struct conf_audit_sink *old = find_sink(before, new->name);
+        CLEANUP_FREE char *prefix = mem_printf("audit_sink \"%s\": ", new->name);
+        if (old)
+            compare_options(cmp, CONF_AUDIT_SINK, prefix, old, new);
+        else
+            tell(cmp, "audit_sink \"%s\" is new: restart to have it", new->name);
+    }
+    for (size_t i = 0; i < before->n_sinks; i++) {
+        if (!find_sink(after, before->sinks[i].name))
+            tell(cmp, "audit_sink \"%s\" is gone: restart to be without it", before->sinks[i].name);
+    }
+}
+
 size_t conf_not_reloadable(const struct conf *before, const struct conf *after,
                            conf_report_fn *report, void *opaque)
 {
@@ -115,5 +142,6 @@ size_t conf_not_reloadable(const struct conf *before, const struct conf *after,
         compare_options(&cmp, id, prefix, before, after);
     }
     compare_listeners(&cmp, before, after);
+    compare_sinks(&cmp, before, after);
     return cmp.n;
 }

@@ -9,6 +9,7 @@
 #include <sys/types.h>
 #include "base/error.h"
 
+#define CONF_SINKS_MAX      16         /* audit_sink sections */
 #define CONF_FILE_BYTES_MAX (4u << 20) /* bytes of a configuration file; 20,000 VMs fit */
 
 enum conf_client_cert {
@@ -76,6 +77,29 @@ struct conf_vm_directory {
     size_t n_owners;
 };
 
+enum conf_sink_type { CONF_SINK_UNKNOWN, CONF_SINK_JOURNALD, CONF_SINK_SYSLOG };
+
+struct conf_audit_sink {
+    char *name;
+    unsigned line;
+    enum conf_sink_type type;
+    char *path; /* of a UNIX socket; NULL with address: of its type by default */
+    /* TLS over TCP: */
+    char *address; /* or NULL */
+    unsigned port;
+    char *server_name; /* NULL: address */
+    char *ca, *cert, *key, *priority;
+    /* how it is written: */
+    char *facility; /* see conf_syslog_facility */
+    char *app_name, *sd_id;
+    char *hostname; /* NULL: the machine's */
+    unsigned message_bytes;
+    /* how it is sent: */
+    unsigned queue; /* records */
+    unsigned settle_seconds;
+    unsigned retry_seconds;
+};
+
 /* Every member's unit is in its name. */
 struct conf_limits {
     unsigned connections;
@@ -132,6 +156,9 @@ struct conf {
         unsigned segment_megabytes, segment_hours; /* 0: never */
     } audit;
 
+    struct conf_audit_sink *sinks;
+    size_t n_sinks;
+
     /* Logins by SASL; the defaults if the section is not there. */
     struct {
         char *service;
@@ -161,6 +188,8 @@ int conf_parse(const char *name, const char *text, size_t len, conf_report_fn *r
 char *conf_policy_of(const char *file, unsigned *line);
 /* Is a `key` a pkcs11: URI rather than a file? NULL is none. */
 bool conf_key_in_token(const char *key);
+/* The number of a facility of syslog by its word; negative if there is none of that name. */
+int conf_syslog_facility(const char *word);
 struct conf *conf_ref(struct conf *c);
 void conf_unref(struct conf *c);
 

@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <string.h>
 #include "base/mem.h"
+#include "conf/conf.h"
 
 #define DIGITS     "0123456789"
 #define HEX        DIGITS "abcdefABCDEF"
@@ -199,5 +200,97 @@ int conf_form_hostname(const char *s, struct error *err)
     if (!good)
         return error_set(err, ERROR_INVALID,
                          "must be a DNS name in lower case: \"gateway.example.com\"");
+    return 0;
+}
+
+/* --- a sink of the audit ---------------------------------------------------------------------- */
+
+int conf_form_host(const char *s, struct error *err)
+{
+    bool good = strlen(s) <= DNS_NAME_MAX;
+    if (address_family(s) != AF_UNSPEC)
+        return 0;
+    for (const char *label = s; good; label++) {
+        size_t len = strcspn(label, ".");
+        good = is_dns_label(label, len);
+        label += len;
+        if (!*label)
+            break;
+    }
+    /* what looks like an address and is none is no name either */
+    if (!good || consists_of(s, DIGITS "."))
+        return error_set(err, ERROR_INVALID,
+                         "must be a DNS name or a numeric address: \"log.example.com\"");
+    return 0;
+}
+
+static const struct {
+    const char *word;
+    int number; /* RFC 5424, table 1 */
+} facilities[] = {
+    { "user", 1 },    { "daemon", 3 },  { "auth", 4 },    { "authpriv", 10 }, { "audit", 13 },
+    { "local0", 16 }, { "local1", 17 }, { "local2", 18 }, { "local3", 19 },   { "local4", 20 },
+    { "local5", 21 }, { "local6", 22 }, { "local7", 23 },
+};
+
+int conf_syslog_facility(const char *word)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(facilities); i++) {
+        if (strcmp(facilities[i].word, word) == 0)
+            return facilities[i].number;
+    }
+    return -1;
+}
+
+int conf_form_facility(const char *s, struct error *err)
+{
+    if (conf_syslog_facility(s) < 0)
+        return error_set(err, ERROR_INVALID,
+                         "must be user, daemon, auth, authpriv, audit, or local0 to local7");
+    return 0;
+}
+
+static bool is_visible(const char *s, size_t max)
+{
+    size_t n = 0;
+    for (; s[n]; n++) {
+        if (s[n] < 0x21 || s[n] > 0x7e)
+            return false;
+    }
+    return n > 0 && n <= max;
+}
+
+int conf_form_app_name(const char *s, struct error *err)
+{
+    if (!is_visible(s, CONF_APP_NAME_MAX))
+        return error_set(err, ERROR_INVALID, "must be 1 to %d visible ASCII characters",
+                         CONF_APP_NAME_MAX);
+    return 0;
+}
+
+#define SYSLOG_HOSTNAME_MAX 255 /* RFC 5424, section 6 */
+
+int conf_form_visible(const char *s, struct error *err)
+{
+    if (!is_visible(s, SYSLOG_HOSTNAME_MAX))
+        return error_set(err, ERROR_INVALID, "must be 1 to %d visible ASCII characters",
+                         SYSLOG_HOSTNAME_MAX);
+    return 0;
+}
+
+#define SD_NAME_MAX 32 /* RFC 5424, section 6 */
+
+/* Names without a number are IANA's to give (section 6.3.2); a number may have parts, with dots. */
+int conf_form_sd_id(const char *s, struct error *err)
+{
+    const char *at = strchr(s, '@');
+    bool good = at && at > s && is_visible(s, SD_NAME_MAX) && !strpbrk(s, "=\"]") &&
+                consists_of(at + 1, DIGITS ".") && at[1] != '.' && !strstr(at, "..") &&
+                s[strlen(s) - 1] != '.';
+    if (!good)
+        return error_set(err, ERROR_INVALID,
+                         "must be a name and a private enterprise number, at most %d characters: "
+                         "\"qmpgate@32473\"",
+                         SD_NAME_MAX);
     return 0;
 }

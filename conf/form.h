@@ -20,6 +20,14 @@ int conf_form_loopback(const char *s, struct error *err) MUST_CHECK;
 int conf_form_cidr(const char *s, struct error *err) MUST_CHECK;
 int conf_form_pattern(const char *s, struct error *err) MUST_CHECK; /* of a vm_directory */
 
+/* Of a sink: a DNS name or a numeric address; a facility of syslog; parts of a message's header. */
+#define CONF_APP_NAME_MAX 48 /* bytes: RFC 5424, section 6 */
+int conf_form_host(const char *s, struct error *err) MUST_CHECK;
+int conf_form_facility(const char *s, struct error *err) MUST_CHECK;
+int conf_form_app_name(const char *s, struct error *err) MUST_CHECK;
+int conf_form_visible(const char *s, struct error *err) MUST_CHECK;
+int conf_form_sd_id(const char *s, struct error *err) MUST_CHECK;
+
 /* Of SASL: one of those that auth/ has; a service; a DNS name in lower case (also of a realm). */
 int conf_form_mechanism(const char *s, struct error *err) MUST_CHECK;
 int conf_form_service(const char *s, struct error *err) MUST_CHECK;

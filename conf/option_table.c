@@ -26,8 +26,10 @@
 #define VM(m)        .section = CONF_VM, .member = offsetof(struct conf_vm, m)
 #define DIRECTORY(m) .section = CONF_VM_DIRECTORY, .member = offsetof(struct conf_vm_directory, m)
 #define AUDIT(m)     .section = CONF_AUDIT, .member = offsetof(struct conf, audit.m)
-#define SASL(m)      .section = CONF_SASL, .name = #m, .member = offsetof(struct conf, sasl.m)
-#define LIMIT(m)     .section = CONF_LIMITS, .name = #m, .member = offsetof(struct conf, limits.m)
+#define SINK(m) \
+    .section = CONF_AUDIT_SINK, .name = #m, .member = offsetof(struct conf_audit_sink, m)
+#define SASL(m)  .section = CONF_SASL, .name = #m, .member = offsetof(struct conf, sasl.m)
+#define LIMIT(m) .section = CONF_LIMITS, .name = #m, .member = offsetof(struct conf, limits.m)
 
 const struct conf_section conf_sections[CONF_SECTIONS] = {
     [CONF_TOP] = {
@@ -102,6 +104,21 @@ const struct conf_section conf_sections[CONF_SECTIONS] = {
         .name = "audit",
         .doc = "The record of who did what. A command that cannot be recorded does not run.",
     },
+    [CONF_AUDIT_SINK] = {
+        .name = "audit_sink",
+        .title = "NAME",
+        .doc = "A place where all records of the audit log are sent to as well, in order and each at "
+               "least once: journald, or a syslog daemon, by a UNIX socket (*path*) or by TLS "
+               "(*address*). It never holds up a command. See *qmpgate-audit*(5), SINKS. At most "
+               STRINGIFY(CONF_SINKS_MAX) ".",
+        .array = offsetof(struct conf, sinks),
+        .count = offsetof(struct conf, n_sinks),
+        .size = sizeof(struct conf_audit_sink),
+        .title_member = offsetof(struct conf_audit_sink, name),
+        .line_member = offsetof(struct conf_audit_sink, line),
+        .has_line = true,
+        .check_title = conf_form_name,
+    },
     [CONF_SASL] = {
         .name = "sasl",
         .doc = "Who knows the names and passwords of clients that log in by SASL, on listeners with "
@@ -125,8 +142,9 @@ const struct conf_option conf_options[] = {
              "they differ the record in the audit says so (*shadow*, *shadow-rule*), and *gateway-stats* counts it. Who may log in "
              "and which machines he sees is not compared." },
     { TOP(state_dir), .name = "state_dir", .type = CONF_TYPE_PATH, .value_doc = "PATH",
-      .default_text = "/var/lib/qmpgate", .doc = "Reserved for what must outlive the gateway. This release keeps nothing there and does not "
-             "look at it: it need not exist." },
+      .default_text = "/var/lib/qmpgate", .doc = "Where the gateway keeps what must outlive it: how far each *audit_sink* has got. It must be "
+             "there and the gateway's user must be able to write to it, and not everybody; without "
+             "sinks it is not looked at." },
     { TOP(threads), .name = "threads", .type = CONF_TYPE_NUMBER, .default_text = "0", .max = 256,
       .doc = "Threads that serve virtual machines; 0 stands for one a processor." },
     { TOP(front_threads), .name = "front_threads", .type = CONF_TYPE_NUMBER, .default_text = "0",
@@ -273,6 +291,61 @@ const struct conf_option conf_options[] = {
       .default_text = "24", .max = 87600, .unit = "hours", .reload = true,
       .doc = "After this time the log is closed as a segment, if anything was recorded in it; 0: whatever its "
              "age." },
+
+    /* --- audit_sink ------------------------------------------------------------------------------- */
+    { SINK(type), .type = CONF_TYPE_CHOICE, .required = true,
+      .choices = { { "journald", CONF_SINK_JOURNALD }, { "syslog", CONF_SINK_SYSLOG } },
+      .doc = "What the receiver is: the journal of systemd, with a field for each thing, or a syslog "
+             "daemon that understands RFC 5424." },
+    { SINK(path), .type = CONF_TYPE_PATH, .value_doc = "PATH", .max = SOCKET_PATH_MAX,
+      .default_doc = "/run/systemd/journal/socket for journald, /dev/log for syslog without an address",
+      .doc = "The receiver's UNIX socket, of datagrams or a stream, as it is found. journald's own "
+             "/dev/log does not understand RFC 5424." },
+    { SINK(address), .type = CONF_TYPE_TEXT, .value_doc = "HOST", .check = conf_form_host,
+      .doc = "In place of *path*: the name or numeric address of a syslog daemon that takes TLS (RFC "
+             "5425). There is no syslog without TLS over the network." },
+    { SINK(port), .type = CONF_TYPE_NUMBER, .default_text = "6514", .min = 1, .max = 65535,
+      .doc = "Its TCP port." },
+    { SINK(server_name), .type = CONF_TYPE_TEXT, .value_doc = "NAME", .check = conf_form_host,
+      .default_doc = "*address*", .doc = "Whom its certificate must be for." },
+    { SINK(ca), .type = CONF_TYPE_PATH, .value_doc = "PATH",
+      .doc = "Certificates of the authority that its certificate comes from, PEM. Needed with "
+             "*address*. These files are read anew for each connection." },
+    { SINK(cert), .type = CONF_TYPE_PATH, .value_doc = "PATH", .default_doc = "none is shown",
+      .doc = "The certificate that the gateway shows it, and its chain, PEM." },
+    { SINK(key), .type = CONF_TYPE_KEY, .value_doc = "PATH|URI",
+      .doc = "Its private key: a PEM file, or a \"pkcs11:\" URI. Needed with *cert*." },
+    { SINK(priority), .type = CONF_TYPE_TEXT, .value_doc = "STRING", .default_doc = "GnuTLS's own",
+      .doc = "A GnuTLS priority string. TLS before 1.2 stays off whatever it says." },
+    { SINK(facility), .type = CONF_TYPE_TEXT, .value_doc = "WORD", .default_text = "authpriv",
+      .check = conf_form_facility,
+      .doc = "The facility of the messages: user, daemon, auth, authpriv, audit (13), or local0 to "
+             "local7." },
+    { SINK(app_name), .type = CONF_TYPE_TEXT, .value_doc = "NAME", .default_text = "qmpgate",
+      .check = conf_form_app_name,
+      .doc = "The messages' APP-NAME; of journald SYSLOG_IDENTIFIER." },
+    { SINK(hostname), .type = CONF_TYPE_TEXT, .value_doc = "NAME", .check = conf_form_visible,
+      .default_doc = "the machine's own", .doc = "The messages' HOSTNAME." },
+    { SINK(sd_id), .type = CONF_TYPE_TEXT, .value_doc = "NAME@NUMBER",
+      .default_text = "qmpgate@32473", .check = conf_form_sd_id,
+      .doc = "The name of the structured data. The number is a private enterprise number; 32473 is "
+             "set aside for documentation (RFC 5612) and nobody's: use your own if you have one." },
+    { SINK(message_bytes), .type = CONF_TYPE_NUMBER, .default_text = "8192", .min = 8192,
+      .max = 196608, .unit = "bytes",
+      .doc = "The longest message that the receiver takes. In a longer one the record is cut, and "
+             "*cut* in the structured data says so. The longest record has 131072 bytes." },
+    { SINK(queue), .type = CONF_TYPE_NUMBER, .default_text = "1000", .min = 1, .max = 100000,
+      .unit = "records",
+      .doc = "What may wait in memory for the receiver (and at most 1 MiB, or one record); all else "
+             "waits in the log." },
+    { SINK(settle_seconds), .type = CONF_TYPE_NUMBER, .default_text = "5", .max = 600,
+      .unit = "seconds",
+      .doc = "How long the connection must live on after a record was taken from it before the "
+             "record counts as arrived. What a receiver that dies may not have worked off by then is "
+             "not sent again." },
+    { SINK(retry_seconds), .type = CONF_TYPE_NUMBER, .default_text = "30", .min = 1, .max = 3600,
+      .unit = "seconds",
+      .doc = "The longest time between two tries to connect; the first come sooner." },
 
     /* --- sasl ------------------------------------------------------------------------------------- */
     { SASL(service), .type = CONF_TYPE_TEXT, .value_doc = "NAME", .default_text = "qmpgate",

@@ -16,6 +16,7 @@ enum conf_section_id {
     CONF_VM,
     CONF_VM_DIRECTORY,
     CONF_AUDIT,
+    CONF_AUDIT_SINK,
     CONF_SASL,
     CONF_LIMITS,
     CONF_SECTIONS,

@@ -25,6 +25,7 @@
 #include "proxy/registry.h"
 #include "proxy/reload.h"
 #include "proxy/service.h"
+#include "proxy/sinks.h"
 #include "proxy/snapshot.h"
 #include "proxy/vm_board.h"
 #include "proxy/vm_directory.h"
@@ -202,6 +203,7 @@ static int open_audit(struct daemon *d, struct error *err)
     const struct conf *conf = d->snapshot->conf;
     struct audit_settings settings = {
         .path = conf->audit.path,
+        .sinks = (unsigned)conf->n_sinks,
         .sync = conf->audit.sync == CONF_SYNC_DATA ? AUDIT_SYNC_DATA : AUDIT_SYNC_WRITE,
         .keeping = keeping_of(conf),
         .durable = on_durable,
@@ -246,6 +248,8 @@ static int start(struct daemon *d, struct error *err)
     int rc = make_parts(d, err);
     if (rc == 0)
         rc = open_audit(d, err);
+    if (rc == 0)
+        rc = sinks_start(d, conf, &d->sinks, err);
     if (rc < 0)
         return rc;
     raise_descriptor_limit(conf->limits.connections);
@@ -323,11 +327,20 @@ static bool end(struct daemon *d)
     return done;
 }
 
-static void free_all(struct daemon *d)
+/* What the audit writes at its end is sent as well. False: a sink hangs. */
+static bool close_audit(struct daemon *d)
+{
+    sinks_detach(d->sinks);
+    audit_close(TAKE_PTR(d->audit));
+    return sinks_stop(TAKE_PTR(d->sinks));
+}
+
+/* False: a sink hangs, and goes on using libraries. */
+static bool free_all(struct daemon *d)
 {
     free_loops(d);
     pools_free(d->pools);
-    audit_close(d->audit);
+    bool done = close_audit(d);
     free(d->audit_path);
     vm_directories_free(d->directories);
     expiry_free(d->expiry);
@@ -349,6 +362,7 @@ static void free_all(struct daemon *d)
     snapshot_unref(d->snapshot);
     pthread_mutex_destroy(&d->snapshot_lock);
     pthread_mutex_destroy(&d->loops_lock);
+    return done;
 }
 
 /* Sockets are bound before root is given up; all that a reload reads again is read after it, so
@@ -393,10 +407,8 @@ int daemon_run(const char *config_file)
     }
     bool done = end(&d);
     audit_batch_free(d.batch);
-    if (!done) {
-        audit_close(d.audit);
+    done = done ? free_all(&d) : close_audit(&d) && false;
+    if (!done)
         _exit(code); /* nothing is freed under who hangs, and no library is asked to clean up */
-    }
-    free_all(&d);
     return code;
 }

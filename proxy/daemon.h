@@ -17,6 +17,7 @@ struct login_backoff;
 struct registry;
 struct reload_waiter;
 struct service;
+struct sinks;
 struct snapshot;
 struct vm_board;
 struct vm_directories;
@@ -28,7 +29,8 @@ struct daemon {
 
     /* any thread: each has locks of its own */
     struct audit *audit;
-    char *audit_path; /* where it writes: a reload does not change it */
+    struct sinks *sinks; /* of the audit; NULL if there are none */
+    char *audit_path;    /* where it writes: a reload does not change it */
     struct registry *registry;
     struct login_backoff *backoff;
     struct vms *vms;

@@ -14,6 +14,7 @@
 #include "proxy/gateway.h"
 #include "proxy/registry.h"
 #include "proxy/reload.h"
+#include "proxy/sinks.h"
 #include "proxy/snapshot.h"
 #include "proxy/vm_board.h"
 #include "proxy/vms.h"
@@ -342,6 +343,8 @@ static void write_audit_stats(struct buf *b, struct daemon *d)
                (unsigned long long)a.rotation_failures);
     if (a.rotation_error[0])
         add_text(b, "rotation-error", a.rotation_error);
+    BUF_ADD_LIT(b, ", \"sinks\": ");
+    sinks_write(b, d->sinks);
     BUF_ADD_LIT(b, "}");
 }
 

@@ -30,6 +30,7 @@ proxy_libproxy_a_SOURCES = \
     proxy/request.c proxy/request.h \
     proxy/service.c proxy/service.h \
     proxy/session.c proxy/session.h \
+    proxy/sinks.c proxy/sinks.h \
     proxy/snapshot.c proxy/snapshot.h \
     proxy/stats.h \
     proxy/vm_board.c proxy/vm_board.h \

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "proxy/daemon.h"
+#include "proxy/sinks.h"
 
 #define POLICY_FILE_MAX (16u << 20) /* bytes; 10,000 rules take 1 MB */
 #define PROGRAMS_MAX                                                             \
@@ -197,6 +198,8 @@ int snapshot_load(const char *file, struct snapshot *before, conf_report_fn *rep
             if (report)
                 report(opaque, err.text);
         }
+        if (!sinks_check(s->conf, report, opaque))
+            rc = ERROR_INVALID;
     } else {
         tell_of_policy(file, report, opaque);
     }

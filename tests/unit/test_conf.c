@@ -381,6 +381,42 @@ static void a_listener_can_come_go_and_move_but_keeps_the_socket_that_it_has(voi
                           "listener \"local\": mode has changed: restart to have that\n");
 }
 
+static void a_reload_cannot_change_sinks(void **state)
+{
+    (void)state;
+    const char *one = MINIMUM "audit_sink \"a\" { type = journald }";
+    assert_not_reloadable(one, one, "");
+    assert_not_reloadable(one, MINIMUM "audit_sink \"a\" { type = syslog queue = 5 }",
+                          "audit_sink \"a\": type has changed: restart to have that\n"
+                          "audit_sink \"a\": queue has changed: restart to have that\n");
+    assert_not_reloadable(one, MINIMUM "audit_sink \"b\" { type = journald }",
+                          "audit_sink \"b\" is new: restart to have it\n"
+                          "audit_sink \"a\" is gone: restart to be without it\n");
+}
+
+static void a_sink_has_its_defaults(void **state)
+{
+    (void)state;
+    struct conf *c = parse("/e/f", MINIMUM "audit_sink \"a\" { type = syslog address = \"::1\" "
+                                           "ca = \"c.pem\" }");
+    assert_int_equal(c->n_sinks, 1);
+    const struct conf_audit_sink *s = &c->sinks[0];
+    assert_string_equal(s->name, "a");
+    assert_int_equal(s->type, CONF_SINK_SYSLOG);
+    assert_null(s->path);
+    assert_int_equal(s->port, 6514);
+    assert_null(s->server_name);
+    assert_string_equal(s->ca, "/e/c.pem");
+    assert_int_equal(conf_syslog_facility(s->facility), 10);
+    assert_string_equal(s->app_name, "qmpgate");
+    assert_string_equal(s->sd_id, "qmpgate@32473");
+    assert_int_equal(s->message_bytes, 8192);
+    assert_int_equal(s->queue, 1000);
+    assert_int_equal(s->settle_seconds, 5);
+    assert_int_equal(s->retry_seconds, 30);
+    conf_unref(c);
+}
+
 /* --- the table -------------------------------------------------------------------------------- */
 
 static void every_option_says_what_it_is(void **state)
@@ -417,6 +453,8 @@ int main(void)
         cmocka_unit_test(a_relative_file_name_still_gives_absolute_paths),
         cmocka_unit_test(a_reload_can_change_policy_limits_and_vms),
         cmocka_unit_test(a_reload_cannot_change_the_keytab),
+        cmocka_unit_test(a_reload_cannot_change_sinks),
+        cmocka_unit_test(a_sink_has_its_defaults),
         cmocka_unit_test(a_reload_cannot_change_threads_and_audit),
         cmocka_unit_test(a_listener_can_come_go_and_move_but_keeps_the_socket_that_it_has),
         cmocka_unit_test(every_option_says_what_it_is),

@@ -1,0 +1,155 @@
+"""Receivers of the audit's copies: a real rsyslogd, a real systemd-journald, and sockets that do what no daemon would."""
+
+import ctypes
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+
+from . import wait
+from .process import Process
+
+RSYSLOGD = "/usr/sbin/rsyslogd"
+JOURNALD = "/lib/systemd/systemd-journald"
+MODULES = "/usr/lib/x86_64-linux-gnu/rsyslog"
+PARAMETER = re.compile(r' ([^ =]+)="((?:[^"\\\]]|\\["\\\]])*)"')
+
+
+def die_with_parent():
+    """A receiver does not outlive the test, whatever becomes of that."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+
+
+class Message:
+    """What a receiver wrote down of a record."""
+
+    def __init__(self, priority, msgid, data, text):
+        self.priority, self.msgid, self.text = int(priority), msgid, text
+        assert data.startswith("[") and data.endswith("]"), data
+        self.sd_id, rest = re.match(r"\[([^ \]]+)(.*)\]$", data, re.S).groups()
+        self.data = {k: re.sub(r'\\(["\\\]])', r"\1", v) for k, v in PARAMETER.findall(rest)}
+        assert PARAMETER.sub("", rest) == "", data
+        self.seq = int(self.data["seq"])
+
+    @property
+    def record(self):
+        return json.loads(self.text)
+
+
+class Rsyslogd:
+    """rsyslogd(8) as a child, on sockets and with files of its own: a UNIX socket, and TLS if there is a PKI."""
+
+    def __init__(self, directory, pki=None, port=None, ca="ca", server="server", name="rsyslog", permitted=None,
+                 message_bytes=None, plain=""):
+        self.directory = os.path.join(directory, name)
+        os.makedirs(self.directory, exist_ok=True)
+        self.socket = os.path.join(self.directory, "log")
+        self.file = os.path.join(self.directory, "out")
+        self.port = port
+        self._config = os.path.join(self.directory, "rsyslog.conf")
+        text = ""
+        if message_bytes:
+            text += f'global(maxMessageSize="{message_bytes}")\n'
+        text += f'global(workDirectory="{self.directory}")\n'
+        if pki:
+            text += (f'global(defaultNetstreamDriver="gtls" defaultNetstreamDriverCAFile="{pki.path(ca + ".crt")}"\n'
+                     f'  defaultNetstreamDriverCertFile="{pki.path(server + ".crt")}"\n'
+                     f'  defaultNetstreamDriverKeyFile="{pki.path(server + ".key")}")\n')
+        text += ('module(load="imuxsock" SysSock.Use="off")\n'
+                 'template(name="t" type="list") { property(name="pri") constant(value="\\t")\n'
+                 '  property(name="msgid") constant(value="\\t") property(name="structured-data")\n'
+                 '  constant(value="\\t") property(name="msg" droplastlf="on") constant(value="\\n") }\n'
+                 'ruleset(name="r") { action(type="omfile" file="%s" template="t") }\n' % self.file)
+        # its own parser for /dev/log does not know RFC 5424
+        text += f'input(type="imuxsock" Socket="{self.socket}" UseSpecialParser="off" Ruleset="r")\n'
+        if pki:
+            auth = (f'"x509/name" PermittedPeer=["{permitted}"]' if permitted else '"x509/certvalid"')
+            text += ('module(load="imtcp" StreamDriver.Name="gtls" StreamDriver.Mode="1"\n'
+                     f'  StreamDriver.AuthMode={auth})\n'
+                     f'input(type="imtcp" Address="127.0.0.1" Port="{port}" Ruleset="r")\n')
+        with open(self._config, "w") as f:
+            f.write(text + plain)
+        self.process = None
+
+    def start(self):
+        if os.path.exists(self.socket):
+            os.unlink(self.socket)  # of one that was killed
+        self.process = Process([RSYSLOGD, "-n", "-f", self._config, "-i", os.path.join(self.directory, "pid"),
+                                "-M", MODULES], preexec=die_with_parent)
+        wait.until(lambda: os.path.exists(self.socket) or not self.process.running(), "rsyslogd's socket")
+        assert self.process.running(), self.process.text
+        if self.port:
+            wait.until(self._takes, f"rsyslogd's port: {self.process.text}")
+        return self
+
+    def _takes(self):
+        with socket.socket() as s:
+            return s.connect_ex(("127.0.0.1", self.port)) == 0
+
+    def kill(self):
+        """Without a chance to write down what it holds."""
+        self.process.kill()
+
+    def stop(self):
+        if self.process and self.process.running():
+            self.process.terminate()
+
+    def messages(self):
+        if not os.path.exists(self.file):
+            return []
+        with open(self.file, "rb") as f:
+            lines = f.read().split(b"\n")[:-1]
+        return [Message(*line.decode().split("\t", 3)) for line in lines]
+
+    def seqs(self):
+        return [m.seq for m in self.messages()]
+
+
+class Journald:
+    """systemd-journald(8) as a child, in a mount namespace of its own in which /run is a directory of the test. Its
+    socket is reached there from outside."""
+
+    def __init__(self, directory, settings=("RateLimitIntervalSec=0", "RateLimitBurst=0")):
+        self.directory = os.path.join(directory, "journald")
+        self.run = os.path.join(self.directory, "run")
+        self.socket = os.path.join(self.run, "systemd/journal/socket")
+        os.makedirs(os.path.join(self.run, "systemd/journald.conf.d"))
+        with open(os.path.join(self.run, "systemd/journald.conf.d/test.conf"), "w") as f:
+            f.write("[Journal]\nStorage=volatile\nForwardToSyslog=no\nForwardToConsole=no\n" +
+                    "".join(s + "\n" for s in settings))
+        self.process = None
+
+    @staticmethod
+    def is_possible():
+        done = subprocess.run(["unshare", "-m", "true"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        return done.returncode == 0 and os.path.exists(JOURNALD)
+
+    def start(self):
+        script = f'mount --bind "{self.run}" /run && mount -t tmpfs none /var/log && exec {JOURNALD}'
+        self.process = Process(["unshare", "-m", "--propagation", "private", "sh", "-c", script],
+                               preexec=die_with_parent)
+        wait.until(lambda: self._takes() or not self.process.running(), f"journald's socket: {self.process.text}")
+        assert self.process.running(), self.process.text
+        return self
+
+    def _takes(self):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
+            return s.connect_ex(self.socket) == 0
+
+    def kill(self):
+        self.process.kill()
+
+    def stop(self):
+        if self.process and self.process.running():
+            self.process.terminate()
+
+    def entries(self, *matches):
+        """By the real journalctl(1), as dictionaries."""
+        done = subprocess.run(["journalctl", "--directory", os.path.join(self.run, "log/journal"), "-o", "json",
+                               "--all", "--no-pager", *matches], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    def seqs(self):
+        return [int(e["QMPGATE_SEQ"]) for e in self.entries("SYSLOG_IDENTIFIER=qmpgate")]
