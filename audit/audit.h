@@ -15,7 +15,9 @@
 #include "base/error.h"
 #include "qmp/message.h"
 
-enum audit_sync { AUDIT_SYNC_WRITE, AUDIT_SYNC_DATA };
+/* What a commit waits for: the kernel (WRITE, NONE) or the disk. With WRITE the disk has it within
+ * a second; with NONE it is synced when a segment is closed and at the end only. */
+enum audit_sync { AUDIT_SYNC_WRITE, AUDIT_SYNC_DATA, AUDIT_SYNC_NONE };
 
 /* What is done with the log besides writing to it. */
 struct audit_keeping {
@@ -64,7 +66,7 @@ uint64_t audit_shipped(const struct audit *a);
  * without this call; one that was removed fails one commit, because what was in it is lost. */
 int audit_reopen(struct audit *a, struct error *err) MUST_CHECK;
 
-/* Highest ticket that is on disk (AUDIT_SYNC_DATA); with AUDIT_SYNC_WRITE the last committed. */
+/* Highest ticket that is on disk (AUDIT_SYNC_DATA); otherwise the last committed. */
 uint64_t audit_durable(const struct audit *a);
 
 /* True if what the ticket stands for is not on disk and the last try to get it there failed: the

@@ -86,6 +86,7 @@ static void retire_file(struct audit *a, struct audit_file *f)
         link = &(*link)->next;
     *link = f;
     flusher_poke(a);
+    pthread_cond_signal(&a->wake);
 }
 
 /* What is in the file cannot be got at any more, nor can a sync be believed. */

@@ -12,9 +12,9 @@ struct audit_file {
     uint64_t offset; /* bytes that count; what is past them is the rest of a write that failed */
     bool dirty_end;  /* there may be such a rest */
 
-    /* with AUDIT_SYNC_DATA only */
     uint64_t synced;        /* bytes that are on disk */
     struct buf unsynced;    /* the others, to be written again after a sync that failed */
+    bool uncopied;          /* they are too many to be kept there (not with AUDIT_SYNC_DATA) */
     struct audit_chain end; /* its last record, whose number is the ticket for all in it */
     bool fresh;             /* its directory entry is not yet on disk */
     bool suspect;           /* a sync failed: the bytes past `synced` may not be what was written */

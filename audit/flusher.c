@@ -1,4 +1,5 @@
-/* The thread that brings the log to the disk (AUDIT_SYNC_DATA), so that no loop waits for a sync.
+/* The thread that brings the log to the disk, so that no loop waits for a sync: at once with
+ * AUDIT_SYNC_DATA, within a second with AUDIT_SYNC_WRITE, and with AUDIT_SYNC_NONE what was closed.
  */
 #include "config.h"
 #include "audit/internal.h"
@@ -6,44 +7,62 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
+#include "base/clock.h"
+#include "base/log.h"
+
+#define WRITE_WAIT_US (500 * USEC_PER_MSEC) /* AUDIT_SYNC_WRITE: from a commit to its sync */
 
 /* The oldest file that has something: a ticket is durable only when all before it are. */
 static struct audit_file *next_file(struct audit *a)
 {
     if (a->retired)
         return a->retired;
-    return a->file && a->file->synced < a->file->offset ? a->file : NULL;
+    if (a->sync == AUDIT_SYNC_NONE || !a->file || a->file->synced == a->file->offset)
+        return NULL;
+    return a->file;
 }
 
 static void note_synced(struct audit *a, struct audit_file *f, uint64_t end,
                         const struct audit_chain *chain)
 {
-    buf_consume(&f->unsynced, (size_t)(end - f->synced));
+    if (!f->uncopied && buf_len(&f->unsynced))
+        buf_consume(&f->unsynced, (size_t)(end - f->synced));
     f->synced = end;
+    f->uncopied &= f->synced < f->offset;
     f->suspect = false;
     f->fresh = false;
     a->sync_failed = false;
     a->synced = *chain;
-    atomic_store(&a->durable, chain->seq);
+    if (a->sync == AUDIT_SYNC_DATA)
+        atomic_store(&a->durable, chain->seq);
     if (f == a->retired && f->synced == f->offset)
         audit_drop_retired(a, f);
-    if (next_file(a))
-        a->poked = true;
+    if (a->retired || (a->sync == AUDIT_SYNC_DATA && next_file(a)))
+        flusher_poke(a);
+    else if (next_file(a))
+        flusher_note_commit(a);
 }
 
 static void note_failed(struct audit *a, struct audit_file *f, const struct error *err)
 {
-    f->suspect = true;
+    if (f->uncopied)
+        log_error("records after number %llu may be lost: more had been written than is kept to be "
+                  "written again: %s",
+                  (unsigned long long)a->synced.seq, err->text);
+    f->suspect = !f->uncopied;
     a->failed_through = a->chain.seq;
     a->sync_failed = true;
+    memcpy(a->sync_error, err->text, sizeof(a->sync_error));
     audit_note_failure(a, err);
+    if (a->sync == AUDIT_SYNC_WRITE && !a->stop)
+        flusher_note_commit(a); /* nobody waits for it: tried again without being asked */
 }
 
 /* Under the mutex, which it gives up for the sync itself. */
 static void sync_file(struct audit *a, struct audit_file *f)
 {
     struct error err;
-    int rc = f->suspect ? audit_file_rewrite(f, a->path, &err) : 0;
+    int rc = f->suspect && !f->uncopied ? audit_file_rewrite(f, a->path, &err) : 0;
     uint64_t end = f->offset;
     struct audit_chain chain = f->end;
     bool fresh = f->fresh;
@@ -66,13 +85,25 @@ static void sync_file(struct audit *a, struct audit_file *f)
         note_failed(a, f, &err);
 }
 
+static void wait_for_work(struct audit *a)
+{
+    a->asleep = true;
+    while (!a->poked && !a->stop)
+        pthread_cond_wait(&a->wake, &a->mutex);
+    while (!a->stop && a->sync_at_us > clock_monotonic_us()) {
+        struct timespec at = { .tv_sec = a->sync_at_us / USEC_PER_SEC,
+                               .tv_nsec = a->sync_at_us % USEC_PER_SEC * 1000 };
+        pthread_cond_timedwait(&a->wake, &a->mutex, &at);
+    }
+    a->asleep = false;
+}
+
 static void *run(void *opaque)
 {
     struct audit *a = opaque;
     pthread_mutex_lock(&a->mutex);
     for (;;) {
-        while (!a->poked && !a->stop)
-            pthread_cond_wait(&a->wake, &a->mutex);
+        wait_for_work(a);
         struct audit_file *f = next_file(a);
         if (a->stop && (!f || !a->poked))
             break;
@@ -80,7 +111,7 @@ static void *run(void *opaque)
         if (f)
             sync_file(a, f);
         pthread_mutex_unlock(&a->mutex);
-        if (a->durable_cb)
+        if (a->durable_cb && a->sync == AUDIT_SYNC_DATA)
             a->durable_cb(a->opaque);
         pthread_mutex_lock(&a->mutex);
     }
@@ -90,8 +121,25 @@ static void *run(void *opaque)
 
 void flusher_poke(struct audit *a)
 {
+    a->wake_due |= !a->poked || a->sync_at_us != 0;
     a->poked = true;
-    if (a->running)
+    a->sync_at_us = 0;
+}
+
+void flusher_note_commit(struct audit *a)
+{
+    if (a->sync == AUDIT_SYNC_NONE || a->poked)
+        return;
+    a->poked = a->wake_due = true;
+    a->sync_at_us = clock_monotonic_us() + WRITE_WAIT_US;
+}
+
+void flusher_unlock(struct audit *a)
+{
+    bool wake = a->wake_due && a->asleep;
+    a->wake_due = false;
+    pthread_mutex_unlock(&a->mutex);
+    if (wake)
         pthread_cond_signal(&a->wake);
 }
 

@@ -57,9 +57,10 @@ struct audit {
     uint64_t last_event;      /* number of the last record that is neither seal nor segment */
     struct buf out;           /* the lines of one commit */
     int64_t path_checked_us;
-    struct audit_stats stats;    /* without suppressed */
-    bool commit_failed;          /* the last one */
-    bool sync_failed;            /* the last one */
+    struct audit_stats stats; /* without suppressed */
+    bool commit_failed;       /* the last one */
+    bool sync_failed;         /* the last one */
+    char sync_error[ERROR_TEXT_MAX];
     uint64_t failed_through;     /* highest ticket that a failed sync stood for */
     uint64_t lost_from, lost_to; /* tickets after, and up to, that went with a lost file */
 
@@ -67,9 +68,12 @@ struct audit {
 
     /* flusher */
     pthread_t thread;
-    pthread_cond_t wake;
+    pthread_cond_t wake; /* on CLOCK_MONOTONIC */
     bool running;
-    bool poked; /* something came to be synced since the last try */
+    bool poked;         /* something came to be synced since the last try */
+    int64_t sync_at_us; /* monotonic: when, if it was poked; 0: at once */
+    bool asleep;        /* it waits for `wake` */
+    bool wake_due;      /* and is to be woken when the mutex is free */
     bool stop;
 };
 
@@ -94,5 +98,10 @@ void flusher_stop(struct audit *a);
 /* Under the mutex: there is something to sync. The callback follows each poke, also when the file
  * was lost meanwhile, so that whoever waits for a ticket hears of it. */
 void flusher_poke(struct audit *a);
+/* With AUDIT_SYNC_WRITE: soon. */
+void flusher_note_commit(struct audit *a);
+/* Ends a section under the mutex in which it was poked: wakes it when the mutex is free, for
+ * otherwise it would run into it at once. */
+void flusher_unlock(struct audit *a);
 
 #endif

@@ -93,10 +93,40 @@ static void settle_notes(struct audit *a, uint64_t first)
     audit_recovery_clear(&a->notes.recovery);
 }
 
+/* Records that the kernel has, and the disk not yet. */
+static void keep_until_synced(struct audit *a, struct span lines)
+{
+    struct audit_file *f = a->file;
+    if (a->sync == AUDIT_SYNC_DATA) {
+        buf_add_span(&f->unsynced, lines);
+        flusher_poke(a);
+        return;
+    }
+    atomic_store(&a->durable, a->chain.seq);
+    f->uncopied |= a->sync == AUDIT_SYNC_NONE || f->offset - f->synced > AUDIT_UNSYNCED_MAX;
+    if (f->uncopied)
+        buf_clear(&f->unsynced);
+    else
+        buf_add_span(&f->unsynced, lines);
+    flusher_note_commit(a);
+}
+
+/* Whether the disk takes what the kernel was given: with AUDIT_SYNC_WRITE nobody waits for that, so
+ * it is looked at before more is promised. */
+static int check_disk(struct audit *a, struct error *err)
+{
+    if (a->sync != AUDIT_SYNC_WRITE || !a->sync_failed)
+        return 0;
+    flusher_poke(a);
+    return error_set(err, ERROR_STATE, "the last sync failed: %s", a->sync_error);
+}
+
 static int commit_locked(struct audit *a, const struct commit_view *v, uint64_t *ticket,
                          struct error *err)
 {
-    int rc = current_prepare(a, err);
+    int rc = check_disk(a, err);
+    if (rc == 0)
+        rc = current_prepare(a, err);
     if (rc < 0)
         return rc;
     struct audit_chain chain = a->chain;
@@ -119,13 +149,7 @@ static int commit_locked(struct audit *a, const struct commit_view *v, uint64_t 
     if (v->preface.len || v->n)
         a->last_event = chain.seq;
     keeper_note_commit(a);
-    if (a->sync == AUDIT_SYNC_DATA) {
-        buf_add_span(&a->file->unsynced, lines);
-        flusher_poke(a);
-    } else {
-        a->file->synced = a->file->offset;
-        atomic_store(&a->durable, chain.seq);
-    }
+    keep_until_synced(a, lines);
     return 0;
 }
 
@@ -141,7 +165,7 @@ int audit_commit(struct audit *a, const struct commit_view *v, uint64_t *ticket,
     a->commit_failed = rc < 0;
     buf_clear(&a->out);
     buf_trim(&a->out, OUT_KEEP);
-    pthread_mutex_unlock(&a->mutex);
+    flusher_unlock(a);
     return rc;
 }
 
@@ -159,7 +183,7 @@ static int open_all(struct audit *a, struct error *err)
     rc = current_find_chain(a, &state, err);
     if (rc == 0 && !state.clean)
         audit_recover(a->path, a->segment, &a->notes.recovery);
-    if (rc == 0 && a->sync == AUDIT_SYNC_DATA)
+    if (rc == 0)
         rc = flusher_start(a, err);
     if (rc == 0)
         rc = keeper_start(a, err);
@@ -196,7 +220,11 @@ int audit_open(const struct audit_settings *settings, struct audit **out, struct
     a->n_sinks = settings->sinks < AUDIT_SINKS_MAX ? settings->sinks : AUDIT_SINKS_MAX;
     a->lock_fd = -1;
     pthread_mutex_init(&a->mutex, NULL);
-    pthread_cond_init(&a->wake, NULL);
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&a->wake, &monotonic);
+    pthread_condattr_destroy(&monotonic);
     keeper_init(&a->keeper, &settings->keeping);
     int rc = open_all(a, err);
     if (rc < 0) {

@@ -18,7 +18,7 @@ enum conf_client_cert {
     CONF_CLIENT_CERT_NONE
 };
 enum conf_identity { CONF_IDENTITY_EXTERNAL, CONF_IDENTITY_SASL };
-enum conf_sync { CONF_SYNC_WRITE, CONF_SYNC_DATA };
+enum conf_sync { CONF_SYNC_WRITE, CONF_SYNC_DATA, CONF_SYNC_NONE };
 enum conf_pwcheck { CONF_PWCHECK_SASLDB, CONF_PWCHECK_SASLAUTHD };
 enum conf_refusal_detail { CONF_REFUSAL_BRIEF, CONF_REFUSAL_FULL };
 

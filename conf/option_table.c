@@ -280,9 +280,11 @@ const struct conf_option conf_options[] = {
     { AUDIT(path), .name = "path", .type = CONF_TYPE_PATH, .value_doc = "PATH", .required = true,
       .doc = "The audit log." },
     { AUDIT(sync), .name = "sync", .type = CONF_TYPE_CHOICE, .default_text = "write",
-      .choices = { { "write", CONF_SYNC_WRITE }, { "data", CONF_SYNC_DATA } },
-      .doc = "When a record counts as written: once the kernel has it (write), or once the disk has "
-             "it (data: survives a power failure, and costs each command a wait for the disk)." },
+      .choices = { { "write", CONF_SYNC_WRITE }, { "data", CONF_SYNC_DATA }, { "none", CONF_SYNC_NONE } },
+      .doc = "What a command waits for: until the kernel has its record, which the disk then has within a second "
+             "(write: survives the end of the gateway, a power failure may cost the last second); until the disk "
+             "has it (data: survives a power failure); or until the kernel has it, which brings it to the disk when it "
+             "likes (none). See *qmpgate-audit*(5), *DURABILITY*." },
     { AUDIT(segment_megabytes), .name = "segment_megabytes", .type = CONF_TYPE_NUMBER,
       .default_text = "256", .max = 1048576, .unit = "MiB", .reload = true,
       .doc = "At this size the log is closed as a segment, and goes on in a new file; 0: whatever its size. "

@@ -129,8 +129,18 @@ static void on_signal(evutil_socket_t number, short what, void *opaque)
 
 static void run_durable(struct loop *loop, struct loop_message *message)
 {
+    atomic_store(&loop->durable_posted, false);
     dispatch_durable(loop);
     free(message);
+}
+
+static void tell_durable(struct loop *loop)
+{
+    if (!atomic_load(&loop->wants_durable) || atomic_exchange(&loop->durable_posted, true))
+        return;
+    struct loop_message *m = MEM_NEW(struct loop_message);
+    m->run = run_durable;
+    loop_post(loop, m);
 }
 
 /* From the flusher's thread, which outlives the loops. */
@@ -138,8 +148,10 @@ static void on_durable(void *opaque)
 {
     struct daemon *d = opaque;
     pthread_mutex_lock(&d->loops_lock);
-    if (d->loops_live)
-        daemon_post_all(d, run_durable);
+    for (unsigned i = 0; d->loops_live && i < d->n_vm_loops; i++)
+        tell_durable(d->vm_loops[i]);
+    for (unsigned i = 0; d->loops_live && i < d->n_front_loops; i++)
+        tell_durable(d->front_loops[i]);
     pthread_mutex_unlock(&d->loops_lock);
 }
 
@@ -200,11 +212,16 @@ static int make_loops(struct daemon *d, struct error *err)
 
 static int open_audit(struct daemon *d, struct error *err)
 {
+    static const enum audit_sync audit_syncs[] = {
+        [CONF_SYNC_WRITE] = AUDIT_SYNC_WRITE,
+        [CONF_SYNC_DATA] = AUDIT_SYNC_DATA,
+        [CONF_SYNC_NONE] = AUDIT_SYNC_NONE,
+    };
     const struct conf *conf = d->snapshot->conf;
     struct audit_settings settings = {
         .path = conf->audit.path,
         .sinks = (unsigned)conf->n_sinks,
-        .sync = conf->audit.sync == CONF_SYNC_DATA ? AUDIT_SYNC_DATA : AUDIT_SYNC_WRITE,
+        .sync = audit_syncs[conf->audit.sync],
         .keeping = keeping_of(conf),
         .durable = on_durable,
         .opaque = d,

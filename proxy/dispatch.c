@@ -388,6 +388,8 @@ void dispatch_settle(struct loop *loop)
     if (!loop->audit_dirty)
         return;
     loop->audit_dirty = false;
+    /* before it is asked what is durable: the flusher looks at this after it has changed that */
+    atomic_store(&loop->wants_durable, loop->staged || loop->parked);
     bool failed = audit_batch_commit(loop->audit, &ticket, &err) < 0;
     if (failed && !loop->audit_failing)
         log_error("commands are refused: %s", err.text);
@@ -402,6 +404,7 @@ void dispatch_settle(struct loop *loop)
         settle_one(loop, r, ticket, failed ? &err : NULL);
         r = next;
     }
+    atomic_store(&loop->wants_durable, loop->parked != NULL);
 }
 
 void dispatch_durable(struct loop *loop)
@@ -409,9 +412,13 @@ void dispatch_durable(struct loop *loop)
     struct audit *audit = loop->daemon->audit;
     uint64_t durable = audit_durable(audit);
     struct error err = { .text = "the log could not be synchronised to disk" };
+    uint64_t asked = 0; /* requests of one turn have one ticket */
+    bool failed = false;
     while (loop->parked) {
         struct request *r = loop->parked;
-        bool failed = audit_ticket_failed(audit, r->ticket);
+        if (r->ticket != asked)
+            failed = audit_ticket_failed(audit, r->ticket);
+        asked = r->ticket;
         if (!failed && r->ticket > durable)
             break;
         loop->parked = r->stage_next;
@@ -424,6 +431,7 @@ void dispatch_durable(struct loop *loop)
             release(loop, r);
         }
     }
+    atomic_store(&loop->wants_durable, loop->parked != NULL);
 }
 
 void dispatch_drop_parked(struct loop *loop)

@@ -70,7 +70,9 @@ struct loop {
     struct monitor *dead_monitors;
     struct request *staged, **staged_tail; /* intents of this turn's batch: wait for its commit */
     struct request *parked,
-        **parked_tail; /* committed, not yet durable (sync = "data"); by ticket */
+        **parked_tail;           /* committed, not yet durable (sync = "data"); by ticket */
+    _Atomic bool wants_durable;  /* something is parked, or may be at the end of this turn */
+    _Atomic bool durable_posted; /* the flusher has told it, and it has not yet looked */
     int64_t
         reject_logged_us; /* monotonic, of the last line about a connection refused by a limit */
     bool draining;

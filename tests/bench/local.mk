@@ -14,7 +14,7 @@ BENCH =
 # programs without peers, that print what a part costs
 bench_parts = tests/bench/bench_acl tests/bench/bench_conditions
 .PHONY: bench
-bench: all $(check_PROGRAMS) $(bench_parts)
+bench: all $(check_PROGRAMS) $(check_DATA) $(bench_parts)
 	@for p in $(bench_parts); do abs_top_srcdir='$(abs_top_srcdir)' $$p || exit; done
 	QMPGATE_BUILD='$(abs_top_builddir)' $(PYTHON3) -B '$(abs_top_srcdir)/tests/bench/run.py' $(BENCH)
 

@@ -5,6 +5,7 @@ import os
 import resource
 import shutil
 import socket
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -177,8 +178,12 @@ class Peer:
 
     def spawn(self, *argv):
         self.log = open(os.path.join(self.directory, "log"), "w")
-        self.process = spawn(argv, self.cpus, stdout=self.log, stderr=self.log, stdin=subprocess.DEVNULL)
+        self.process = spawn(argv, self.cpus, stdout=self.log, stderr=self.log, stdin=subprocess.DEVNULL,
+                             env=self.environment())
         wait_for(lambda: accepts(self.port), f"{self.name} ({self.directory}/log)", self.process)
+
+    def environment(self):
+        return None
 
     @contextlib.contextmanager
     def turn(self):
@@ -290,6 +295,7 @@ class Gateway(Peer):
     policy = POLICY
     listener = 'client_cert = "required"'
     more = ""
+    sync = "write"
 
     @staticmethod
     def binary():
@@ -302,6 +308,9 @@ class Gateway(Peer):
     @classmethod
     def version(cls):
         return subprocess.run([cls.binary(), "--version"], capture_output=True, text=True).stdout.split()[-1]
+
+    def log_path(self):
+        return "audit.jsonl"
 
     def start(self):
         self.write("policy.conf", self.policy)
@@ -323,8 +332,8 @@ listener "public" {{
     sni_suffix = "{SUFFIX}"
 }}
 audit {{
-    path = "audit.jsonl"
-    sync = "write"
+    path = "{self.log_path()}"
+    sync = "{self.sync}"
 }}
 limits {{
     connections = 30000
@@ -338,6 +347,94 @@ limits {{
         for n in range(self.backends.count):
             text += f'vm "vm{n}" {{ socket = "{self.backends.socket(n)}" }}\n'
         self.spawn(self.binary(), "--config", self.write("qmpgate.conf", text), "--foreground")
+
+
+class GatewaySyncWrite(Gateway):
+    """Its log is on a disk whose sync is as fast as a good NVMe's: an ext4 in an image in memory."""
+    name = 'qmpgated, sync = "write"'
+
+    @classmethod
+    def missing(cls):
+        return Gateway.missing() or (None if FAST_DISK.mount() else "a file system in memory needs root, and a loop device")
+
+    def log_path(self):
+        return os.path.join(FAST_DISK.path, f"{self.port}.jsonl")
+
+
+class GatewaySyncData(GatewaySyncWrite):
+    name = 'qmpgated, sync = "data"'
+    sync = "data"
+
+
+class GatewaySyncWriteMemory(Gateway):
+    """Its log is in memory, and each sync takes 0.3 ms, whatever else the machine does."""
+    name = 'qmpgated, sync = "write", 0.3 ms'
+
+    @classmethod
+    def missing(cls):
+        return Gateway.missing() or (None if os.path.isdir("/dev/shm") else "no /dev/shm")
+
+    def log_path(self):
+        self.memory = self.memory or tempfile.mkdtemp(prefix="qmpgate-bench-", dir="/dev/shm")
+        return os.path.join(self.memory, "audit.jsonl")
+
+    memory = None
+
+    def environment(self):
+        preload = os.path.join(os.environ["QMPGATE_BUILD"], "tests", "fake", "diskfault.so")
+        return {**os.environ, "LD_PRELOAD": preload, "QMPGATE_TEST_SYNC_US": "300"}
+
+    def stop(self):
+        super().stop()
+        shutil.rmtree(self.memory)
+
+
+class GatewaySyncDataMemory(GatewaySyncWriteMemory):
+    name = 'qmpgated, sync = "data", 0.3 ms'
+    sync = "data"
+
+
+class FastDisk:
+    path = image = None
+
+    def mount(self):
+        if self.path:
+            return True
+        if os.geteuid() != 0 or not os.path.isdir("/dev/shm") or not shutil.which("mkfs.ext4"):
+            return False
+        self.path = tempfile.mkdtemp(prefix="qmpgate-bench-disk-")
+        self.image = self.path.replace(os.path.dirname(self.path), "/dev/shm") + ".img"
+        with open(self.image, "wb") as f:
+            f.truncate(512 << 20)
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        if subprocess.run(["mkfs.ext4", "-q", "-F", self.image], **quiet).returncode or \
+                subprocess.run(["mount", "-o", "loop", self.image, self.path], **quiet).returncode:
+            self.unmount()
+            return False
+        return True
+
+    def unmount(self):
+        if self.path:
+            subprocess.run(["umount", "--lazy", self.path], stderr=subprocess.DEVNULL, check=False)
+            os.rmdir(self.path)
+            os.unlink(self.image)
+            self.path = None
+
+    def sync_us(self):
+        """Median of fdatasync after a write as large as a few records."""
+        name, times = os.path.join(self.path, "probe"), []
+        fd = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        for _ in range(500):
+            os.write(fd, bytes(4000))
+            begin = time.perf_counter()
+            os.fdatasync(fd)
+            times.append(time.perf_counter() - begin)
+        os.close(fd)
+        os.unlink(name)
+        return statistics.median(times) * 1e6
+
+
+FAST_DISK = FastDisk()
 
 
 class GatewaySmallPolicy(Gateway):

@@ -18,8 +18,8 @@ import sys
 import tempfile
 
 import peers
-from peers import (Direct, FakeBackends, Gateway, GatewayAlone, GatewayBigPolicy, GatewaySmallPolicy, GatewayWithLogins,
-                   Haproxy, QemuBackends, Stunnel)
+from peers import (FAST_DISK, Direct, FakeBackends, Gateway, GatewayAlone, GatewayBigPolicy, GatewaySmallPolicy,
+                   GatewaySyncData, GatewaySyncDataMemory, GatewaySyncWrite, GatewaySyncWriteMemory, GatewayWithLogins, Haproxy, QemuBackends, Stunnel)
 
 BEGIN, END = "<!-- begin: make bench -->", "<!-- end: make bench -->"
 
@@ -227,6 +227,27 @@ class Bench:
         self.rounds(scenario, kinds, backends, "commands", "--clients", 4, "--vms", 4)
         backends.stop()
 
+    def sync(self):
+        kinds = self.kinds(GatewaySyncWrite, GatewaySyncData)
+        if len(kinds) < 2:
+            return
+        backends = self.backends(10)
+        scenario = Scenario("A log that is on disk before a command leaves, 50 clients on 10 fake monitors, depth 1, a disk "
+                            f"whose fdatasync takes {FAST_DISK.sync_us():.0f} µs (p50, idle)",
+                            "p50_us", "less", 1.5, against=GatewaySyncWrite, gateway=GatewaySyncData)
+        self.rounds(scenario, kinds, backends, "commands", "--clients", 50, "--vms", 10)
+        backends.stop()
+
+    def sync_steady(self):
+        kinds = self.kinds(GatewaySyncWriteMemory, GatewaySyncDataMemory)
+        if len(kinds) < 2:
+            return
+        backends = self.backends(10)
+        scenario = Scenario("The same with a log in memory, each sync of which takes 300 µs (as long as the goal allows)", "p50_us",
+                            "less", 1.5, against=GatewaySyncWriteMemory, gateway=GatewaySyncDataMemory)
+        self.rounds(scenario, kinds, backends, "commands", "--clients", 50, "--vms", 10)
+        backends.stop()
+
     ALL = {
         "latency": real_latency,
         "depth1": lambda self: self.fake_throughput(1, 1),
@@ -235,6 +256,8 @@ class Bench:
         "idle": idle_memory,
         "policy": big_policy,
         "logins": logins,
+        "sync": sync,
+        "steady": sync_steady,
     }
 
     # --- the report
@@ -261,6 +284,7 @@ class Bench:
 
     def close(self):
         peers.end_all()
+        FAST_DISK.unmount()
         shutil.rmtree(self.place)
 
 

@@ -11,10 +11,10 @@ tests_fake_fake_monitor_SOURCES = \
 tests_fake_fake_monitor_LDADD = base/libbase.a
 
 # Not of the program: what tests preload into the daemon, so without the hardening of programs.
-preloads = tests/fake/powercut.so tests/fake/stall.so
+preloads = tests/fake/diskfault.so tests/fake/powercut.so tests/fake/stall.so
 check_DATA += $(preloads)
 CLEANFILES += $(preloads)
-EXTRA_DIST += tests/fake/powercut.c tests/fake/stall.c
+EXTRA_DIST += tests/fake/diskfault.c tests/fake/powercut.c tests/fake/stall.c
 $(preloads): tests/fake/%.so: $(top_srcdir)/tests/fake/%.c
 	@$(MKDIR_P) tests/fake
 	$(AM_V_CCLD)$(CC) $(CPPFLAGS) $(CFLAGS) -Wall -Wextra -shared -fPIC -o $@ $< -ldl

@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 #include <sys/wait.h>
+#include "base/clock.h"
 
 int __real_fdatasync(int fd);
 int __wrap_fdatasync(int fd);
@@ -34,6 +35,7 @@ int __wrap_fdatasync(int fd)
         pthread_cond_wait(&changed, &lock);
     bool fails = faults.sync_fails;
     faults.syncs++;
+    pthread_cond_broadcast(&changed);
     pthread_mutex_unlock(&lock);
     if (!fails)
         return __real_fdatasync(fd);
@@ -336,6 +338,90 @@ static void a_rotated_file_is_synced_before_what_follows_is_durable(void **state
     assert_chain(f->path, 4, 5);
 }
 
+/* --- sync = write, none ------------------------------------------------------------------------
+ */
+
+static void wait_for_syncs(unsigned n)
+{
+    pthread_mutex_lock(&lock);
+    while (faults.syncs < n)
+        pthread_cond_wait(&changed, &lock);
+    pthread_mutex_unlock(&lock);
+}
+
+static struct audit *open_unsynced(const char *path, enum audit_sync sync)
+{
+    memset(&faults, 0, sizeof(faults));
+    return open_audit(path, sync);
+}
+
+static void write_does_not_wait_and_the_disk_has_it_within_a_second(void **state)
+{
+    struct fixture *f = *state;
+    struct audit *a = open_unsynced(f->path, AUDIT_SYNC_WRITE);
+    struct audit_batch *b = audit_batch_new(a);
+    int64_t begin = clock_monotonic_us();
+    add_simple(b, AUDIT_INTENT, "one");
+    uint64_t ticket = commit(b);
+    assert_int_equal(audit_durable(a), ticket);
+    add_simple(b, AUDIT_INTENT, "two");
+    commit(b);
+    wait_for_syncs(1);
+    assert_true(clock_monotonic_us() - begin < 900000);
+    add_simple(b, AUDIT_INTENT, "three");
+    commit(b);
+    wait_for_syncs(2); /* one for the first two, one for the third */
+    audit_batch_free(b);
+    audit_close(a);
+}
+
+static void write_refuses_after_a_failed_sync_and_resumes_by_itself(void **state)
+{
+    struct fixture *f = *state;
+    struct audit *a = open_unsynced(f->path, AUDIT_SYNC_WRITE);
+    struct audit_batch *b = audit_batch_new(a);
+    struct audit_stats stats;
+    set_sync_fails(true);
+    add_simple(b, AUDIT_INTENT, "in doubt");
+    commit(b);
+    do
+        audit_get_stats(a, &stats);
+    while (!stats.failing);
+    add_simple(b, AUDIT_INTENT, "refused");
+    commit_fails(b, "the last sync failed: audit log ");
+    set_sync_fails(false);
+    wait_for_syncs(faults.syncs + 1); /* nobody asks for it */
+    uint64_t ticket;
+    struct error err;
+    do
+        add_simple(b, AUDIT_INTENT, "after");
+    while (audit_batch_commit(b, &ticket, &err) < 0);
+    audit_batch_free(b);
+    audit_close(a);
+    assert_int_equal(count_text(f->path, "in doubt"), 1);
+    assert_int_equal(count_text(f->path, "refused"), 0);
+}
+
+static void none_syncs_a_closed_segment_and_at_the_end_only(void **state)
+{
+    struct fixture *f = *state;
+    struct audit *a = open_unsynced(f->path, AUDIT_SYNC_NONE);
+    struct audit_batch *b = audit_batch_new(a);
+    struct error err;
+    add_simple(b, AUDIT_INTENT, "one");
+    uint64_t ticket = commit(b);
+    assert_int_equal(audit_durable(a), ticket);
+    usleep(1000000); /* nothing happens: there is nothing to wait for */
+    assert_int_equal(faults.syncs, 0);
+    assert_int_equal(audit_rotate(a, &err), 0);
+    wait_for_syncs(1);
+    add_simple(b, AUDIT_INTENT, "two");
+    commit(b);
+    audit_batch_free(b);
+    audit_close(a);
+    assert_int_equal(faults.syncs, 2);
+}
+
 /* --- writes ----------------------------------------------------------------------------------- */
 
 static void errors_of_write_name_the_log_and_the_reason(void **state)
@@ -470,6 +556,9 @@ int main(void)
         AUDIT_TEST(what_is_not_on_disk_is_bounded),
         AUDIT_TEST(a_file_removed_during_a_sync_fails_its_tickets_for_good),
         AUDIT_TEST(a_rotated_file_is_synced_before_what_follows_is_durable),
+        AUDIT_TEST(write_does_not_wait_and_the_disk_has_it_within_a_second),
+        AUDIT_TEST(write_refuses_after_a_failed_sync_and_resumes_by_itself),
+        AUDIT_TEST(none_syncs_a_closed_segment_and_at_the_end_only),
         AUDIT_TEST(errors_of_write_name_the_log_and_the_reason),
         AUDIT_TEST(a_rest_that_could_not_be_cut_off_is_cut_off_later),
         AUDIT_TEST(a_crash_in_the_middle_of_a_batch_leaves_a_good_chain),
