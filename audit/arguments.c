@@ -2,9 +2,14 @@
 #include "audit/arguments.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include "audit/secrets.h"
 #include "base/limits.h"
+#include "base/mem.h"
+
+#define HIDDEN_MAX     64u /* texts that are looked for in an answer */
+#define HIDDEN_LEN_MIN 4u  /* bytes of one; a shorter one stands everywhere */
 
 /* --- texts ------------------------------------------------------------------------------------ */
 
@@ -49,6 +54,18 @@ static void write_redacted(struct arguments_writer *w)
     BUF_ADD_LIT(w->out, "\"" AUDIT_REDACTED "\"");
 }
 
+/* Remembers the texts in a value that is not shown, so that an answer does not tell them. */
+static void collect(struct secret_values *hidden, const struct qmp_tape *t, uint32_t value)
+{
+    hidden->any = true;
+    for (uint32_t i = value; i < qmp_tape_next(t, value) && hidden->n < HIDDEN_MAX; i++) {
+        if (qmp_tape_kind(t, i) != QMP_KIND_STRING || qmp_tape_string(t, i).len < HIDDEN_LEN_MIN)
+            continue;
+        mem_grow((void **)&hidden->values, &hidden->cap, hidden->n + 1, sizeof(*hidden->values));
+        hidden->values[hidden->n++] = qmp_tape_string(t, i);
+    }
+}
+
 /* A text after its secrets were looked for: `scrubbed` says that w->scratch has it without them. */
 static void write_scrubbed(struct arguments_writer *w, struct span text, bool scrubbed)
 {
@@ -90,39 +107,90 @@ static void write_name(struct arguments_writer *w, struct span name)
 
 struct walk {
     struct arguments_writer *w;
-    const struct secret_command *command;
+    const struct secret_command *command; /* NULL: nobody looked at it */
     const struct qmp_tape *t;
-    bool hide_value; /* qom-set: the property is a secret */
 };
 
-static void write_value(const struct walk *k, uint32_t token, unsigned depth);
+static void write_value(const struct walk *k, uint32_t token, unsigned depth, bool shown);
 
-/* The members of qom-set that say what is set, not to what. */
-static bool names_property(struct span name)
+static void hide(const struct walk *k, uint32_t value)
 {
-    return (name.len == 4 && memcmp(name.data, "path", 4) == 0) ||
-           (name.len == 8 && memcmp(name.data, "property", 8) == 0);
+    write_redacted(k->w);
+    if (k->w->hidden)
+        collect(k->w->hidden, k->t, value);
 }
 
-static void write_member(const struct walk *k, uint32_t name_token, uint32_t value, unsigned depth)
+/* A string among an object's members; empty if there is none. */
+static struct span find_string(const struct walk *k, uint32_t object, struct span name)
 {
-    struct span name = qmp_tape_string(k->t, name_token);
-    enum qmp_kind kind = qmp_tape_kind(k->t, value);
-    bool is_line = depth == 0 && secret_member_is_line(k->command, name);
+    uint32_t token = qmp_tape_find(k->t, object, name);
+    if (token == QMP_NONE || qmp_tape_kind(k->t, token) != QMP_KIND_STRING)
+        return (struct span){ "", 0 };
+    return qmp_tape_string(k->t, token);
+}
 
-    write_name(k->w, name);
-    buf_add_char(k->w->out, ':');
-    if (secret_member(k->command, name, depth, kind > QMP_KIND_ARRAY) ||
-        (is_line && kind != QMP_KIND_STRING) ||
-        (k->hide_value && depth == 0 && !names_property(name)))
-        write_redacted(k->w);
-    else if (is_line)
+/* qom-set writes any property of any object: a value is shown only where the property is one that
+ * devices are known to have, and never under /objects, where secrets live. */
+static bool property_is_shown(const struct walk *k, uint32_t object)
+{
+    struct span path = find_string(k, object, SPAN_LIT("path"));
+    const struct secret_command *device = secret_command_find(SPAN_LIT("device_add"));
+    return !memmem(path.data, path.len, "objects", 7) &&
+           secret_member(device, find_string(k, object, SPAN_LIT("property"))) == SECRET_KNOWN;
+}
+
+/* The arguments of another command. */
+static void write_inner(const struct walk *k, uint32_t object, uint32_t value, unsigned depth)
+{
+    struct walk inner = *k;
+    struct span name = find_string(k, object, SPAN_LIT("execute"));
+    inner.command = secret_command_find(name.len ? name : find_string(k, object, SPAN_LIT("type")));
+    write_value(&inner, value, depth, false);
+}
+
+static void write_line(const struct walk *k, uint32_t value)
+{
+    if (qmp_tape_kind(k->t, value) == QMP_KIND_STRING)
         write_string(k->w, qmp_tape_string(k->t, value), true);
     else
-        write_value(k, value, depth + 1);
+        hide(k, value);
 }
 
-static void write_container(const struct walk *k, uint32_t token, unsigned depth)
+static void write_member(const struct walk *k, uint32_t object, uint32_t name_token, uint32_t value,
+                         unsigned depth)
+{
+    struct span name = qmp_tape_string(k->t, name_token);
+    write_name(k->w, name);
+    buf_add_char(k->w->out, ':');
+    switch (secret_member(k->command, name)) {
+    case SECRET_KNOWN:
+        write_value(k, value, depth, true);
+        return;
+    case SECRET_PARTS:
+        write_value(k, value, depth, false);
+        return;
+    case SECRET_UNKNOWN: /* a flag is no secret */
+        if (qmp_tape_kind(k->t, value) > QMP_KIND_NUMBER)
+            write_value(k, value, depth, true);
+        else
+            hide(k, value);
+        return;
+    case SECRET_HIDDEN:
+        hide(k, value);
+        return;
+    case SECRET_LINE:
+        write_line(k, value);
+        return;
+    case SECRET_PROPERTY:
+        write_value(k, value, depth, property_is_shown(k, object));
+        return;
+    case SECRET_COMMAND:
+        write_inner(k, object, value, depth);
+        return;
+    }
+}
+
+static void write_container(const struct walk *k, uint32_t token, unsigned depth, bool shown)
 {
     struct buf *out = k->w->out;
     bool first = true;
@@ -133,7 +201,7 @@ static void write_container(const struct walk *k, uint32_t token, unsigned depth
             if (!first)
                 buf_add_char(out, ',');
             first = false;
-            write_member(k, name, value, depth);
+            write_member(k, token, name, value, depth + 1);
         }
         buf_add_char(out, '}');
     } else {
@@ -142,72 +210,54 @@ static void write_container(const struct walk *k, uint32_t token, unsigned depth
             if (!first)
                 buf_add_char(out, ',');
             first = false;
-            write_value(k, element, depth + 1);
+            write_value(k, element, depth + 1, shown);
         }
         buf_add_char(out, ']');
     }
 }
 
-/* Depth is that of the scanner's limit, and checked here again because this recurses. */
-static void write_value(const struct walk *k, uint32_t token, unsigned depth)
+/* `shown`: a text or number that stands here is shown. Depth is that of the scanner's limit, and
+ * checked here again because this recurses. */
+static void write_value(const struct walk *k, uint32_t token, unsigned depth, bool shown)
 {
     switch (qmp_tape_kind(k->t, token)) {
     case QMP_KIND_OBJECT:
     case QMP_KIND_ARRAY:
         if (depth > LIMIT_REQUEST_DEPTH)
-            write_redacted(k->w);
+            hide(k, token);
         else
-            write_container(k, token, depth);
+            write_container(k, token, depth, shown);
         return;
     case QMP_KIND_STRING:
-        write_string(k->w, qmp_tape_string(k->t, token), false);
+        if (shown)
+            write_string(k->w, qmp_tape_string(k->t, token), false);
+        else
+            hide(k, token);
         return;
-    case QMP_KIND_NUMBER:
-    case QMP_KIND_TRUE:
-    case QMP_KIND_FALSE:
-    case QMP_KIND_NULL: {
+    case QMP_KIND_NUMBER: {
         struct span raw = qmp_tape_raw(k->t, token);
-        if (raw.len > AUDIT_CUT_PREFIX)
+        if (!shown)
+            hide(k, token);
+        else if (raw.len > AUDIT_CUT_PREFIX)
             write_cut(k->w, raw, true);
         else
             buf_add_span(k->w->out, raw);
         return;
     }
+    case QMP_KIND_TRUE:
+    case QMP_KIND_FALSE:
+    case QMP_KIND_NULL:
+        buf_add_span(k->w->out, qmp_tape_raw(k->t, token));
+        return;
     }
-}
-
-/* qom-set writes any property of any object: a value is shown only where the property is known by a
- * name that is no secret's, and never under /objects, where secrets live. */
-static bool property_is_secret(const struct qmp_tape *t, uint32_t arguments)
-{
-    bool secret = true;
-    if (qmp_tape_kind(t, arguments) != QMP_KIND_OBJECT)
-        return true;
-    QMP_TAPE_MEMBERS (t, arguments, name, value) {
-        struct span key = qmp_tape_string(t, name);
-        if (qmp_tape_kind(t, value) != QMP_KIND_STRING)
-            continue;
-        struct span text = qmp_tape_string(t, value);
-        if (key.len == 4 && memcmp(key.data, "path", 4) == 0 &&
-            memmem(text.data, text.len, "objects", 7))
-            return true;
-        if (key.len == 8 && memcmp(key.data, "property", 8) == 0)
-            secret = secret_name(text) || secret_name_of_scalar(text);
-    }
-    return secret;
 }
 
 void arguments_write(struct arguments_writer *w, struct span command, const struct qmp_tape *t,
                      uint32_t token)
 {
-    struct walk k = { .w = w, .command = secret_command_find(command), .t = t };
-    k.hide_value = secret_command_sets_property(k.command) && property_is_secret(t, token);
-
+    const struct walk k = { w, secret_command_find(command), t };
     size_t start = buf_len(w->out);
-    if (k.command && qmp_tape_kind(t, token) != QMP_KIND_OBJECT)
-        write_redacted(w); /* no members by which to tell */
-    else
-        write_value(&k, token, 0);
+    write_value(&k, token, 0, false);
     struct span written = { buf_data(w->out) + start, buf_len(w->out) - start };
     if (written.len > AUDIT_ARGUMENTS_MAX) {
         /* what is hashed has its secrets redacted already */
@@ -250,16 +300,32 @@ void arguments_write_words(struct arguments_writer *w, struct span text)
     buf_add_json_string(w->out, text.data, prefix_len(text, AUDIT_TEXT_MAX));
 }
 
-void arguments_write_text(struct arguments_writer *w, struct span command, struct span text)
+/* Written once more, to nowhere, to see what of it was not shown. */
+static void find_hidden(const struct arguments_writer *like, struct span command,
+                        const struct qmp_tape *t, uint32_t token, struct secret_values *out)
 {
+    CLEANUP_BUF struct buf nowhere = { 0 };
+    struct arguments_writer w = { .out = &nowhere, .hasher = like->hasher, .hidden = out };
+    arguments_write(&w, command, t, token);
+    out->any |= w.redacted > 0;
+    buf_free(&w.scratch);
+}
+
+void arguments_write_text(struct arguments_writer *w, struct span command, const struct qmp_tape *t,
+                          uint32_t token, struct span text)
+{
+    struct secret_values hidden = { .any = false };
     if (text.len > AUDIT_TEXT_READ_MAX) {
         w->cut++;
         text = SPAN_LIT("[cut]");
     }
+    if (t && token != QMP_NONE)
+        find_hidden(w, command, t, token, &hidden);
     buf_clear(&w->scratch);
-    if (secret_scrub_answer(secret_command_find(command), text, &w->scratch)) {
+    if (secret_scrub_answer(&hidden, text, &w->scratch)) {
         w->redacted++;
         text = (struct span){ buf_data(&w->scratch), buf_len(&w->scratch) };
     }
+    free(hidden.values);
     arguments_write_words(w, text);
 }

@@ -4,6 +4,7 @@
 #define AUDIT_ARGUMENTS_H
 
 #include "audit/chain.h"
+#include "audit/secrets.h"
 #include "qmp/tape.h"
 
 #define AUDIT_VALUE_MAX     512u        /* bytes of a text that is written whole */
@@ -20,6 +21,7 @@ struct arguments_writer {
     struct buf scratch;      /* owned: a text without its secrets */
     unsigned redacted;       /* how many values, since the last reset by the caller */
     unsigned cut;
+    struct secret_values *hidden; /* NULL, or where what is not shown is gathered; borrowed */
 };
 
 void arguments_write(struct arguments_writer *w, struct span command, const struct qmp_tape *t,
@@ -31,7 +33,9 @@ void arguments_write_shape(struct arguments_writer *w, const struct qmp_tape *t,
 /* Words in which nothing is looked for. */
 void arguments_write_words(struct arguments_writer *w, struct span text);
 
-/* A text that may repeat secrets. */
-void arguments_write_text(struct arguments_writer *w, struct span command, struct span text);
+/* The text of an answer, which may repeat what was asked: `token` of `t` are the arguments of
+ * `command`; `t` NULL or QMP_NONE: none. */
+void arguments_write_text(struct arguments_writer *w, struct span command, const struct qmp_tape *t,
+                          uint32_t token, struct span text);
 
 #endif

@@ -137,7 +137,8 @@ struct audit_record {
     const char *uuid;
     struct span command; /* the name, decoded; any bytes */
     const struct qmp_tape
-        *tape;          /* with `arguments`: written canonical, secrets redacted, long values cut */
+        *tape; /* with `arguments`: written canonical, secrets redacted, long values cut; of an
+                * outcome not written: what of them is secret is taken out of the text */
     uint32_t arguments; /* token, or QMP_NONE (set it where tape is NULL too) */
     bool oob;
     const char *rule;

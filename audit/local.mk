@@ -27,7 +27,7 @@ audit_libaudit_a_SOURCES = \
     audit/seal_keys.c audit/seal_keys.h \
     audit/segments.c audit/segments.h \
     audit/source.c audit/source.h \
-    audit/secrets.c audit/secrets.h \
+    audit/secrets.c audit/secrets.def audit/secrets.h audit/secrets_device.def \
     audit/segment.c audit/segment.h \
     audit/text.h \
     audit/verify.c audit/verify.h audit/verify_internal.h \
@@ -40,7 +40,8 @@ audit_unit_tests = tests/unit/test_audit_faults tests/unit/test_audit_follow \
     tests/unit/test_audit_rate \
     tests/unit/test_audit_read tests/unit/test_audit_record tests/unit/test_audit_seal \
     tests/unit/test_audit_recover tests/unit/test_audit_segments \
-    tests/unit/test_audit_writer
+    tests/unit/test_audit_writer \
+    tests/unit/test_secrets
 check_PROGRAMS += $(audit_unit_tests)
 TESTS += $(audit_unit_tests)
 EXTRA_DIST += tests/unit/audit_fixture.h tests/unit/log_fixture.h tests/unit/seal_fixture.h
@@ -54,6 +55,8 @@ tests_unit_test_audit_rate_SOURCES = tests/unit/test_audit_rate.c
 tests_unit_test_audit_rate_LDADD = $(audit_ldadd) $(CMOCKA_LIBS)
 tests_unit_test_audit_read_SOURCES = tests/unit/test_audit_read.c
 tests_unit_test_audit_read_LDADD = $(audit_ldadd) $(CMOCKA_LIBS)
+tests_unit_test_secrets_SOURCES = tests/unit/test_secrets.c tests/qmp/schema_file.c tests/qmp/schema_file.h
+tests_unit_test_secrets_LDADD = $(audit_ldadd) $(CMOCKA_LIBS)
 tests_unit_test_audit_record_SOURCES = tests/unit/test_audit_record.c
 tests_unit_test_audit_record_LDADD = $(audit_ldadd) $(CMOCKA_LIBS)
 tests_unit_test_audit_seal_SOURCES = tests/unit/test_audit_seal.c

@@ -119,7 +119,7 @@ void record_write(struct arguments_writer *w, const struct audit_record *r)
     write_optional_span(out, "command", r->command);
     if (r->oob)
         BUF_ADD_LIT(out, ",\"oob\":true");
-    if (r->tape && r->arguments != QMP_NONE) {
+    if (r->tape && r->arguments != QMP_NONE && r->type != AUDIT_OUTCOME) {
         write_name(out, r->shape_only ? "shape" : "arguments");
         if (r->shape_only)
             arguments_write_shape(w, r->tape, r->arguments);
@@ -140,7 +140,7 @@ void record_write(struct arguments_writer *w, const struct audit_record *r)
         if (r->type == AUDIT_AUTH) /* no VM's words, and what they say of passwords are no values */
             arguments_write_words(w, r->text);
         else
-            arguments_write_text(w, r->command, r->text);
+            arguments_write_text(w, r->command, r->tape, r->arguments, r->text);
     }
     if (r->type == AUDIT_OUTCOME && r->latency_us >= 0)
         write_count(out, "latency-us", (uint64_t)r->latency_us);

@@ -30,6 +30,33 @@ static size_t find_json(struct span text, size_t from)
     return text.len;
 }
 
+static bool begins(struct span text, size_t at, struct span what)
+{
+    return text.len - at >= what.len && text_folded_equal(text.data + at, what.data, what.len);
+}
+
+/* "exec:PROGRAM ..." is run by a shell of the host, "...-cmd:PROGRAM ..." by QEMU. What stands
+ * behind the program's name may be anything. Returns where it begins, or text.len. */
+static size_t find_program_arguments(struct span text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        size_t at = i;
+        if (begins(text, i, SPAN_LIT("exec:")) && (i == 0 || !is_word(text.data[i - 1])))
+            at += strlen("exec:");
+        else if (begins(text, i, SPAN_LIT("-cmd:")))
+            at += strlen("-cmd:");
+        else
+            continue;
+        while (at < text.len && is_space(text.data[at]))
+            at++;
+        size_t program = at;
+        while (at < text.len && (is_word(text.data[at]) || text.data[at] == '/'))
+            at++;
+        return at < text.len && text.data[at] == '=' ? program : at; /* a variable */
+    }
+    return text.len;
+}
+
 /* The end of a value in a list of options: a single comma; two stand for one that is part of it. */
 static size_t value_end(struct span text, size_t from)
 {
@@ -66,9 +93,10 @@ struct cut {
 /* A text with what is looked for once, so that the time stays linear. */
 struct source {
     struct span text;
-    size_t last_at;    /* of '@', 0 if there is none that matters */
-    size_t last_query; /* of '?', likewise */
-    bool braces;       /* a '{' opens a document */
+    size_t last_at;                       /* of '@', 0 if there is none that matters */
+    size_t last_query;                    /* of '?', likewise */
+    bool braces;                          /* a '{' opens a document */
+    const struct secret_command *options; /* whose members NAME=VALUE are; NULL: of nobody known */
 };
 
 static size_t find_last(struct span text, char c)
@@ -77,15 +105,23 @@ static size_t find_last(struct span text, char c)
     return p ? (size_t)(p - text.data) : 0;
 }
 
-static struct cut cut_of_word(struct span text, size_t start, size_t end)
+static bool hides_value(const struct source *s, struct span name, char separator)
+{
+    if (separator == '=' && s->options)
+        return !secret_option_is_shown(s->options, name);
+    return separator == '=' ? secret_name_of_option(name) : secret_name(name);
+}
+
+static struct cut cut_of_word(const struct source *s, size_t start, size_t end)
 {
     char separator;
+    struct span text = s->text;
     struct cut none = { text.len, text.len };
     size_t value = value_start(text, end, &separator);
     if (value == 0)
         return none;
     struct span word = { text.data + start, end - start };
-    if (secret_name(word) || (separator == '=' && secret_name_of_scalar(word)))
+    if (hides_value(s, word, separator))
         return (struct cut){ value, separator == '=' ? value_end(text, value) : text.len };
     return none;
 }
@@ -115,7 +151,7 @@ static struct cut next_cut(const struct source *s, size_t from)
             size_t start = i;
             while (i < text.len && is_word(text.data[i]))
                 i++;
-            cut = cut_of_word(text, start, i);
+            cut = cut_of_word(s, start, i);
         } else if (s->braces && text.data[i] == '{') {
             return (struct cut){ i, text.len };
         } else if (text.data[i] == '/' && i + 1 < text.len && text.data[i + 1] == '/') {
@@ -141,13 +177,16 @@ static bool is_suspect(struct span text)
     return false;
 }
 
-static bool scrub(struct span text, bool braces, struct buf *out)
+static bool scrub(struct span text, bool braces, const struct secret_command *options,
+                  struct buf *out)
 {
     if (!is_suspect(text))
         return false;
-    size_t json = find_json(text, 0);
+    size_t json = find_json(text, 0), program = find_program_arguments(text);
+    if (program < json)
+        json = program;
     struct span head = { text.data, json };
-    struct source source = { head, find_last(head, '@'), find_last(head, '?'), braces };
+    struct source source = { head, find_last(head, '@'), find_last(head, '?'), braces, options };
     size_t done = 0;
     bool found = false;
     for (;;) {
@@ -162,6 +201,8 @@ static bool scrub(struct span text, bool braces, struct buf *out)
     if (!found && json == text.len)
         return false;
     buf_add(out, head.data + done, head.len - done);
+    if (json < text.len && json == program)
+        buf_add_char(out, ' ');
     if (json < text.len)
         BUF_ADD_LIT(out, AUDIT_REDACTED);
     return true;
@@ -169,138 +210,12 @@ static bool scrub(struct span text, bool braces, struct buf *out)
 
 bool secret_scrub(struct span text, struct buf *out)
 {
-    return scrub(text, false, out);
+    return scrub(text, false, NULL, out);
 }
 
 /* --- lines of the human monitor --------------------------------------------------------------- */
 
-/* Words of QEMU's human monitor whose arguments hold no secret outside of key=value lists. What is
- * not here keeps its first word only. Absent on purpose: set_password, sendkey, ringbuf_write,
- * qom-set; `change` has a rule of its own. */
-static const char *const plain_words[] = {
-    "?",
-    "announce_self",
-    "balloon",
-    "block_job_cancel",
-    "block_job_complete",
-    "block_job_pause",
-    "block_job_resume",
-    "block_job_set_speed",
-    "block_resize",
-    "block_set_io_throttle",
-    "block_stream",
-    "boot_set",
-    "c",
-    "calc_dirty_rate",
-    "cancel_vcpu_dirty_limit",
-    "chardev-add",
-    "chardev-change",
-    "chardev-remove",
-    "chardev-send-break",
-    "client_migrate_info",
-    "closefd",
-    "commit",
-    "cont",
-    "cpu",
-    "delvm",
-    "device_add",
-    "device_del",
-    "drive_add",
-    "drive_backup",
-    "drive_del",
-    "drive_mirror",
-    "dump-guest-memory",
-    "dump-skeys",
-    "eject",
-    "exit_preconfig",
-    "expire_password",
-    "gdbserver",
-    "getfd",
-    "gpa2hpa",
-    "gpa2hva",
-    "gva2gpa",
-    "h",
-    "help",
-    "hostfwd_add",
-    "hostfwd_remove",
-    "i",
-    "info",
-    "loadvm",
-    "log",
-    "logfile",
-    "mce",
-    "memsave",
-    "migrate",
-    "migrate_cancel",
-    "migrate_continue",
-    "migrate_incoming",
-    "migrate_pause",
-    "migrate_recover",
-    "migrate_set_capability",
-    "migrate_set_parameter",
-    "migrate_start_postcopy",
-    "mouse_button",
-    "mouse_move",
-    "mouse_set",
-    "nbd_server_add",
-    "nbd_server_remove",
-    "nbd_server_start",
-    "nbd_server_stop",
-    "netdev_add",
-    "netdev_del",
-    "nmi",
-    "o",
-    "object_add",
-    "object_del",
-    "p",
-    "pcie_aer_inject_error",
-    "pmemsave",
-    "print",
-    "q",
-    "qemu-io",
-    "qom-get",
-    "qom-list",
-    "quit",
-    "replay_break",
-    "replay_delete_break",
-    "replay_seek",
-    "ringbuf_read",
-    "s",
-    "savevm",
-    "screendump",
-    "set_link",
-    "set_vcpu_dirty_limit",
-    "singlestep",
-    "snapshot_blkdev",
-    "snapshot_blkdev_internal",
-    "snapshot_delete_blkdev_internal",
-    "stop",
-    "stopcapture",
-    "sum",
-    "sync-profile",
-    "system_powerdown",
-    "system_reset",
-    "system_wakeup",
-    "trace-event",
-    "trace-file",
-    "watchdog_action",
-    "wavcapture",
-    "x",
-    "x_colo_lost_heartbeat",
-    "xp",
-};
-
 #define WORD_MAX 32 /* bytes; QEMU's longest is 31. A longer one is no word of a command */
-
-static bool is_plain_word(struct span word)
-{
-    for (size_t i = 0; i < ARRAY_SIZE(plain_words); i++) {
-        const char *plain = plain_words[i];
-        if (strlen(plain) == word.len && memcmp(word.data, plain, word.len) == 0)
-            return true;
-    }
-    return false;
-}
 
 static bool contains(struct span text, struct span part)
 {
@@ -329,9 +244,10 @@ bool secret_scrub_line(struct span line, struct buf *out)
     while (end < line.len && (is_word(line.data[end]) || line.data[end] == '?'))
         end++;
     struct span word = { line.data + start, end - start };
+    const struct secret_command *options;
 
-    if (is_plain_word(word) || is_change_of_medium(word, line))
-        return scrub(line, true, out);
+    if (secret_word(word, &options) == SECRET_KNOWN || is_change_of_medium(word, line))
+        return scrub(line, true, options, out);
     if (end == line.len && word.len <= WORD_MAX)
         return false;
     if (word.len > 0 && word.len <= WORD_MAX) {

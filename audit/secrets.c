@@ -1,8 +1,10 @@
 #include "config.h"
 #include "audit/secrets.h"
 
+#include <pthread.h>
 #include <string.h>
 #include "audit/text.h"
+#include "base/mem.h"
 
 /* --- names ------------------------------------------------------------------------------------ */
 
@@ -17,9 +19,8 @@ static const struct span secret_parts[] = {
 /* Whole names. `osk` is the key that a Mac guest asks its machine for. */
 static const struct span secret_wholes[] = { SPAN_LIT("pass"), SPAN_LIT("pwd"), SPAN_LIT("osk") };
 
-/* Whole names that are secrets where a single value goes with them; as containers they are part of
- * QAPI's unions ({"type": ..., "data": {...}}) and are looked into. */
-static const struct span scalar_wholes[] = { SPAN_LIT("data"), SPAN_LIT("key") };
+/* Whole names that are secrets where "=" and a value go with them. */
+static const struct span option_wholes[] = { SPAN_LIT("data"), SPAN_LIT("key") };
 
 static bool part_at(struct span name, size_t at)
 {
@@ -81,81 +82,242 @@ bool secret_name(struct span name)
     return false;
 }
 
-bool secret_name_of_scalar(struct span name)
+static struct span last_component(struct span name)
 {
     const char *dot = name.len ? memrchr(name.data, '.', name.len) : NULL;
     if (dot) {
         name.len -= (size_t)(dot + 1 - name.data);
         name.data = dot + 1;
     }
-    return one_of(name, scalar_wholes, ARRAY_SIZE(scalar_wholes));
+    return name;
 }
 
-/* --- commands --------------------------------------------------------------------------------- */
+bool secret_name_of_option(struct span name)
+{
+    return secret_name(name) ||
+           one_of(last_component(name), option_wholes, ARRAY_SIZE(option_wholes));
+}
 
-#define NAMES_MAX 3
+/* --- the table as it is written --------------------------------------------------------------- */
+
+/* Scopes: the shapes, then each COMMANDS. */
+enum {
+    SCOPE_NONE,
+    SCOPE_COMMANDS, /* whose words are the commands */
+    SCOPE_WORDS,    /* whose words are those of the human monitor */
+#define SHAPE(name) SCOPE_##name,
+#define COMMANDS(words)
+#define ALSO(name)
+#define KNOWN(words)
+#define PARTS(words)
+#define SECRET(words)
+#define LINE(words)
+#define PROPERTY(words)
+#define COMMAND(words)
+#define WORDS(words)
+#define OPTIONS(words, command)
+#define HIDDEN_WORDS(words)
+#include "audit/secrets.def"
+#undef SHAPE
+#undef COMMANDS
+#undef ALSO
+#undef KNOWN
+#undef PARTS
+#undef SECRET
+#undef LINE
+#undef PROPERTY
+#undef COMMAND
+#undef WORDS
+#undef OPTIONS
+#undef HIDDEN_WORDS
+    SCOPE_FIRST_COMMANDS,
+};
+
+enum line_sort { LINE_SHAPE, LINE_COMMANDS, LINE_ALSO, LINE_MEMBERS, LINE_WORDS };
+
+static const struct line {
+    enum line_sort sort;
+    uint16_t scope;
+    enum secret_verdict verdict;
+    const char *words; /* between spaces */
+    const char *command;
+} lines[] = {
+#define SHAPE(name)             { LINE_SHAPE, SCOPE_##name, SECRET_UNKNOWN, "", NULL },
+#define COMMANDS(words)         { LINE_COMMANDS, SCOPE_NONE, SECRET_UNKNOWN, words, NULL },
+#define ALSO(name)              { LINE_ALSO, SCOPE_##name, SECRET_UNKNOWN, "", NULL },
+#define KNOWN(words)            { LINE_MEMBERS, SCOPE_NONE, SECRET_KNOWN, words, NULL },
+#define PARTS(words)            { LINE_MEMBERS, SCOPE_NONE, SECRET_PARTS, words, NULL },
+#define SECRET(words)           { LINE_MEMBERS, SCOPE_NONE, SECRET_HIDDEN, words, NULL },
+#define LINE(words)             { LINE_MEMBERS, SCOPE_NONE, SECRET_LINE, words, NULL },
+#define PROPERTY(words)         { LINE_MEMBERS, SCOPE_NONE, SECRET_PROPERTY, words, NULL },
+#define COMMAND(words)          { LINE_MEMBERS, SCOPE_NONE, SECRET_COMMAND, words, NULL },
+#define WORDS(words)            { LINE_WORDS, SCOPE_NONE, SECRET_KNOWN, words, NULL },
+#define OPTIONS(words, command) { LINE_WORDS, SCOPE_NONE, SECRET_KNOWN, words, command },
+#define HIDDEN_WORDS(words)     { LINE_WORDS, SCOPE_NONE, SECRET_HIDDEN, words, NULL },
+#include "audit/secrets.def"
+#undef SHAPE
+#undef COMMANDS
+#undef ALSO
+#undef KNOWN
+#undef PARTS
+#undef SECRET
+#undef LINE
+#undef PROPERTY
+#undef COMMAND
+#undef WORDS
+#undef OPTIONS
+#undef HIDDEN_WORDS
+};
+
+/* --- as it is looked up ----------------------------------------------------------------------- */
+
+#define SLOTS    8192u /* a power of two, twice the words at least */
+#define ALSO_MAX 2u
+
+struct secret_word {
+    const char *text; /* not ended; NULL: a free slot */
+    uint16_t scope;   /* whose word it is */
+    uint16_t target;  /* of a command: its scope; of a monitor's word: that of its options */
+    uint8_t len;
+    uint8_t verdict;
+};
 
 struct secret_command {
-    struct span name;
-    bool only_shown;              /* everything is secret but `shown`, whatever a client calls it */
-    struct span shown[NAMES_MAX]; /* members of the arguments */
-    struct span hidden;           /* a member, at any depth, in whatever shape */
-    struct span line;             /* a member that is a line of the human monitor */
-    bool sets_property;           /* `value` of a `property` */
+    const char *names;
+    const struct secret_command *also[ALSO_MAX];
+    uint16_t scope;
 };
 
-static const struct secret_command secret_commands[] = {
-    { SPAN_LIT("set_password"), .only_shown = true,
-      .shown = { SPAN_LIT("protocol"), SPAN_LIT("connected"), SPAN_LIT("display") } },
-    { SPAN_LIT("expire_password"), .only_shown = true,
-      .shown = { SPAN_LIT("protocol"), SPAN_LIT("time"), SPAN_LIT("display") } },
-    { SPAN_LIT("change-vnc-password"), .only_shown = true },
-    { SPAN_LIT("sev-inject-launch-secret"), .only_shown = true, .shown = { SPAN_LIT("gpa") } },
-    { SPAN_LIT("gateway-auth-start"), .only_shown = true, .shown = { SPAN_LIT("mechanism") } },
-    { SPAN_LIT("gateway-auth-step"), .only_shown = true },
-    { SPAN_LIT("human-monitor-command"), .only_shown = true,
-      .shown = { SPAN_LIT("command-line"), SPAN_LIT("cpu-index") },
-      .line = SPAN_LIT("command-line") },
-    { SPAN_LIT("object-add"), .hidden = SPAN_LIT("data") },
-    { SPAN_LIT("qom-set"), .sets_property = true },
-    /* what is typed into a guest's console is its passwords, too */
-    { SPAN_LIT("ringbuf-write"), .hidden = SPAN_LIT("data") },
-    { SPAN_LIT("send-key"), .hidden = SPAN_LIT("keys") },
-    { SPAN_LIT("input-send-event"), .hidden = SPAN_LIT("events") },
-};
+static struct {
+    struct secret_word slots[SLOTS];
+    struct secret_command *scopes; /* by number */
+    size_t n_scopes, n_words;
+} table; /* for the process; nothing changes after make_table */
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static uint32_t hash_of(uint16_t scope, struct span name)
+{
+    uint32_t h = 0x811c9dc5u ^ scope * 0x9e3779b1u;
+    for (size_t i = 0; i < name.len; i++)
+        h = (h ^ (unsigned char)name.data[i]) * 0x01000193u;
+    return h ^ h >> 15;
+}
+
+/* The word, or the free slot where it would be. */
+static struct secret_word *find_slot(uint16_t scope, struct span name)
+{
+    for (uint32_t i = hash_of(scope, name);; i++) {
+        struct secret_word *w = &table.slots[i % SLOTS];
+        if (!w->text ||
+            (w->scope == scope && w->len == name.len && memcmp(w->text, name.data, name.len) == 0))
+            return w;
+    }
+}
+
+static void add_words(const char *text, struct secret_word word)
+{
+    while (*(text += strspn(text, " "))) {
+        struct span name = { text, strcspn(text, " ") };
+        struct secret_word *slot = find_slot(word.scope, name);
+        if (slot->text || ++table.n_words * 2 > SLOTS)
+            abort(); /* a word twice: a test of this table cannot miss it */
+        *slot = word;
+        slot->text = text;
+        slot->len = (uint8_t)name.len;
+        text += name.len;
+    }
+}
+
+static void read_line(const struct line *l, uint16_t *at, uint16_t *next)
+{
+    struct secret_command *scope = &table.scopes[*at];
+    switch (l->sort) {
+    case LINE_SHAPE:
+        *at = l->scope;
+        break;
+    case LINE_COMMANDS:
+        *at = (*next)++;
+        table.scopes[*at].names = l->words;
+        add_words(l->words, (struct secret_word){ .scope = SCOPE_COMMANDS, .target = *at });
+        break;
+    case LINE_ALSO:
+        scope->also[scope->also[0] ? 1 : 0] = &table.scopes[l->scope];
+        break;
+    case LINE_MEMBERS:
+        add_words(l->words, (struct secret_word){ .scope = *at, .verdict = (uint8_t)l->verdict });
+        break;
+    case LINE_WORDS: {
+        struct secret_word word = { .scope = SCOPE_WORDS, .verdict = (uint8_t)l->verdict };
+        if (l->command) {
+            struct span name = { l->command, strlen(l->command) };
+            word.target = find_slot(SCOPE_COMMANDS, name)->target;
+        }
+        add_words(l->words, word);
+        break;
+    }
+    }
+}
+
+static void make_table(void)
+{
+    uint16_t at = SCOPE_NONE, next = SCOPE_FIRST_COMMANDS;
+    table.n_scopes = SCOPE_FIRST_COMMANDS;
+    for (size_t i = 0; i < ARRAY_SIZE(lines); i++)
+        table.n_scopes += lines[i].sort == LINE_COMMANDS;
+    table.scopes = MEM_NEW_N(struct secret_command, table.n_scopes);
+    for (size_t i = 0; i < table.n_scopes; i++)
+        table.scopes[i].scope = (uint16_t)i;
+    for (size_t i = 0; i < ARRAY_SIZE(lines); i++)
+        read_line(&lines[i], &at, &next);
+}
 
 const struct secret_command *secret_command_find(struct span command)
 {
-    for (size_t i = 0; i < ARRAY_SIZE(secret_commands); i++) {
-        if (text_folded_is(command, secret_commands[i].name))
-            return &secret_commands[i];
+    pthread_once(&once, make_table);
+    const struct secret_word *w = find_slot(SCOPE_COMMANDS, command);
+    return w->text ? &table.scopes[w->target] : NULL;
+}
+
+static const struct secret_word *find_member(const struct secret_command *c, struct span name)
+{
+    const struct secret_word *w = find_slot(c->scope, name);
+    for (size_t i = 0; !w->text && i < ALSO_MAX && c->also[i]; i++)
+        w = find_member(c->also[i], name);
+    return w;
+}
+
+enum secret_verdict secret_member(const struct secret_command *c, struct span name)
+{
+    return c ? (enum secret_verdict)find_member(c, name)->verdict : SECRET_UNKNOWN;
+}
+
+bool secret_option_is_shown(const struct secret_command *c, struct span name)
+{
+    enum secret_verdict v = secret_member(c, name);
+    if (v == SECRET_UNKNOWN)
+        v = secret_member(c, last_component(name));
+    return v == SECRET_KNOWN;
+}
+
+enum secret_verdict secret_word(struct span word, const struct secret_command **options)
+{
+    pthread_once(&once, make_table);
+    const struct secret_word *w = find_slot(SCOPE_WORDS, word);
+    *options = w->target ? &table.scopes[w->target] : NULL;
+    return (enum secret_verdict)w->verdict;
+}
+
+void secret_visit(secret_visit_fn *visit, void *opaque)
+{
+    pthread_once(&once, make_table);
+    for (size_t i = 0; i < SLOTS; i++) {
+        const struct secret_word *w = &table.slots[i];
+        if (w->text)
+            visit(opaque, w->scope < SCOPE_FIRST_COMMANDS ? NULL : table.scopes[w->scope].names,
+                  w->scope == SCOPE_WORDS, (struct span){ w->text, w->len },
+                  (enum secret_verdict)w->verdict);
     }
-    return NULL;
-}
-
-bool secret_member(const struct secret_command *c, struct span name, unsigned depth, bool scalar)
-{
-    if (c && c->only_shown && depth == 0) {
-        for (size_t i = 0; i < NAMES_MAX; i++) {
-            if (c->shown[i].len && name.len == c->shown[i].len &&
-                memcmp(name.data, c->shown[i].data, name.len) == 0)
-                return false;
-        }
-        return true;
-    }
-    if (c && c->hidden.len && text_folded_is(name, c->hidden))
-        return true;
-    return (scalar && secret_name_of_scalar(name)) || secret_name(name);
-}
-
-bool secret_member_is_line(const struct secret_command *c, struct span name)
-{
-    return c && c->line.len && text_folded_is(name, c->line);
-}
-
-bool secret_command_sets_property(const struct secret_command *c)
-{
-    return c && c->sets_property;
 }
 
 /* --- answers ---------------------------------------------------------------------------------- */
@@ -170,16 +332,46 @@ static const char *find_quote(struct span text, bool last)
     return NULL;
 }
 
-bool secret_scrub_answer(const struct secret_command *c, struct span text, struct buf *out)
+/* Everything that any of the values is in, taken out. */
+static void take_out(struct span text, const struct span *values, size_t n, struct buf *out)
 {
-    const char *first = c ? find_quote(text, false) : NULL;
-    if (!first)
+    for (size_t i = 0; i < text.len;) {
+        size_t longest = 0;
+        for (size_t k = 0; k < n; k++) {
+            if (values[k].len > longest && values[k].len <= text.len - i &&
+                memcmp(text.data + i, values[k].data, values[k].len) == 0)
+                longest = values[k].len;
+        }
+        if (longest)
+            BUF_ADD_LIT(out, AUDIT_REDACTED);
+        else
+            buf_add_char(out, text.data[i]);
+        i += longest ? longest : 1;
+    }
+}
+
+bool secret_scrub_answer(const struct secret_values *hidden, struct span text, struct buf *out)
+{
+    if (!hidden || !hidden->any)
         return secret_scrub(text, out);
     /* a secret may hold quotes, so from the first to the last */
+    const char *first = find_quote(text, false);
     const char *last = find_quote(text, true);
     const char *end = text.data + text.len;
-    buf_add(out, text.data, (size_t)(first + 1 - text.data));
-    BUF_ADD_LIT(out, AUDIT_REDACTED);
-    buf_add(out, last, (size_t)(end - last));
+    CLEANUP_BUF struct buf quoted = { 0 };
+    if (first) {
+        buf_add(&quoted, text.data, (size_t)(first + 1 - text.data));
+        BUF_ADD_LIT(&quoted, AUDIT_REDACTED);
+        buf_add(&quoted, last, (size_t)(end - last));
+        text = (struct span){ buf_data(&quoted), buf_len(&quoted) };
+    }
+    CLEANUP_BUF struct buf plain = { 0 };
+    take_out(text, hidden->values, hidden->n, &plain);
+    struct span rest = { buf_data(&plain), buf_len(&plain) };
+    if (secret_scrub(rest, out))
+        return true;
+    if (!first && rest.len == text.len && memcmp(rest.data, text.data, rest.len) == 0)
+        return false;
+    buf_add_span(out, rest);
     return true;
 }

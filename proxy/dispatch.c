@@ -521,6 +521,7 @@ void dispatch_outcome(struct loop *loop, const struct request *r, const struct q
     }
     struct error_words words;
     scan_error(&words, qmp_tape_raw(tape, answer->body));
+    add_arguments(&record, r);
     record.error_class = words.class;
     record.text = words.desc;
     dispatch_record(loop, &record);

@@ -33,14 +33,18 @@ static char *text_of_intent(const struct fixture *f, const char *command, const 
     return text_of(f, &r);
 }
 
-static char *text_of_outcome(const struct fixture *f, const char *command, const char *text)
+/* The outcome of a command that had these arguments; NULL: none. */
+static char *text_of_outcome(const struct fixture *f, const char *command, const char *arguments,
+                             const char *text)
 {
+    CLEANUP_FREE struct qmp_tape *t = arguments ? make_tape(arguments) : NULL;
     struct audit_record r = {
         .type = AUDIT_OUTCOME,
         .result = AUDIT_ERROR,
         .utc_us = TEST_TIME,
         .command = { command, strlen(command) },
-        .arguments = QMP_NONE,
+        .tape = t,
+        .arguments = t ? 0 : QMP_NONE,
         .error_class = SPAN_LIT("GenericError"),
         .text = { text, strlen(text) },
         .latency_us = -1,
@@ -64,8 +68,8 @@ static void assert_has_not(const char *text, const char *what)
 
 static void an_intent_reads_so(void **state)
 {
-    CLEANUP_FREE struct qmp_tape *t = make_tape(
-        "{ \"driver\": \"virtio-net-pci\", \"id\": \"h\\u00f6t\", \"n\": [1, 1.50, true, null] }");
+    CLEANUP_FREE struct qmp_tape *t = make_tape("{ \"driver\": \"virtio-net-pci\", \"id\": "
+                                                "\"h\\u00f6t\", \"port\": [1, 1.50, true, null] }");
     struct audit_record r = {
         .type = AUDIT_INTENT,
         .utc_us = TEST_TIME,
@@ -89,7 +93,7 @@ static void an_intent_reads_so(void **state)
               "\"identity\":\"x509:CN=portal,O=Example\",\"acting-for\":\"sasl:alice@tenants\","
               "\"vm\":\"web1\",\"uuid\":\"5f2b2f50-5d3b-4f2a-9d7e-0d9f7a3b1c11\","
               "\"command\":\"device_add\",\"oob\":true,"
-              "\"arguments\":{\"driver\":\"virtio-net-pci\",\"id\":\"h\\u00f6t\",\"n\":[1,1.50,"
+              "\"arguments\":{\"driver\":\"virtio-net-pci\",\"id\":\"h\\u00f6t\",\"port\":[1,1.50,"
               "true,null]},"
               "\"rule\":\"operator/hotplug-nic\"");
 }
@@ -226,13 +230,13 @@ static void a_value_is_not_cut_inside_a_character(void **state)
 static void many_arguments_are_cut_as_a_whole(void **state)
 {
     struct buf json = { 0 };
-    BUF_ADD_LIT(&json, "{\"list\":[0");
+    BUF_ADD_LIT(&json, "{\"associativity\":[0");
     for (unsigned i = 0; i < 20000; i++)
         BUF_ADD_LIT(&json, ",1");
     BUF_ADD_LIT(&json, "]}");
     buf_add_char(&json, '\0');
-    CLEANUP_FREE char *text = text_of_intent(*state, "x", buf_data(&json));
-    assert_has(text, "\"arguments\":{\"$cut\":\"arguments\",\"bytes\":40012,\"sha256\":\"");
+    CLEANUP_FREE char *text = text_of_intent(*state, "set-numa-node", buf_data(&json));
+    assert_has(text, "\"arguments\":{\"$cut\":\"arguments\",\"bytes\":40021,\"sha256\":\"");
     assert_true(strlen(text) < 500);
     buf_free(&json);
 }
@@ -240,12 +244,12 @@ static void many_arguments_are_cut_as_a_whole(void **state)
 static void long_names_and_numbers_are_cut(void **state)
 {
     CLEANUP_FREE char *n = repeat('1', 300);
-    CLEANUP_FREE char *json = mem_printf("{\"%s\":%s,\"%s2\":2}", n, n, n);
-    CLEANUP_FREE char *text = text_of_intent(*state, "x", json);
+    CLEANUP_FREE char *json = mem_printf("{\"%s\":true,\"value\":%s,\"%s2\":false}", n, n, n);
+    CLEANUP_FREE char *text = text_of_intent(*state, "balloon", json);
     CLEANUP_FREE char *prefix = repeat('1', 64);
-    CLEANUP_FREE char *want =
-        mem_printf("{\"%s[cut 1, 300 bytes]\":{\"$cut\":\"%s\",\"bytes\":300,", prefix, prefix);
-    CLEANUP_FREE char *second = mem_printf(",\"%s[cut 3, 301 bytes]\":2}", prefix);
+    CLEANUP_FREE char *want = mem_printf(
+        "{\"%s[cut 1, 300 bytes]\":true,\"value\":{\"$cut\":\"%s\",\"bytes\":300,", prefix, prefix);
+    CLEANUP_FREE char *second = mem_printf(",\"%s[cut 3, 301 bytes]\":false}", prefix);
     assert_has(text, want);
     assert_has(text, second);
 }
@@ -256,10 +260,10 @@ static void a_name_cannot_pass_for_one_that_was_cut(void **state)
     CLEANUP_FREE char *n = repeat('n', 300);
     CLEANUP_FREE char *prefix = repeat('n', 64);
     CLEANUP_FREE char *same = mem_printf("%s[cut 1, 300 bytes]", prefix);
-    CLEANUP_FREE char *json = mem_printf("{\"%s\":1,\"%s\":2}", n, same);
+    CLEANUP_FREE char *json = mem_printf("{\"%s\":true,\"%s\":false}", n, same);
     CLEANUP_FREE char *text = text_of_intent(*state, "x", json);
-    CLEANUP_FREE char *first = mem_printf("\"%s\":1", same);
-    CLEANUP_FREE char *second = mem_printf("\"%s\":2", same);
+    CLEANUP_FREE char *first = mem_printf("\"%s\":true", same);
+    CLEANUP_FREE char *second = mem_printf("\"%s\":false", same);
     assert_has(text, first);
     assert_has_not(text, second);
 }
@@ -288,7 +292,7 @@ static void the_longest_record_is_within_a_line(void **state)
 static void a_huge_text_is_not_even_read(void **state)
 {
     CLEANUP_FREE char *bytes = repeat('x', 1 << 20);
-    CLEANUP_FREE char *text = text_of_outcome(*state, "x", bytes);
+    CLEANUP_FREE char *text = text_of_outcome(*state, "x", NULL, bytes);
     assert_has(text, "\"text\":\"[cut]\",\"cut\":1");
 }
 
@@ -320,8 +324,8 @@ static const struct {
     { "object-add", "{\"qom-type\":\"secret\",\"id\":\"s0\",\"data\":[\"hunter2\"]}",
       "\"id\":\"s0\"" },
     { "object-add", "{\"qom-type\":\"secret\",\"props\":{\"data\":\"hunter2\"}}", "\"props\"" },
-    { "object_add", "{\"qom-type\":\"secret\",\"data\":\"hunter2\"}", "\"secret\"" },
-    { "objectadd", "{\"qom-type\":\"secret\",\"data\":\"hunter2\"}", "\"secret\"" },
+    { "object_add", "{\"qom-type\":\"hunter2\",\"data\":\"hunter2\"}", "qom-type" },
+    { "objectadd", "{\"qom-type\":\"hunter2\",\"data\":\"hunter2\"}", "qom-type" },
     { "object-add", "{\"qom-type\":\"secret\",\"DATA\":\"hunter2\"}", "\"secret\"" },
     { "object-add", "{\"qom-type\":\"secret\",\"x.data\":\"hunter2\"}", "\"secret\"" },
     { "qom-set", "{\"path\":\"/objects/s0\",\"property\":\"data\",\"value\":\"hunter2\"}",
@@ -341,6 +345,24 @@ static const struct {
       "\"password\":\"hunter2\",\"username\":\"u\"}}",
       "\"username\":\"u\"" },
     { "blockdev-add", "{\"file\":{\"file\":{\"file\":[{\"cookie\":\"hunter2\"}]}}}", "\"cookie\"" },
+    { "blockdev-add", "{\"password\":\"hunter2\",\"driver\":\"https\"}", "\"https\"" },
+    { "blockdev-add", "{\"new\":{\"driver\":[\"hunter2\"]}}", "\"new\":\"[redacted]\"" },
+    { "blockdev-add", "{\"encrypt\":\"hunter2\"}", "\"encrypt\"" },
+    { "blockdev-add", "{\"encrypt\":[[\"hunter2\",5]]}", "\"encrypt\"" },
+    { "set-numa-node", "{\"new\":12345}", "\"new\":\"[redacted]\"" },
+    { "gateway-explain",
+      "{\"execute\":\"set_password\",\"arguments\":{\"protocol\":\"vnc\",\"password\":"
+      "\"hunter2\"}}",
+      "\"protocol\":\"vnc\"" },
+    { "gateway-explain", "{\"arguments\":{\"protocol\":\"hunter2\"}}", "protocol" },
+    { "gateway-explain",
+      "{\"execute\":\"gateway-explain\",\"arguments\":{\"execute\":\"stop\",\"arguments\":"
+      "{\"id\":\"hunter2\"}}}",
+      "\"stop\"" },
+    { "netdev_add", "{\"type\":\"l2tpv3\",\"txcookie\":123456,\"rxcookie\":\"hunter2\"}",
+      "\"l2tpv3\"" },
+    { "netdev_add", "{\"guestfwd\":[{\"str\":\"tcp:10.0.2.1:80-cmd:nc hunter2\"}]}",
+      "-cmd:nc [redacted]" },
     { "blockdev-add", "{\"file.cookie\":\"hunter2\",\"file.Proxy_Password.x\":\"hunter2\"}",
       "cookie" },
     { "blockdev-add", "{\"filename\":\"https://user:hunter2@host/x\"}",
@@ -363,14 +385,21 @@ static const struct {
     { "transaction",
       "{\"actions\":[{\"type\":\"x\",\"data\":{\"target\":{\"passphrase\":\"hunter2\"}}}]}",
       "\"type\":\"x\"" },
-    { "migrate", "{\"uri\":\"exec:curl --password hunter2 -T - h\"}",
-      "exec:curl --password [redacted]" },
-    { "migrate", "{\"uri\":\"exec:curl -H 'Authorization: Bearer hunter2' h\"}", "exec:curl -H" },
+    { "transaction", "{\"actions\":[{\"type\":\"x\",\"data\":\"hunter2\"}]}", "\"type\":\"x\"" },
+    { "migrate", "{\"uri\":\"exec:curl --password hunter2 -T - h\"}", "exec:curl [redacted]" },
+    { "migrate", "{\"uri\":\"exec:curl -H 'Authorization: Bearer hunter2' h\"}",
+      "exec:curl [redacted]" },
+    { "migrate", "{\"uri\":\"EXEC: /usr/bin/ssh -i key hunter2\"}",
+      "EXEC: /usr/bin/ssh [redacted]" },
+    { "migrate", "{\"uri\":\"exec:KEY=hunter2 nc h 1\"}", "exec: [redacted]" },
+    { "migrate", "{\"uri\":\"exec:$(hunter2)\"}", "exec: [redacted]" },
     { "device_add", "{\"driver\":\"isa-applesmc\",\"osk\":\"hunter2\"}", "isa-applesmc" },
+    { "made-up", "{\"id\":\"hunter2\",\"flag\":true}", "\"flag\":true" },
+    { "made-up", "[\"hunter2\"]", "[\"[redacted]\"]" },
     { "made-up",
       "{\"a\":[{\"api_key\":\"hunter2\"},{\"Secret\":\"hunter2\"},{\"pwd\":\"hunter2\"}]}",
       "\"a\"" },
-    { "made-up", "{\"x\":\"a,password=hun,,hunter2,b=c\"}", "\"a,password=[redacted],b=c\"" },
+    { "migrate", "{\"uri\":\"a,password=hun,,hunter2,b=c\"}", "\"a,password=[redacted],b=c\"" },
     { "human-monitor-command", "{\"command-line\":\"change vnc password hunter2\"}",
       "\"change [redacted]\"" },
     { "human-monitor-command", "{\"command-line\":\"  change \\\"vnc\\\" passwd hunter2\"}",
@@ -384,6 +413,12 @@ static const struct {
       "\"object_add secret,id=s0,data=[redacted]\"" },
     { "human-monitor-command", "{\"command-line\":\"object_add secret,data=a,,hunter2,id=s0\"}",
       ",id=s0\"" },
+    { "human-monitor-command", "{\"command-line\":\"object_add new,id=n0,word=hunter2\"}",
+      "\"object_add new,id=n0,word=[redacted]\"" },
+    { "human-monitor-command", "{\"command-line\":\"drive_add 0 if=none,file.x=hunter2\"}",
+      "if=none,file.x=[redacted]" },
+    { "human-monitor-command", "{\"command-line\":\"migrate -d \\\"exec:nc hunter2\\\"\"}",
+      "exec:nc [redacted]" },
     { "human-monitor-command", "{\"command-line\":\"object_add {\\\"x\\\":\\\"hunter2\\\"}\"}",
       "\"object_add [redacted]\"" },
     { "human-monitor-command", "{\"command-line\":\"sendkey hunter2\"}", "\"sendkey [redacted]\"" },
@@ -412,24 +447,44 @@ static void no_secret_of_a_command_is_written(void **state)
 
 static void no_secret_that_an_answer_repeats_is_written(void **state)
 {
+    static const char secret[] = "{\"id\":\"s0\",\"data\":\"hunter2\"}";
+    static const char node[] = "{\"driver\":\"https\",\"url\":\"https://u:hunter2@h/x\"}";
     static const struct {
-        const char *command, *text, *seen;
+        const char *command, *arguments, *text, *seen;
     } answers[] = {
-        { "object-add", "Base64 data 'hunter2' contains invalid characters",
+        { "object-add", secret, "Base64 data 'hunter2' contains invalid characters",
           "Base64 data '[redacted]' c" },
-        { "object-add", "Base64 data 'a'hunter2'b' contains invalid characters", "'[redacted]' c" },
-        { "set_password", "no \"hunter2\" here", "no \\\"[redacted]\\\" here" },
-        { "blockdev-add", "Could not open 'https://u:hunter2@h/x': no",
+        { "object-add", "{\"data\":\"a'hunter2'b\"}", "Base64 data 'a'hunter2'b' contains",
+          "'[redacted]' c" },
+        { "object-add", "{\"data\":\"xhunter2\"}", "Base64 data 'hunter2' ends early",
+          "'[redacted]' ends" },
+        { "object-add", secret, "data is hunter2hunter2, which is bad",
+          "data is [redacted][redacted], which" },
+        { "set_password", "{\"password\":\"hunter2\"}", "no \"hunter2\" here",
+          "no \\\"[redacted]\\\" here" },
+        { "new", "{\"list\":[{\"a\":\"hunter2\"}]}", "hunter2 is no good",
+          "[redacted] is no good" },
+        { "blockdev-add", node, "Could not open 'https://u:hunter2@h/x': no", "'[redacted]': no" },
+        { "blockdev-add", NULL, "Could not open 'https://u:hunter2@h/x': no",
           "'https://[redacted]@h/x': no" },
-        { "blockdev-add", "Could not open 'json:{\"password\":\"hunter2\"}': no",
+        { "blockdev-add", NULL, "Could not open 'json:{\"password\":\"hunter2\"}': no",
           "json:[redacted]" },
-        { "qom-get", "the password=hunter2 is wrong", "password=[redacted]" },
+        { "qom-get", "{\"path\":\"x\"}", "the password=hunter2 is wrong", "password=[redacted]" },
     };
     for (size_t i = 0; i < ARRAY_SIZE(answers); i++) {
-        CLEANUP_FREE char *text = text_of_outcome(*state, answers[i].command, answers[i].text);
+        CLEANUP_FREE char *text =
+            text_of_outcome(*state, answers[i].command, answers[i].arguments, answers[i].text);
         assert_has_not(text, "hunter2");
         assert_has(text, answers[i].seen);
     }
+}
+
+static void an_answer_that_repeats_no_secret_is_written_as_it_is(void **state)
+{
+    CLEANUP_FREE char *text =
+        text_of_outcome(*state, "device_del", "{\"id\":\"nic7\"}", "Device 'nic7' not found");
+    assert_has(text, "\"text\":\"Device 'nic7' not found\",\"hash\"");
+    assert_has_not(text, "\"arguments\"");
 }
 
 /* A record that says nothing is no record either. */
@@ -446,7 +501,12 @@ static void what_is_no_secret_is_written_as_it_is(void **state)
         { "blockdev-add", "{\"filename\":\"nbd://host:10809/export\",\"tls-creds\":\"t0\"}" },
         { "object-add",
           "{\"qom-type\":\"tls-creds-x509\",\"passwordid\":\"s0\",\"dir\":\"/etc/pki\"}" },
-        { "qom-set", "{\"path\":\"/machine\",\"property\":\"size\",\"value\":{\"a\":[1,2]}}" },
+        { "qom-set", "{\"path\":\"/machine\",\"property\":\"size\",\"value\":[1,2]}" },
+        { "human-monitor-command",
+          "{\"command-line\":\"device_add virtio-net-pci,mac=52:54:00:12:34:56,id=n0\"}" },
+        { "gateway-explain", "{\"execute\":\"qom-list\",\"arguments\":{\"path\":\"/machine\"}}" },
+        { "query-cpu-model-expansion",
+          "{\"type\":\"full\",\"model\":{\"name\":\"n\",\"props\":{\"avx\":true}}}" },
         { "chardev-add",
           "{\"backend\":{\"type\":\"socket\",\"data\":{\"addr\":{\"type\":\"unix\"}}}}" },
         { "migrate", "{\"uri\":\"tcp:192.0.2.1:4444\"}" },
@@ -494,6 +554,7 @@ int main(void)
         AUDIT_TEST(a_huge_text_is_not_even_read),
         AUDIT_TEST(no_secret_of_a_command_is_written),
         AUDIT_TEST(no_secret_that_an_answer_repeats_is_written),
+        AUDIT_TEST(an_answer_that_repeats_no_secret_is_written_as_it_is),
         AUDIT_TEST(what_is_no_secret_is_written_as_it_is),
         cmocka_unit_test(scrubbing_takes_linear_time),
     };
