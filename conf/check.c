@@ -156,8 +156,8 @@ static void check_listener(struct loader *l, size_t index)
             loader_complain(l, c->line, "listener \"%s\" is where listener \"%s\" is (line %u)",
                             c->name, other->name, other->line);
     }
-    if (!c->vm || l->conf->n_directories > 0)
-        return; /* a directory may bring the VM later */
+    if (!c->vm || l->conf->n_directories > 0 || l->conf->n_libvirts > 0)
+        return; /* which may bring the VM later */
     for (size_t i = 0; i < l->conf->n_vms; i++) {
         if (strcmp(l->conf->vms[i].name, c->vm) == 0)
             return;
@@ -226,6 +226,18 @@ static void check_directory(struct loader *l, size_t index)
         if (strcmp(d->path, l->conf->directories[i].path) == 0)
             loader_complain(l, d->line, "vm_directory \"%s\" is already in line %u", d->path,
                             l->conf->directories[i].line);
+    }
+}
+
+static void check_libvirt(struct loader *l, size_t index)
+{
+    const struct conf_libvirt *v = &l->conf->libvirts[index];
+    check_labels(l, "libvirt", v->name, v->line, &v->labels);
+    for (size_t i = 0; i < index; i++) {
+        const struct conf_libvirt *other = &l->conf->libvirts[i];
+        if (v->uri && other->uri && strcmp(v->uri, other->uri) == 0)
+            loader_complain(l, v->line, "libvirt \"%s\" is where libvirt \"%s\" is (line %u)",
+                            v->name, other->name, other->line);
     }
 }
 
@@ -332,6 +344,8 @@ void loader_check_whole(struct loader *l)
         check_directory(l, i);
     for (size_t i = 0; i < c->n_sinks; i++)
         check_sink(l, i);
+    for (size_t i = 0; i < c->n_libvirts; i++)
+        check_libvirt(l, i);
     check_sasl(l);
     check_limits(l);
 }

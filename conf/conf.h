@@ -100,6 +100,21 @@ struct conf_audit_sink {
     unsigned retry_seconds;
 };
 
+/* A libvirtd that brings the VMs it has. */
+struct conf_libvirt {
+    char *name;
+    unsigned line;
+    char *uri;
+    struct conf_labels labels;
+    char **include; /* globs of domains' names; none: all */
+    size_t n_include;
+    char **exclude; /* likewise, out of these */
+    size_t n_exclude;
+    bool trust_metadata; /* labels in a domain's metadata count */
+    unsigned max_calls;  /* unanswered at a time */
+    unsigned grace_seconds;
+};
+
 /* Every member's unit is in its name. */
 struct conf_limits {
     unsigned connections;
@@ -149,6 +164,8 @@ struct conf {
     size_t n_vms;
     struct conf_vm_directory *directories;
     size_t n_directories;
+    struct conf_libvirt *libvirts;
+    size_t n_libvirts;
 
     struct {
         char *path;

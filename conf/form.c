@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <string.h>
+#include <strings.h>
 #include "base/mem.h"
 #include "conf/conf.h"
 
@@ -293,4 +294,46 @@ int conf_form_sd_id(const char *s, struct error *err)
                          "\"qmpgate@32473\"",
                          SD_NAME_MAX);
     return 0;
+}
+
+/* The parameters behind a URI's '?' have this name. */
+static bool has_parameter(const char *uri, const char *name)
+{
+    size_t len = strlen(name);
+    for (const char *p = strchr(uri, '?'); p; p = strpbrk(p, "&;")) {
+        p++;
+        if (strncasecmp(p, name, len) == 0 && p[len] == '=')
+            return true;
+    }
+    return false;
+}
+
+/* What a URI says beyond where the host is: a program to run, or whom not to verify. */
+static int check_uri_parameters(const char *s, struct error *err)
+{
+    static const char *const forbidden[] = { "command", "no_verify", "no_sanity" };
+    if (strchr(s, '%')) /* by which a forbidden one could be hidden */
+        return error_set(err, ERROR_INVALID, "must have no '%%' in it");
+    for (size_t i = 0; i < sizeof(forbidden) / sizeof(*forbidden); i++) {
+        if (has_parameter(s, forbidden[i]))
+            return error_set(err, ERROR_DENIED, "must not have the parameter %s", forbidden[i]);
+    }
+    return 0;
+}
+
+int conf_form_libvirt_uri(const char *s, struct error *err)
+{
+    static const char *const schemes[] = { "qemu:///",        "qemu://",     "qemu+unix:///",
+                                           "qemu+tls://",     "qemu+ssh://", "qemu+libssh://",
+                                           "qemu+libssh2://", "test://" };
+    for (const char *p = s; *p; p++) {
+        if ((unsigned char)*p <= ' ' || (unsigned char)*p >= 0x7f)
+            return error_set(err, ERROR_INVALID, "must be a URI, without spaces");
+    }
+    for (size_t i = 0; i < sizeof(schemes) / sizeof(*schemes); i++) {
+        if (strncmp(s, schemes[i], strlen(schemes[i])) == 0)
+            return check_uri_parameters(s, err);
+    }
+    return error_set(err, ERROR_INVALID,
+                     "must begin with qemu:///, qemu+unix:///, qemu+tls:// or qemu+ssh://");
 }

@@ -27,6 +27,7 @@ int conf_form_facility(const char *s, struct error *err) MUST_CHECK;
 int conf_form_app_name(const char *s, struct error *err) MUST_CHECK;
 int conf_form_visible(const char *s, struct error *err) MUST_CHECK;
 int conf_form_sd_id(const char *s, struct error *err) MUST_CHECK;
+int conf_form_libvirt_uri(const char *s, struct error *err) MUST_CHECK;
 
 /* Of SASL: one of those that auth/ has; a service; a DNS name in lower case (also of a realm). */
 int conf_form_mechanism(const char *s, struct error *err) MUST_CHECK;

@@ -25,6 +25,7 @@
 #define LISTENER(m)  .section = CONF_LISTENER, .member = offsetof(struct conf_listener, m)
 #define VM(m)        .section = CONF_VM, .member = offsetof(struct conf_vm, m)
 #define DIRECTORY(m) .section = CONF_VM_DIRECTORY, .member = offsetof(struct conf_vm_directory, m)
+#define LIBVIRT(m)   .section = CONF_LIBVIRT, .member = offsetof(struct conf_libvirt, m)
 #define AUDIT(m)     .section = CONF_AUDIT, .member = offsetof(struct conf, audit.m)
 #define SINK(m) \
     .section = CONF_AUDIT_SINK, .name = #m, .member = offsetof(struct conf_audit_sink, m)
@@ -99,6 +100,26 @@ const struct conf_section conf_sections[CONF_SECTIONS] = {
         .line_member = offsetof(struct conf_vm_directory, line),
         .has_line = true,
         .title_is_path = true,
+    },
+    [CONF_LIBVIRT] = {
+        .name = "libvirt",
+        .title = "NAME",
+        .doc = "A libvirtd, on this machine or another, all of whose domains are virtual machines "
+               "of the gateway: they come, go, start and stop with what libvirt says, and their "
+               "monitors are reached through it. A domain's UUID counts as if it were configured. "
+               "Its name is the VM's name; while two VMs have the same name, here or in another "
+               "section, or a *vm* has it, the VM is called NAME/DOMAIN, and it can always be asked "
+               "for so. A domain whose name is none that a VM can have goes by its UUID only. "
+               "libvirt marks a domain as tainted (custom-monitor) at the first command. Commands are "
+               "given with the gateway's own rights at libvirt: the policy is all that stands "
+               "between a client and the domain.",
+        .array = offsetof(struct conf, libvirts),
+        .count = offsetof(struct conf, n_libvirts),
+        .size = sizeof(struct conf_libvirt),
+        .title_member = offsetof(struct conf_libvirt, name),
+        .line_member = offsetof(struct conf_libvirt, line),
+        .has_line = true,
+        .check_title = conf_form_name,
     },
     [CONF_AUDIT] = {
         .name = "audit",
@@ -275,6 +296,33 @@ const struct conf_option conf_options[] = {
       .default_doc = "anybody",
       .doc = "Users to whom a socket must belong. Give this where others than root can make files "
              "in the directory." },
+
+    /* --- libvirt ---------------------------------------------------------------------------------- */
+    { LIBVIRT(uri), .name = "uri", .type = CONF_TYPE_TEXT, .value_doc = "URI", .required = true,
+      .reload = true, .check = conf_form_libvirt_uri,
+      .doc = "Where it is: \"qemu:///system\", \"qemu:///session\", \"qemu+unix:///system?socket=PATH\", "
+             "\"qemu+tls://HOST/system\", \"qemu+ssh://USER@HOST/system\". Connections that are not "
+             "protected (qemu+tcp), that do not verify the host (no_verify), or that run a program of "
+             "the URI's (qemu+ext, command) are refused." },
+    { LIBVIRT(labels.items), .count = offsetof(struct conf_libvirt, labels.n), .name = "labels",
+      .type = CONF_TYPE_TEXTS, .value_doc = "{\"KEY=VALUE\", ...}", .reload = true,
+      .check = conf_form_label, .doc = "What the policy may know each of these VMs by." },
+    { LIBVIRT(include), .count = offsetof(struct conf_libvirt, n_include), .name = "include",
+      .type = CONF_TYPE_TEXTS, .value_doc = "{PATTERN, ...}", .reload = true,
+      .default_doc = "all of them",
+      .doc = "Only domains whose name matches one of these ('\\*' stands for any characters, '?' for "
+             "one)." },
+    { LIBVIRT(exclude), .count = offsetof(struct conf_libvirt, n_exclude), .name = "exclude",
+      .type = CONF_TYPE_TEXTS, .value_doc = "{PATTERN, ...}", .reload = true, .default_doc = "none",
+      .doc = "Of these, not those whose name matches one of these." },
+    { LIBVIRT(max_calls), .name = "max_calls", .type = CONF_TYPE_NUMBER, .default_text = "12",
+      .min = 2, .max = 64, .unit = "calls", .reload = true,
+      .doc = "How many commands may be with this libvirtd at a time, one a VM; four a connection. A "
+             "machine that hangs keeps one of them. Less than libvirtd's *max_workers* (20)." },
+    { LIBVIRT(grace_seconds), .name = "grace_seconds", .type = CONF_TYPE_NUMBER,
+      .default_text = "30", .max = SECONDS_A_DAY, .unit = "seconds", .reload = true,
+      .doc = "While the connection to libvirtd is lost, commands are refused; clients stay attached "
+             "for this long, and go on if it comes back and their VM has not been restarted." },
 
     /* --- audit ------------------------------------------------------------------------------------ */
     { AUDIT(path), .name = "path", .type = CONF_TYPE_PATH, .value_doc = "PATH", .required = true,

@@ -15,6 +15,7 @@ enum conf_section_id {
     CONF_LISTENER,
     CONF_VM,
     CONF_VM_DIRECTORY,
+    CONF_LIBVIRT,
     CONF_AUDIT,
     CONF_AUDIT_SINK,
     CONF_SASL,

@@ -234,6 +234,29 @@ static void logins_by_sasl_are_configured(void **state)
     conf_unref(c);
 }
 
+static void libvirts_are_configured(void **state)
+{
+    (void)state;
+    struct conf *c =
+        parse("/e/f", MINIMUM "libvirt \"a\" { uri = \"qemu:///system\" }\n"
+                              "libvirt \"b\" { uri = \"qemu+tls://host.example.com/system\"\n"
+                              "    include = {\"acme-*\", \"x\"} exclude = {\"*-old\"}\n"
+                              "    labels = {\"site=b\"} max_calls = 20 grace_seconds = 0 }\n"
+                              "libvirt \"c\" { uri = \"qemu+ssh://user@host/session\" }\n"
+                              "libvirt \"d\" { uri = \"qemu+unix:///system?socket=/s\" }\n");
+    assert_int_equal(c->n_libvirts, 4);
+    assert_string_equal(c->libvirts[0].uri, "qemu:///system");
+    assert_int_equal(c->libvirts[0].n_include, 0);
+    assert_int_equal(c->libvirts[0].max_calls, 12);
+    assert_int_equal(c->libvirts[0].grace_seconds, 30);
+    assert_int_equal(c->libvirts[1].n_include, 2);
+    assert_string_equal(c->libvirts[1].exclude[0], "*-old");
+    assert_string_equal(c->libvirts[1].labels.items[0], "site=b");
+    assert_int_equal(c->libvirts[1].max_calls, 20);
+    assert_int_equal(c->libvirts[1].grace_seconds, 0);
+    conf_unref(c);
+}
+
 static void the_shipped_example_loads(void **state)
 {
     (void)state;
@@ -445,6 +468,7 @@ int main(void)
         cmocka_unit_test(the_example_of_the_manual_loads),
         cmocka_unit_test(logins_by_sasl_have_defaults),
         cmocka_unit_test(logins_by_sasl_are_configured),
+        cmocka_unit_test(libvirts_are_configured),
         cmocka_unit_test(the_shipped_example_loads),
         cmocka_unit_test(certification_authorities_may_have_names),
         cmocka_unit_test(a_balancer_may_stand_in_front),
