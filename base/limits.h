@@ -23,12 +23,22 @@
 #define LIMIT_SCHEMA_NAME         255u  /* bytes of a name; 7.2 has 38 */
 
 /* --- a monitor -------------------------------------------------------------------------------- */
-#define LIMIT_WINDOW_COMMANDS 7u          /* in-band in flight; at 8 QEMU stops reading */
-#define LIMIT_WINDOW_BYTES    4096u       /* of them, or one longer one alone */
-#define LIMIT_WINDOW_OOB      3u          /* out-of-band in flight; ids are slots: one digit */
-#define LIMIT_GREETING_BYTES  (64u << 10) /* kept, and told to each client; QEMU's has 200 */
-#define LIMIT_GREETING_MS     2000u /* a monitor that is held by another client says nothing */
-#define LIMIT_DEAF_MS         1000u /* read on after it takes no more commands, if it talks on */
-#define LIMIT_GONE_MS         2000u /* for the end of a VM whose socket has gone; then it is ended */
+#define LIMIT_WINDOW_COMMANDS   7u          /* in-band in flight; at 8 QEMU stops reading */
+#define LIMIT_WINDOW_BYTES      4096u       /* of them, or one longer one alone */
+#define LIMIT_WINDOW_OOB        3u          /* out-of-band in flight; ids are slots: one digit */
+#define LIMIT_GREETING_BYTES    (64u << 10) /* kept, and told to each client; QEMU's has 200 */
+#define LIMIT_GREETING_MS       2000u  /* a monitor that is held by another client says nothing */
+#define LIMIT_DEAF_MS           1000u  /* read on after it takes no more commands, if it talks on */
+#define LIMIT_KEEPALIVE_SECONDS 5      /* libvirt asks so often whether the other side is there */
+#define LIMIT_KEEPALIVE_COUNT   3      /* and gives it up after so many answers that did not come */
+#define LIMIT_LIBVIRT_START_MS  10000u /* for a VM's first answer by way of libvirt */
+#define LIMIT_QUARANTINE_MS                                                           \
+    5000u                                 /* behind libvirt: a silent VM gets no more \
+                                           */
+#define LIMIT_LIBVIRT_REQUEST  (3u << 20) /* libvirt's strings have 4 MiB */
+#define LIMIT_EVENTS_UNDER_WAY 1024u      /* of a VM, from libvirt to its loop */
+#define LIMIT_EVENT_BYTES      (1u << 20)
+#define LIMIT_RINGBUF_BYTES    (512u << 10) /* of ringbuf-read: JSON may make six of each */
+#define LIMIT_GONE_MS          2000u /* for the end of a VM whose socket has gone; then it is ended */
 
 #endif

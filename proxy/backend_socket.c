@@ -290,6 +290,9 @@ static void close_socket(struct backend *b)
 
 const struct backend_ops backend_socket = {
     .name = "socket",
+    .start_ms = LIMIT_GREETING_MS,
+    .late = "the monitor is held by another client (no greeting within 2 s)",
+    .late_code = AUDIT_CODE_VM_BUSY,
     .open = open_socket,
     .submit = submit,
     .flush = flush,

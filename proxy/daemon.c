@@ -18,6 +18,7 @@
 #include "proxy/dispatch.h"
 #include "proxy/expiry.h"
 #include "proxy/keeping.h"
+#include "proxy/libvirt_hosts.h"
 #include "proxy/listener.h"
 #include "proxy/login_backoff.h"
 #include "proxy/monitor.h"
@@ -254,6 +255,7 @@ static int make_parts(struct daemon *d, struct error *err)
     d->backoff = login_backoff_new();
     d->vms = vms_new();
     d->board = vm_board_new();
+    d->libvirt = libvirt_hosts_new(d);
     d->service = service_new(d);
     d->expiry = expiry_new(d->base);
     return vm_directories_new(d->base, d->vms, on_vm_left, d, &d->directories, err);
@@ -282,6 +284,7 @@ static int start(struct daemon *d, struct error *err)
     if (rc < 0)
         return rc;
     set_loops_live(d, true);
+    libvirt_hosts_apply(d->libvirt, conf);
     listeners_start(d->listeners, d);
     reload_hold_everywhere(d);
     expiry_check(d->expiry, d->snapshot);
@@ -307,6 +310,7 @@ static bool stop_threads(struct daemon *d)
     for (unsigned i = 0; i < d->n_vm_loops; i++)
         loop_stop(d->vm_loops[i]);
     bool done = pools_stop(d->pools); /* results go to inboxes that are emptied below */
+    done = libvirt_hosts_stop(d->libvirt) && done;
     settle_loops(d);
     settle_loops(d); /* a client that was between two loops */
     return done;
@@ -357,6 +361,7 @@ static bool free_all(struct daemon *d)
 {
     free_loops(d);
     pools_free(d->pools);
+    libvirt_hosts_free(d->libvirt);
     bool done = close_audit(d);
     free(d->audit_path);
     vm_directories_free(d->directories);

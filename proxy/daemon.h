@@ -12,6 +12,7 @@
 #include "proxy/pools.h"
 
 struct expiry_watch;
+struct libvirt_hosts;
 struct listeners;
 struct login_backoff;
 struct registry;
@@ -35,6 +36,7 @@ struct daemon {
     struct login_backoff *backoff;
     struct vms *vms;
     struct vm_board *board;
+    struct libvirt_hosts *libvirt;
     struct worker_pool *pools[N_POOLS];
 
     pthread_mutex_t loops_lock; /* against posting to loops that are gone */

@@ -223,6 +223,8 @@ static enum audit_code obstacle(const struct loop *loop, const struct monitor *m
         return AUDIT_CODE_SHUTDOWN;
     if (m->state != MONITOR_READY)
         return AUDIT_CODE_VM_LOST;
+    if (m->cut_off_us)
+        return AUDIT_CODE_VM_UNREACHABLE;
     if (m->unresponsive && !r->oob)
         return AUDIT_CODE_VM_SILENT;
     if (r->oob && !monitor_oob_slot_free(m))
@@ -236,6 +238,7 @@ static void refuse_for(struct session *s, struct request *r, enum audit_code cod
     static const char *const words[AUDIT_N_CODES] = {
         [AUDIT_CODE_SHUTDOWN] = "the gateway is shutting down",
         [AUDIT_CODE_VM_LOST] = "the VM is not connected",
+        [AUDIT_CODE_VM_UNREACHABLE] = "the gateway has no connection to the VM's libvirt now",
         [AUDIT_CODE_VM_SILENT] =
             "the VM does not answer (an earlier command has been waiting for too long)",
         [AUDIT_CODE_OUT_OF_BAND_FULL] = "too many out-of-band commands are in flight",
@@ -281,6 +284,15 @@ void dispatch_request(struct monitor *m, struct request *r)
                       "permission denied: command '%.*s' passes descriptors, which cannot go "
                       "through the gateway",
                       (int)name.len, name.data);
+        return;
+    }
+    const char *why =
+        m->backend_ops->objection ? m->backend_ops->objection(r->tape, &r->view) : NULL;
+    if (why) {
+        dispatch_refused(s, r, AUDIT_CODE_NOT_BY_LIBVIRT, v.rule, why);
+        session_error(r, QMP_ERROR_GENERIC,
+                      "command '%.*s' cannot go through libvirt: %s: it was not run", (int)name.len,
+                      name.data, why);
         return;
     }
     enum audit_code code = obstacle(loop, m, r);

@@ -10,6 +10,7 @@
 #include "proxy/daemon.h"
 #include "proxy/delegation.h"
 #include "proxy/dispatch.h"
+#include "proxy/libvirt_hosts.h"
 #include "proxy/login.h"
 #include "proxy/monitor.h"
 #include "proxy/registry.h"
@@ -221,6 +222,22 @@ bool gateway_sees_vm(struct session *s, const char *name)
     return sees;
 }
 
+/* What keeps a domain from being reached, whether or not somebody has tried. */
+static void see_domain(struct loop *loop, const struct vm *vm, struct vm_status *status)
+{
+    char why[ERROR_TEXT_MAX];
+    bool up = libvirt_hosts_is_up(loop->daemon->libvirt, vm->connection, why);
+    struct error words = { 0 };
+    if (!up)
+        error_set(&words, ERROR_STATE, "%s", why);
+    else if (vm->contested)
+        error_set(&words, ERROR_STATE, "two VMs that run claim its UUID");
+    else
+        return;
+    status->state = "unreachable";
+    memcpy(status->reason, words.text, sizeof(status->reason));
+}
+
 static void write_vm(struct session *s, struct buf *b, const struct vm *vm)
 {
     struct loop *loop = s->client->loop;
@@ -229,8 +246,12 @@ static void write_vm(struct session *s, struct buf *b, const struct vm *vm)
     BUF_ADD_LIT(b, "{");
     add_member(b, "name", vm->name);
     add_member(b, "uuid", vm->uuid ? vm->uuid : status.uuid);
+    if (vm->connection)
+        see_domain(loop, vm, &status);
     add_member(b, "state", status.state);
     add_member(b, "reason", status.reason);
+    add_member(b, "host", vm->connection);
+    add_member(b, "power", vm->power);
     const struct snapshot_listener *l = snapshot_listener(loop->snapshot, s->client->listener);
     if (l && l->conf->sni_suffix && vm->dns_label) {
         CLEANUP_FREE char *sni = mem_printf("%s%s", vm->name, l->conf->sni_suffix);

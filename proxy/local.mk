@@ -14,12 +14,13 @@ proxy_libproxy_a_SOURCES = \
     proxy/gateway.c proxy/gateway.h proxy/gateway_admin.c proxy/gateway_logins.c proxy/gateway_schema.c \
     proxy/inbox.c proxy/inbox.h \
     proxy/keeping.c proxy/keeping.h \
+    proxy/libvirt_hosts.h \
     proxy/listener.c proxy/listener.h \
     proxy/delegation.c proxy/delegation.h \
     proxy/login.c proxy/login.h \
     proxy/login_backoff.c proxy/login_backoff.h \
     proxy/loop.c proxy/loop.h \
-    proxy/monitor.c proxy/monitor.h proxy/monitor_gone.c \
+    proxy/monitor.c proxy/monitor.h proxy/monitor_cut_off.c proxy/monitor_gone.c \
     proxy/monitor_start.c proxy/monitor_start.h \
     proxy/offload.c proxy/offload.h \
     proxy/pools.c proxy/pools.h \
@@ -35,15 +36,30 @@ proxy_libproxy_a_SOURCES = \
     proxy/stats.h \
     proxy/vm_board.c proxy/vm_board.h \
     proxy/vm_directory.c proxy/vm_directory.h \
+    proxy/vm_domains.c proxy/vm_domains.h \
     proxy/vm_socket.c proxy/vm_socket.h \
     proxy/vms.c proxy/vms.h \
     proxy/worker.c proxy/worker.h
+
+if HAVE_LIBVIRT
+proxy_libproxy_a_SOURCES += \
+    proxy/backend_libvirt.c \
+    proxy/libvirt_calls.c proxy/libvirt_calls.h \
+    proxy/libvirt_domain.c proxy/libvirt_domain.h \
+    proxy/libvirt_events.c proxy/libvirt_events.h \
+    proxy/libvirt_host.c proxy/libvirt_host.h \
+    proxy/libvirt_hosts.c \
+    proxy/libvirt_tap.c proxy/libvirt_tap.h
+else
+proxy_libproxy_a_SOURCES += proxy/libvirt_none.c
+endif
 
 # what whatever is linked with libproxy.a takes
 proxy_ldadd = \
     proxy/libproxy.a conf/libconf.a audit/libaudit.a acl/libacl.a auth/libauth.a net/libnet.a \
     qmp/libqmpcore.a base/libbase.a \
-    $(EVENT_LIBS) $(GNUTLS_LIBS) $(SASL_LIBS) $(CONFUSE_LIBS) $(JSON_C_LIBS) $(SYSTEMD_LIBS) $(ZSTD_LIBS)
+    $(EVENT_LIBS) $(GNUTLS_LIBS) $(SASL_LIBS) $(CONFUSE_LIBS) $(JSON_C_LIBS) $(SYSTEMD_LIBS) $(ZSTD_LIBS) \
+    $(LIBVIRT_LIBS)
 
 sbin_PROGRAMS += proxy/qmpgated
 proxy_qmpgated_SOURCES = proxy/main.c

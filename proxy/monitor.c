@@ -32,8 +32,9 @@ struct rights_entry {
 
 static bool window_has_room(const struct monitor *m, size_t bytes)
 {
+    unsigned most = m->backend_ops->window ? m->backend_ops->window : LIMIT_WINDOW_COMMANDS;
     return m->n_window == 0 ||
-           (m->n_window < LIMIT_WINDOW_COMMANDS && m->window_bytes + bytes <= LIMIT_WINDOW_BYTES);
+           (m->n_window < most && m->window_bytes + bytes <= LIMIT_WINDOW_BYTES);
 }
 
 static int free_slot(const struct monitor *m, bool oob)
@@ -362,7 +363,46 @@ void monitor_message(struct monitor *m, const struct qmp_tape *tape,
         monitor_lost(m, AUDIT_CODE_VM_PROTOCOL, why);
 }
 
+void monitor_events_lost(struct monitor *m, unsigned count)
+{
+    struct session *s;
+    DL_FOREACH2(m->sessions, s, monitor_next)
+    {
+        s->client->events_lost += count;
+        client_touch(s->client);
+    }
+}
+
 /* --- loss ------------------------------------------------------------------------------------- */
+
+void monitor_unknown(struct monitor *m, const char *why)
+{
+    struct request *r = m->window;
+    if (!r || r->state != REQUEST_SENT)
+        return;
+    if (r->kind == REQUEST_INTERNAL) {
+        monitor_lost(m, AUDIT_CODE_VM_LOST, why);
+        return;
+    }
+    dispatch_unknown(m->loop, r, AUDIT_CODE_VM_LOST, why);
+    leave_slot(m, r);
+    if (r->quit)
+        session_forget(r);
+    else
+        session_error(r, QMP_ERROR_GENERIC, "%s: the command's outcome is unknown", why);
+}
+
+/* The client is told; what the VM answers after all is for the audit. */
+static void give_up_waiting(struct monitor *m, struct request *r)
+{
+    struct request *late = request_twin(r);
+    m->slots[r->slot] = late;
+    DL_DELETE2(m->window, r, window_prev, window_next);
+    DL_PREPEND2(m->window, late, window_prev, window_next); /* it was the oldest */
+    r->monitor = NULL;
+    session_error(r, QMP_ERROR_GENERIC,
+                  "the VM has not answered in time: the command's outcome is unknown");
+}
 
 static void lose_request(struct monitor *m, struct request *r, enum audit_code code,
                          const char *why)
@@ -410,6 +450,7 @@ void monitor_disconnect(struct monitor *m)
     m->backend = NULL;
     m->state = MONITOR_IDLE;
     m->unresponsive = false;
+    m->cut_off_us = 0;
     m->oob = false;
     m->generation++;
     m->uuid[0] = '\0';
@@ -472,7 +513,6 @@ void monitor_lost(struct monitor *m, enum audit_code code, const char *why)
 
 /* --- life ------------------------------------------------------------------------------------- */
 
-/* The same VM as it is known now. */
 static void set_vm(struct monitor *m, struct vm *take_vm)
 {
     vm_unref(m->vm);
@@ -546,19 +586,32 @@ void monitor_close_all(struct loop *loop)
 
 /* --- time ------------------------------------------------------------------------------------- */
 
+static void check_deadline(struct monitor *m, int64_t now)
+{
+    struct request *oldest = m->window;
+    int64_t timeout = m->loop->snapshot->conf->limits.vm_timeout_seconds * USEC_PER_SEC;
+    unsigned silence_ms = m->backend_ops->silence_ms;
+    int64_t silence =
+        silence_ms && silence_ms * USEC_PER_MSEC < timeout ? silence_ms * USEC_PER_MSEC : timeout;
+    if (!oldest || !oldest->sent_us || now - oldest->sent_us < silence)
+        return;
+    if (!m->unresponsive) {
+        m->unresponsive = true;
+        log_warning("VM %s: no answer for %lld s: what is queued is refused", m->vm->name,
+                    (long long)(silence / USEC_PER_SEC));
+        monitor_mark_dirty(m);
+    }
+    if (m->backend_ops->gives_up && oldest->session && now - oldest->sent_us >= timeout)
+        give_up_waiting(m, oldest);
+}
+
 void monitor_check_deadlines(struct loop *loop, int64_t now)
 {
     struct monitor *m, *next;
-    int64_t timeout = loop->snapshot->conf->limits.vm_timeout_seconds * USEC_PER_SEC;
     HASH_ITER (hh, loop->monitors, m, next) {
-        const struct request *oldest = m->window;
-        if (m->state != MONITOR_READY || m->unresponsive || !oldest || !oldest->sent_us ||
-            now - oldest->sent_us < timeout)
-            continue;
-        m->unresponsive = true;
-        log_warning("VM %s: no answer for %u s: what is queued is refused", m->vm->name,
-                    loop->snapshot->conf->limits.vm_timeout_seconds);
-        monitor_mark_dirty(m);
+        if (m->state == MONITOR_READY)
+            check_deadline(m, now);
+        monitor_check_cut_off(m, now);
     }
 }
 
@@ -580,6 +633,12 @@ static void rejudge(struct monitor *m)
         if (!acl_policy_sees(policy, caller_subject(s->caller), &m->vm->acl))
             client_dismiss(s->client, AUDIT_CODE_POLICY, "policy no longer admits it to this VM");
     }
+}
+
+void monitor_take_vm(struct monitor *m, struct vm *take_vm)
+{
+    set_vm(m, take_vm);
+    rejudge(m);
 }
 
 void monitor_apply_snapshot(struct loop *loop)

@@ -60,6 +60,7 @@ struct monitor {
     struct acl_program *program; /* of loop->snapshot's policy; NULL until the schema is there */
     struct rights_entry *rights;
 
+    int64_t cut_off_us;        /* monotonic: its libvirt cannot be reached since then; 0: it can */
     struct event start_timer;  /* greeting and start-up deadline */
     struct event linger_timer; /* lets go when nobody came back */
     struct event hold_timer;   /* hold = true: tries again */
@@ -103,6 +104,10 @@ void monitor_greeted(struct monitor *m, const struct qmp_tape *tape,
                      const struct qmp_answer *greeting);
 void monitor_message(struct monitor *m, const struct qmp_tape *tape,
                      const struct qmp_answer *answer);
+/* The oldest command will not be answered, and may have run or not. */
+void monitor_unknown(struct monitor *m, const char *why);
+/* Events that will not be told. */
+void monitor_events_lost(struct monitor *m, unsigned count);
 /* The connection is over (or never was); code and why are for the log and for whoever waits. */
 void monitor_lost(struct monitor *m, enum audit_code code, const char *why);
 
@@ -120,5 +125,9 @@ void monitor_hold(struct loop *loop, struct vm *vm);
 
 /* From the main thread: a VM has left its directory, or is another one now. */
 void monitor_post_left(struct daemon *daemon, const char *vm);
+/* From any thread: what is known of a VM has changed. */
+void monitor_post_changed(struct daemon *daemon, const char *vm);
+/* From any thread: a libvirt was lost, or is there again (monitor_cut_off.c). */
+void monitor_post_connection(struct daemon *daemon, const char *connection, bool up);
 
 #endif

@@ -243,8 +243,7 @@ static void on_start_timeout(evutil_socket_t fd, short what, void *opaque)
     struct monitor *m = opaque;
     (void)fd, (void)what;
     if (m->state == MONITOR_CONNECTING)
-        monitor_lost(m, AUDIT_CODE_VM_BUSY,
-                     "the monitor is held by another client (no greeting within 2 s)");
+        monitor_lost(m, m->backend_ops->late_code, m->backend_ops->late);
     else if (m->state == MONITOR_STARTING)
         monitor_lost(m, AUDIT_CODE_VM_SILENT, "it does not answer");
 }
@@ -266,12 +265,12 @@ void monitor_start_init(struct monitor *m)
 void monitor_start(struct monitor *m)
 {
     struct error err;
-    struct timeval tv = { .tv_sec = LIMIT_GREETING_MS / 1000,
-                          .tv_usec = LIMIT_GREETING_MS % 1000 * 1000 };
+    const struct backend_ops *ops = m->vm->connection ? &backend_libvirt : &backend_socket;
+    struct timeval tv = { .tv_sec = ops->start_ms / 1000, .tv_usec = ops->start_ms % 1000 * 1000 };
     m->state = MONITOR_CONNECTING;
     m->generation++;
     event_add(&m->start_timer, &tv);
-    m->backend_ops = &backend_socket;
+    m->backend_ops = ops;
     m->backend = m->backend_ops->open(m->loop, m, m->vm, &err);
     if (!m->backend)
         monitor_lost(m, AUDIT_CODE_VM_UNREACHABLE, err.text);

@@ -13,6 +13,11 @@ void monitor_back_off(struct monitor *m, bool was_ready);
 
 /* monitor_gone.c: a VM that has left. */
 void monitor_gone_init(struct monitor *m);
+/* The same VM as it is known now: another state, or other labels. */
+void monitor_take_vm(struct monitor *m, struct vm *take_vm);
+
+/* monitor_cut_off.c: one whose libvirt cannot be reached */
+void monitor_check_cut_off(struct monitor *m, int64_t now);
 
 /* monitor.c, for the others */
 void monitor_join(struct monitor *m, struct session *s);

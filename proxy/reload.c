@@ -11,6 +11,7 @@
 #include "proxy/client.h"
 #include "proxy/expiry.h"
 #include "proxy/keeping.h"
+#include "proxy/libvirt_hosts.h"
 #include "proxy/listener.h"
 #include "proxy/monitor.h"
 #include "proxy/service.h"
@@ -126,6 +127,7 @@ static void apply(struct daemon *d, struct reload_job *j)
     snapshot_unref(old);
     vms_set_configured(d->vms, conf);
     vm_directories_apply(d->directories, conf);
+    libvirt_hosts_apply(d->libvirt, conf);
     listeners_commit(d->listeners, conf);
     struct audit_keeping keeping = keeping_of(conf);
     audit_configure(d->audit, &keeping);

@@ -57,6 +57,21 @@ struct span request_command(const struct request *r)
     return qmp_tape_string(r->tape, r->view.command);
 }
 
+struct request *request_twin(const struct request *r)
+{
+    struct request *twin = request_new(r->kind, r->tape, &r->view);
+    twin->caller = caller_ref(r->caller);
+    twin->monitor = r->monitor;
+    twin->state = r->state;
+    twin->quit = r->quit;
+    twin->secret = r->secret;
+    twin->recorded = r->recorded;
+    twin->slot = r->slot;
+    twin->number = r->number;
+    twin->sent_us = r->sent_us;
+    return twin;
+}
+
 void request_orphan(struct request *r)
 {
     r->session = NULL;

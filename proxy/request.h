@@ -69,6 +69,10 @@ void request_free(struct request *r);
 /* Decoded name of the command; empty for a broken message. */
 struct span request_command(const struct request *r);
 
+/* The same of nobody: for the audit, of what the VM still owes when its client has been answered.
+ */
+struct request *request_twin(const struct request *r);
+
 /* The session ended: what is still in flight belongs to nobody. */
 void request_orphan(struct request *r);
 

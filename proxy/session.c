@@ -12,6 +12,7 @@
 #include "proxy/daemon.h"
 #include "proxy/dispatch.h"
 #include "proxy/gateway.h"
+#include "proxy/libvirt_hosts.h"
 #include "proxy/login.h"
 #include "proxy/monitor.h"
 #include "proxy/registry.h"
@@ -508,7 +509,12 @@ void session_attached(struct session *s, struct span greeting)
     STATS_INC(s->client->loop, attached);
     s->attaching = false;
     struct audit_record record = dispatch_session_record(s, AUDIT_ATTACH);
+    CLEANUP_FREE char *way =
+        s->vm->connection
+            ? libvirt_hosts_describe(s->client->loop->daemon->libvirt, s->vm->connection)
+            : NULL;
     record.result = AUDIT_OK;
+    record.text = (struct span){ way, way ? strlen(way) : 0 };
     dispatch_record(s->client->loop, &record);
     if (r && !gateway_take_enable(s, r, &s->oob)) {
         session_detach(s);

@@ -126,6 +126,19 @@ struct sasl_settings snapshot_sasl(const struct snapshot *s)
     };
 }
 
+/* A gateway that cannot reach what it is told to serve does not start. */
+static int check_libvirt(const struct snapshot *s, struct error *err)
+{
+#ifndef HAVE_LIBVIRT
+    if (s->conf->n_libvirts)
+        return error_set(err, ERROR_INVALID,
+                         "%s:%u: libvirt: this qmpgated was built without it (--with-libvirt)",
+                         s->conf->file, s->conf->libvirts[0].line);
+#endif
+    (void)s, (void)err;
+    return 0;
+}
+
 /* libsasl2 starts with the first configuration that wants it. Snapshots are loaded one at a time.
  */
 static int load_sasl(struct snapshot *s, struct error *err)
@@ -189,6 +202,8 @@ int snapshot_load(const char *file, struct snapshot *before, conf_report_fn *rep
         rc = load_policies(s, report, opaque);
         int tls = load_tls(s, &err);
         int listeners = tls < 0 ? 0 : load_listeners(s, &err);
+        if (tls == 0 && listeners == 0)
+            listeners = check_libvirt(s, &err);
         if (tls == 0 && listeners == 0)
             listeners = load_sasl(s, &err);
         if (tls < 0 || listeners < 0) {

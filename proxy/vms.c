@@ -10,10 +10,12 @@
 #include <uthash.h>
 #include "base/log.h"
 #include "base/mem.h"
+#include "proxy/vm_domains.h"
 
 #define VM_NAME_MAX   64u
 #define DNS_LABEL_MAX 63u
 #define UUID_TEXT     36u
+#define DOMAIN_ORIGIN "libvirt" /* no directory: these begin with a slash */
 
 struct vm_slot {
     UT_hash_handle hh;
@@ -24,6 +26,7 @@ struct vm_slot {
 struct vms {
     pthread_mutex_t lock;
     struct vm_slot *by_name;
+    struct vm_domains *domains;
 };
 
 /* --- one VM ----------------------------------------------------------------------------------- */
@@ -59,6 +62,7 @@ void vm_unref(struct vm *vm)
     free(vm->socket);
     free(vm->address);
     free(vm->uuid);
+    free(vm->connection);
     free(vm);
 }
 
@@ -70,10 +74,23 @@ static bool same_text(const char *a, const char *b)
 bool vm_same_target(const struct vm *a, const struct vm *b)
 {
     return same_text(a->socket, b->socket) && same_text(a->address, b->address) &&
-           a->port == b->port && same_text(a->uuid, b->uuid) && vm_socket_same(&a->at, &b->at) &&
-           a->n_owners == b->n_owners &&
+           same_text(a->connection, b->connection) && a->incarnation == b->incarnation &&
+           a->contested == b->contested && a->port == b->port && same_text(a->uuid, b->uuid) &&
+           vm_socket_same(&a->at, &b->at) && a->n_owners == b->n_owners &&
            (a->n_owners == 0 ||
             memcmp(a->owner_uids, b->owner_uids, a->n_owners * sizeof(uid_t)) == 0);
+}
+
+static bool vm_uuid_form(const char *s, size_t len)
+{
+    if (len != UUID_TEXT)
+        return false;
+    for (size_t i = 0; i < len; i++) {
+        bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+        if (dash ? s[i] != '-' : !isxdigit((unsigned char)s[i]))
+            return false;
+    }
+    return true;
 }
 
 bool vm_name_valid(const char *name, size_t len)
@@ -84,7 +101,7 @@ bool vm_name_valid(const char *name, size_t len)
         if (!isalnum((unsigned char)name[i]) && !memchr("._-", name[i], 3))
             return false;
     }
-    return true;
+    return !vm_uuid_form(name, len);
 }
 
 bool vm_name_is_dns_label(const char *name)
@@ -126,6 +143,20 @@ static struct vm *vm_from_conf(const struct conf_vm *c)
     return finish_vm(vm);
 }
 
+struct vm *vm_from_domain(const struct vm_domain *d, const char *name, bool contested)
+{
+    struct vm *vm = MEM_NEW(struct vm);
+    vm->name = mem_strdup(name);
+    vm->uuid = mem_strdup(d->uuid);
+    vm->labels = copy_strings(d->labels, d->n_labels);
+    vm->n_labels = d->n_labels;
+    vm->connection = mem_strdup(d->connection);
+    vm->power = d->power;
+    vm->incarnation = d->incarnation;
+    vm->contested = contested;
+    return finish_vm(vm);
+}
+
 static char *directory_name(const struct conf_vm_directory *dir, const char *file)
 {
     const char *star = strchr(dir->pattern, '*');
@@ -153,6 +184,7 @@ static struct vm *vm_from_directory(const struct conf_vm_directory *dir, const u
 struct vms *vms_new(void)
 {
     struct vms *vms = MEM_NEW(struct vms);
+    vms->domains = vm_domains_new();
     pthread_mutex_init(&vms->lock, NULL);
     return vms;
 }
@@ -209,9 +241,65 @@ void vms_free(struct vms *vms)
     struct vm_slot *slot, *next;
     HASH_ITER (hh, vms->by_name, slot, next)
         drop_slot(vms, slot);
+    vm_domains_free(vms->domains);
     pthread_mutex_destroy(&vms->lock);
     free(vms);
 }
+
+/* --- domains ---------------------------------------------------------------------------------- */
+
+static void add_name(struct vm_names *names, const char *name)
+{
+    mem_grow((void **)&names->items, &names->cap, names->n + 1, sizeof(*names->items));
+    names->items[names->n++] = mem_strdup(name);
+}
+
+/* Has somebody a name who is no domain? */
+static bool is_taken(void *opaque, const char *name)
+{
+    const struct vm_slot *slot = find_slot(opaque, name, strlen(name));
+    return slot && !slot->vm->connection;
+}
+
+static void publish(const struct vm_publisher *p, const char *name, struct vm *take_vm)
+{
+    struct vms *vms = p->opaque;
+    struct vm_slot *slot = find_slot(vms, name, strlen(name));
+    add_name(p->changed, name);
+    if (slot)
+        drop_slot(vms, slot);
+    if (take_vm)
+        add_slot(vms, take_vm, DOMAIN_ORIGIN);
+}
+
+void vms_set_domain(struct vms *vms, const struct vm_domain *domain, struct vm_names *changed)
+{
+    struct vm_publisher p = { is_taken, publish, vms, changed };
+    pthread_mutex_lock(&vms->lock);
+    vm_domains_set(vms->domains, domain, &p);
+    pthread_mutex_unlock(&vms->lock);
+}
+
+void vms_drop_domain(struct vms *vms, const char *connection, const char *uuid,
+                     struct vm_names *changed)
+{
+    struct vm_publisher p = { is_taken, publish, vms, changed };
+    pthread_mutex_lock(&vms->lock);
+    vm_domains_drop(vms->domains, connection, uuid, &p);
+    pthread_mutex_unlock(&vms->lock);
+}
+
+void vms_keep_domains(struct vms *vms, const char *connection,
+                      bool (*keep)(void *opaque, const char *uuid), void *opaque,
+                      struct vm_names *changed)
+{
+    struct vm_publisher p = { is_taken, publish, vms, changed };
+    pthread_mutex_lock(&vms->lock);
+    vm_domains_keep(vms->domains, connection, keep, opaque, &p);
+    pthread_mutex_unlock(&vms->lock);
+}
+
+/* --- configuration and directories ------------------------------------------------------------ */
 
 void vms_set_configured(struct vms *vms, const struct conf *conf)
 {
@@ -220,10 +308,15 @@ void vms_set_configured(struct vms *vms, const struct conf *conf)
     for (size_t i = 0; i < conf->n_vms; i++) {
         struct vm *vm = vm_from_conf(&conf->vms[i]);
         struct vm_slot *taken = find_slot(vms, vm->name, strlen(vm->name));
-        if (taken) /* a directory had it: what is configured goes first */
+        if (taken && taken->vm->connection) /* what is configured goes first */
+            vm_domains_withdraw(vms->domains, taken->vm->connection, taken->vm->uuid);
+        if (taken)
             drop_slot(vms, taken);
         add_slot(vms, vm, "");
     }
+    struct vm_names changed = { 0 }; /* the loops look at all theirs after a reload */
+    vm_domains_settle_all(vms->domains, &(struct vm_publisher){ is_taken, publish, vms, &changed });
+    vm_names_free(&changed);
     pthread_mutex_unlock(&vms->lock);
 }
 
@@ -231,12 +324,6 @@ void vm_names_free(struct vm_names *names)
 {
     free_strings(names->items, names->n);
     *names = (struct vm_names){ 0 };
-}
-
-static void add_name(struct vm_names *names, const char *name)
-{
-    mem_grow((void **)&names->items, &names->cap, names->n + 1, sizeof(*names->items));
-    names->items[names->n++] = mem_strdup(name);
 }
 
 /* Those of `before` that are not there as they were. Drops the references, and the array. */
@@ -281,7 +368,7 @@ void vms_keep_directories(struct vms *vms, const struct conf *conf)
     struct vm_slot *slot, *next;
     pthread_mutex_lock(&vms->lock);
     HASH_ITER (hh, vms->by_name, slot, next) {
-        bool keep = slot->origin_text[0] == '\0';
+        bool keep = slot->origin_text[0] == '\0' || slot->vm->connection;
         for (size_t i = 0; i < conf->n_directories && !keep; i++)
             keep = strcmp(slot->origin_text, conf->directories[i].path) == 0;
         if (!keep)
@@ -320,6 +407,9 @@ struct vm *vms_find(struct vms *vms, const char *name_or_uuid)
     struct vm_slot *slot = find_slot(vms, name_or_uuid, len);
     struct vm *by_uuid =
         len == UUID_TEXT ? find_ignoring_case(vms, name_or_uuid, len, false) : NULL;
+    const char *full = slot ? NULL : vm_domains_name_of(vms->domains, name_or_uuid);
+    if (full)
+        slot = find_slot(vms, full, strlen(full));
     struct vm *vm = slot ? slot->vm : by_uuid;
     if (vm)
         vm_ref(vm);

@@ -1,6 +1,6 @@
-/* Which VMs there are: those of the configuration and those whose sockets appear in a watched
- * directory. A struct vm is immutable and reference counted; the table is replaced as a whole.
- * Thread-safe. */
+/* Which VMs there are: those of the configuration, those whose sockets appear in a watched
+ * directory, and the domains of libvirts. A struct vm is immutable and reference counted; the table
+ * is replaced as a whole. Thread-safe. */
 #ifndef PROXY_VMS_H
 #define PROXY_VMS_H
 
@@ -24,13 +24,19 @@ struct vm {
     bool from_directory;
     struct vm_socket at; /* from a directory: which socket had the path when it was read */
     bool dns_label;      /* the name can be asked for by TLS server name */
-    struct acl_vm acl;   /* the same, as policy wants it */
+    /* of libvirt: its socket and address are NULL */
+    char *connection;     /* the section's name; NULL: it is reached by a socket */
+    const char *power;    /* "running", "paused", "shutoff", ...: a constant string */
+    uint64_t incarnation; /* another one after each start; 0: it does not run */
+    bool contested;       /* two that run claim to be it: neither is believed */
+    struct acl_vm acl;    /* the same, as policy wants it */
     _Atomic unsigned refs;
 };
 
 struct vm *vm_ref(struct vm *vm);
 void vm_unref(struct vm *vm);
-/* Same place, same socket there, same UUID, same owners: sessions may stay. */
+/* Same place, same socket there (or the same start of the domain), same UUID, same owners: sessions
+ * may stay. */
 bool vm_same_target(const struct vm *a, const struct vm *b);
 
 struct vms;
@@ -58,6 +64,17 @@ void vms_set_directory(struct vms *vms, const struct conf_vm_directory *dir,
 /* Forgets directories that are not in conf any more. */
 void vms_keep_directories(struct vms *vms, const struct conf *conf);
 
+/* What is known of a domain (again), or that it is gone. Adds to `changed` the names under which
+ * something is else than it was. */
+struct vm_domain;
+void vms_set_domain(struct vms *vms, const struct vm_domain *domain, struct vm_names *changed);
+void vms_drop_domain(struct vms *vms, const char *connection, const char *uuid,
+                     struct vm_names *changed);
+/* All of a connection that a visit does not want to keep. */
+void vms_keep_domains(struct vms *vms, const char *connection,
+                      bool (*keep)(void *opaque, const char *uuid), void *opaque,
+                      struct vm_names *changed);
+
 /* Each with a reference, or NULL. */
 struct vm *vms_find(struct vms *vms, const char *name_or_uuid);
 struct vm *vms_find_name(struct vms *vms, const char *name);
@@ -67,8 +84,8 @@ struct vm *vms_find_by_sni(struct vms *vms, const char *sni, const char *suffix)
 /* All of them, sorted by name, each with a reference; free the array. */
 struct vm **vms_list(struct vms *vms, size_t *n);
 
-/* Is this a name a VM can have: [A-Za-z0-9._-]+, at most 64 characters, not beginning with a dot?
- */
+/* Is this a name a VM can have: [A-Za-z0-9._-]+, at most 64 characters, not beginning with a dot,
+ * and not in the form of a UUID? */
 bool vm_name_valid(const char *name, size_t len);
 /* Can it be asked for by TLS server name: letters, digits, hyphens, at most 63? */
 bool vm_name_is_dns_label(const char *name);

@@ -9,6 +9,7 @@ import pytest
 from harness.disk import disks  # noqa: F401 (a fixture)
 from harness.fake import Fake
 from harness.gateway import Gateway
+from harness.libvirt import Libvirtd
 from harness.pki import Pki
 from harness.qemu import Qemu
 from harness.scripted_vm import ScriptedVm
@@ -68,6 +69,11 @@ class House:
         self.vms.append(vm)
         return vm.start()
 
+    def libvirtd(self, name="host1"):
+        libvirtd = Libvirtd(self.place, name)
+        self.vms.append(libvirtd)
+        return libvirtd.start()
+
     def scripted(self, name="web1", **how):
         vm = ScriptedVm(self.place, name)
         for attribute, value in how.items():
@@ -76,10 +82,13 @@ class House:
         return vm.start()
 
     def gateway(self, *vms, **attributes):
-        """Not started yet."""
+        """Not started yet. VMs, and libvirtds, are configured."""
         gateway = Gateway(self.build, self.place, attributes.pop("pki", self.pki))
         for vm in vms:
-            gateway.add_vm(vm)
+            if isinstance(vm, Libvirtd):
+                gateway.libvirts[vm.name] = {"uri": vm.uri}
+            else:
+                gateway.add_vm(vm)
         for name, value in attributes.items():
             if name in ("limits", "options", "tls"):
                 getattr(gateway, name).update(value)

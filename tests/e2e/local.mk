@@ -18,6 +18,7 @@ EXTRA_DIST += \
     tests/e2e/harness/fake.py \
     tests/e2e/harness/gateway.py \
     tests/e2e/harness/guide.py \
+    tests/e2e/harness/libvirt.py \
     tests/e2e/harness/login.py \
     tests/e2e/harness/pki.py \
     tests/e2e/harness/powercut.py \
@@ -49,6 +50,7 @@ EXTRA_DIST += \
     tests/e2e/test_guides.py \
     tests/e2e/test_hmp.py \
     tests/e2e/test_introspection.py \
+    tests/e2e/test_libvirt.py tests/e2e/test_libvirt_monitor.py \
     tests/e2e/test_limits.py \
     tests/e2e/test_login.py \
     tests/e2e/test_malformed.py \

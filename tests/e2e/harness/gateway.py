@@ -157,6 +157,7 @@ class Gateway:
                                      "sni_suffix": "." + VM_DOMAIN}}
         self.vms = {}
         self.directories = {}
+        self.libvirts = {}
         self.audit = {"path": self.audit_file, "sync": "write"}
         # generous: on a slow build no test of something else may run into a limit
         self.limits = {"handshake_seconds": 60, "negotiate_seconds": 60}
@@ -187,7 +188,8 @@ class Gateway:
         text = "".join(f"{k} = {value_text(v)}\n" for k, v in self.options.items())
         if self.tls:
             text += section_text("tls", None, self.tls)
-        for kind, sections in (("listener", self.listeners), ("vm", self.vms), ("vm_directory", self.directories)):
+        for kind, sections in (("listener", self.listeners), ("vm", self.vms), ("vm_directory", self.directories),
+                               ("libvirt", self.libvirts)):
             text += "".join(section_text(kind, title, options) for title, options in sections.items())
         text += section_text("audit", None, self.audit)
         text += section_text("limits", None, self.limits)

@@ -1,0 +1,342 @@
+/* A VM's monitor by way of libvirt, one command at a time. The monitor is libvirt's own: there is
+ * no greeting and no negotiation to be had, so both are made here; ids are libvirt's. */
+#include "config.h"
+#include "proxy/backend.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include "base/clock.h"
+#include "base/limits.h"
+#include "base/mem.h"
+#include "proxy/daemon.h"
+#include "proxy/libvirt_hosts.h"
+#include "proxy/loop.h"
+#include "proxy/monitor.h"
+#include "proxy/snapshot.h"
+#include "proxy/vms.h"
+#include "qmp/write.h"
+
+struct backend {
+    struct monitor *monitor; /* NULL once closed */
+    struct loop *loop;
+    struct libvirt_tap *tap; /* NULL before it is connected */
+    bool greeted;
+    bool negotiating; /* answers qmp_capabilities at the next flush */
+    bool busy;        /* a close from within leaves the memory to us */
+};
+
+static void release(struct backend *b)
+{
+    if (b->tap)
+        libvirt_tap_close(b->tap);
+    free(b);
+}
+
+static void enter(struct backend *b)
+{
+    b->busy = true;
+}
+
+static void leave(struct backend *b)
+{
+    b->busy = false;
+    if (!b->monitor)
+        release(b);
+}
+
+/* --- messages --------------------------------------------------------------------------------- */
+
+typedef void message_fn(struct monitor *m, const struct qmp_tape *tape,
+                        const struct qmp_answer *answer);
+
+/* Scans what libvirt or we wrote; false if it is no message. The id is libvirt's: there is one
+ * command at a time, so it is not needed. */
+static bool tell(struct backend *b, struct span text, message_fn *take)
+{
+    struct qmp_scan_limits limits = {
+        .max_bytes = b->loop->snapshot->conf->limits.reply_bytes,
+        .max_depth = LIMIT_REPLY_DEPTH,
+        .max_tokens = LIMIT_REPLY_TOKENS,
+        .top_level_only = true,
+    };
+    struct qmp_scanner *scanner = qmp_scan_object(&limits, text);
+    struct qmp_answer answer;
+    struct error err;
+    bool good = scanner && qmp_answer_parse(qmp_scanner_tape(scanner), &answer, &err) == 0;
+    if (good) {
+        answer.id = QMP_NONE;
+        take(b->monitor, qmp_scanner_tape(scanner), &answer);
+    }
+    qmp_scanner_free(scanner);
+    return good;
+}
+
+static void tell_reply(struct backend *b, struct span text)
+{
+    if (!tell(b, text, monitor_message))
+        monitor_lost(b->monitor, AUDIT_CODE_VM_PROTOCOL,
+                     "libvirt passed on what is no reply of QMP");
+}
+
+/* An error that did not come from the VM, in the words of an answer. */
+static void tell_error(struct backend *b, const char *why)
+{
+    CLEANUP_BUF struct buf text = { 0 };
+    CLEANUP_FREE char *desc = mem_printf("%s: the command was not run", why);
+    struct span none = { 0 };
+    qmp_write_error(&text, QMP_ERROR_GENERIC, (struct span){ desc, strlen(desc) }, none);
+    tell_reply(b, (struct span){ buf_data(&text), buf_len(&text) });
+}
+
+static struct span json_of(const char *text)
+{
+    return (struct span){ text, strcspn(text, "\r\n") };
+}
+
+/* --- commands --------------------------------------------------------------------------------- */
+
+static void run_answered(struct loop *loop, struct loop_message *message);
+
+static void ask(struct backend *b, char *take_command)
+{
+    struct monitor *m = b->monitor;
+    struct libvirt_call *call = MEM_NEW(struct libvirt_call);
+    call->message.run = run_answered;
+    call->loop = b->loop;
+    call->vm = mem_strdup(m->name);
+    call->generation = m->generation;
+    call->connection = mem_strdup(m->vm->connection);
+    memcpy(call->uuid, m->vm->uuid, sizeof(call->uuid));
+    call->command = take_command;
+    call->not_after_us =
+        clock_monotonic_us() + b->loop->snapshot->conf->limits.vm_timeout_seconds * USEC_PER_SEC;
+    libvirt_hosts_submit(b->loop->daemon->libvirt, call);
+}
+
+/* libvirt negotiates for itself, and has a monitor that is negotiated with. */
+static bool is_negotiation(const struct qmp_tape *tape, const struct qmp_request *request)
+{
+    return qmp_tape_string_is(tape, request->command, SPAN_LIT("qmp_capabilities"));
+}
+
+static void submit(struct backend *b, const struct qmp_tape *tape,
+                   const struct qmp_request *request, unsigned id)
+{
+    (void)id;
+    if (is_negotiation(tape, request)) {
+        b->negotiating = true;
+        monitor_mark_dirty(b->monitor);
+        return;
+    }
+    CLEANUP_BUF struct buf text = { 0 };
+    qmp_write_request(&text, tape, request, 0);
+    struct span line = { buf_data(&text), buf_len(&text) };
+    ask(b, mem_strndup(line.data, line.len - 1)); /* without its line feed */
+}
+
+static void flush(struct backend *b)
+{
+    if (!b->negotiating)
+        return;
+    b->negotiating = false;
+    enter(b);
+    tell_reply(b, SPAN_LIT("{\"return\":{}}"));
+    leave(b);
+}
+
+/* --- the greeting ----------------------------------------------------------------------------- */
+
+static void got_version(struct monitor *m, const struct qmp_tape *tape,
+                        const struct qmp_answer *answer)
+{
+    struct backend *b = m->backend;
+    struct span version =
+        answer->body == QMP_NONE ? SPAN_LIT("{}") : qmp_tape_raw(tape, answer->body);
+    if (answer->kind != QMP_ANSWER_RETURN || version.len > LIMIT_GREETING_BYTES / 2) {
+        monitor_lost(m, AUDIT_CODE_VM_PROTOCOL, "it does not tell its version");
+        return;
+    }
+    CLEANUP_BUF struct buf text = { 0 };
+    BUF_ADD_LIT(&text, "{\"QMP\":{\"version\":");
+    buf_add_span(&text, version);
+    BUF_ADD_LIT(&text, ",\"capabilities\":[]}}"); /* libvirt has no out-of-band for us */
+    b->greeted = true;
+    if (!tell(b, (struct span){ buf_data(&text), buf_len(&text) }, monitor_greeted))
+        monitor_lost(m, AUDIT_CODE_VM_PROTOCOL, "it does not tell its version");
+}
+
+/* --- from libvirt ----------------------------------------------------------------------------- */
+
+/* The backend that something is for, unless its monitor was lost meanwhile. */
+static struct backend *find(struct loop *loop, const char *vm, uint64_t generation)
+{
+    struct monitor *m;
+    HASH_FIND(hh, loop->monitors, vm, strlen(vm), m);
+    bool ours =
+        m && m->backend && m->backend_ops == &backend_libvirt && m->generation == generation;
+    return ours ? m->backend : NULL;
+}
+
+static void take_answer(struct backend *b, const struct libvirt_call *call)
+{
+    struct monitor *m = b->monitor;
+    if (!b->greeted) {
+        if (call->result != LIBVIRT_REPLY)
+            monitor_lost(m, AUDIT_CODE_VM_UNREACHABLE, call->err.text);
+        else if (!tell(b, json_of(call->reply), got_version))
+            monitor_lost(m, AUDIT_CODE_VM_PROTOCOL, "libvirt passed on what is no reply of QMP");
+        return;
+    }
+    switch (call->result) {
+    case LIBVIRT_REPLY:
+        tell_reply(b, json_of(call->reply));
+        break;
+    case LIBVIRT_NOT_SENT:
+        tell_error(b, call->err.text);
+        break;
+    case LIBVIRT_UNKNOWN:
+        monitor_unknown(m, call->err.text);
+        break;
+    }
+}
+
+static void run_answered(struct loop *loop, struct loop_message *message)
+{
+    struct libvirt_call *call = container_of(message, struct libvirt_call, message);
+    struct backend *b = find(loop, call->vm, call->generation);
+    if (b) {
+        enter(b);
+        take_answer(b, call);
+        leave(b);
+    }
+    libvirt_call_free(call);
+}
+
+static void run_event(struct loop *loop, struct loop_message *message)
+{
+    struct libvirt_event *e = container_of(message, struct libvirt_event, message);
+    struct backend *b = find(loop, e->vm, e->generation);
+    if (b) {
+        enter(b);
+        if (e->lost)
+            monitor_events_lost(b->monitor, e->lost);
+        if (!tell(b, (struct span){ e->json, e->len }, monitor_message))
+            monitor_events_lost(b->monitor, 1); /* its data are no JSON object */
+        leave(b);
+    }
+    libvirt_event_free(e);
+}
+
+/* --- what cannot go this way ------------------------------------------------------------------ */
+
+/* libvirt ends a string at its first NUL: what would be sent is not what was judged. */
+static bool has_nul(const struct qmp_tape *t)
+{
+    for (uint32_t i = 0; i < t->n_tokens; i++) {
+        if (qmp_tape_kind(t, i) != QMP_KIND_STRING)
+            continue;
+        struct span text = qmp_tape_string(t, i);
+        if (memchr(text.data, 0, text.len))
+            return true;
+    }
+    return false;
+}
+
+static uint32_t argument(const struct qmp_tape *t, const struct qmp_request *r, struct span name)
+{
+    return r->arguments == QMP_NONE ? QMP_NONE : qmp_tape_find(t, r->arguments, name);
+}
+
+static bool reads_too_much(const struct qmp_tape *t, const struct qmp_request *r)
+{
+    int64_t size;
+    uint32_t token = argument(t, r, SPAN_LIT("size"));
+    return token != QMP_NONE &&
+           (!qmp_tape_int64(t, token, &size) || size < 0 || size > LIMIT_RINGBUF_BYTES);
+}
+
+/* The words of `x /FMT ADDRESS` and its like: a count of more than four digits. */
+static bool dumps_too_much(const struct qmp_tape *t, const struct qmp_request *r)
+{
+    uint32_t token = argument(t, r, SPAN_LIT("command-line"));
+    if (token == QMP_NONE || qmp_tape_kind(t, token) != QMP_KIND_STRING)
+        return false;
+    struct span line = qmp_tape_string(t, token);
+    const char *slash = memchr(line.data, '/', line.len), *end = line.data + line.len;
+    size_t digits = 0;
+    while (slash && slash + 1 + digits < end && slash[1 + digits] >= '0' &&
+           slash[1 + digits] <= '9')
+        digits++;
+    return line.len > 0 && strchr("xip", line.data[0]) && digits > 4;
+}
+
+/* A reply over 4 MiB is lost although the command has run, and one over 10 MiB leaves the domain's
+ * monitor broken until it is restarted. */
+static const char *objection(const struct qmp_tape *tape, const struct qmp_request *request)
+{
+    if (has_nul(tape))
+        return "it has a NUL in a string, which libvirt would cut short";
+    if (tape->text_len > LIMIT_LIBVIRT_REQUEST)
+        return "it is longer than what libvirt takes";
+    if ((qmp_tape_string_is(tape, request->command, SPAN_LIT("ringbuf-read")) &&
+         reads_too_much(tape, request)) ||
+        (qmp_tape_string_is(tape, request->command, SPAN_LIT("human-monitor-command")) &&
+         dumps_too_much(tape, request)))
+        return "its reply could be larger than what libvirt passes on";
+    return NULL;
+}
+
+/* --- life ------------------------------------------------------------------------------------- */
+
+static struct backend *open_libvirt(struct loop *loop, struct monitor *monitor, const struct vm *vm,
+                                    struct error *err)
+{
+    char why[ERROR_TEXT_MAX];
+    struct libvirt_hosts *hosts = loop->daemon->libvirt;
+    if (vm->contested) {
+        error_set(err, ERROR_DENIED, "two VMs that run claim its UUID");
+        return NULL;
+    }
+    if (!libvirt_hosts_is_up(hosts, vm->connection, why)) {
+        error_set(err, ERROR_STATE, "%s", why);
+        return NULL;
+    }
+    if (vm->incarnation == 0) {
+        error_set(err, ERROR_STATE, "it is not running (%s)", vm->power);
+        return NULL;
+    }
+    struct backend *b = MEM_NEW(struct backend);
+    b->monitor = monitor;
+    b->loop = loop;
+    struct libvirt_tap_owner owner = {
+        .loop = loop,
+        .vm = monitor->name,
+        .generation = monitor->generation,
+        .run = run_event,
+    };
+    b->tap = libvirt_tap_open(hosts, vm->connection, vm->uuid, &owner);
+    ask(b, mem_strdup("{\"execute\":\"query-version\"}"));
+    return b;
+}
+
+static void close_libvirt(struct backend *b)
+{
+    b->monitor = NULL;
+    if (!b->busy)
+        release(b);
+}
+
+const struct backend_ops backend_libvirt = {
+    .name = "libvirt",
+    .window = 1,
+    .start_ms = LIMIT_LIBVIRT_START_MS,
+    .silence_ms = LIMIT_QUARANTINE_MS,
+    .gives_up = true,
+    .late = "it does not answer (by way of libvirt)",
+    .late_code = AUDIT_CODE_VM_SILENT,
+    .open = open_libvirt,
+    .submit = submit,
+    .flush = flush,
+    .close = close_libvirt,
+    .objection = objection,
+};

@@ -1,0 +1,186 @@
+"""A real libvirtd of its own in session mode, and real VMs (TCG) that it runs. None needs root; started by root it runs
+as a user without rights, because libvirt's session mode is for those."""
+
+import atexit
+import functools
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+import uuid
+
+import pytest
+
+from . import wait
+from .process import Process
+
+NOBODY = 65534
+EMULATOR = "/usr/bin/qemu-system-x86_64"
+DAEMON = "/usr/sbin/libvirtd"
+
+DOMAIN = """
+<domain type='qemu' xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>
+  <name>{name}</name><uuid>{uuid}</uuid><memory unit='MiB'>32</memory><vcpu>1</vcpu>
+  {metadata}
+  <os><type arch='x86_64' machine='isapc'>hvm</type></os>
+  <on_crash>destroy</on_crash>
+  <devices><emulator>{emulator}</emulator><controller type='usb' model='none'/><memballoon model='none'/>{devices}
+    <video><model type='none'/></video></devices>
+  <qemu:commandline>
+    <qemu:arg value='-trace'/><qemu:arg value='handle_qmp_command,file={trace}'/>
+    {arguments}
+  </qemu:commandline>
+</domain>
+"""
+
+
+@functools.cache
+def cache():
+    """What libvirtd finds out about QEMU, which takes it seconds: once a run."""
+    path = tempfile.mkdtemp(prefix="qmpgate-lv-")
+    atexit.register(shutil.rmtree, path, ignore_errors=True)
+    if os.geteuid() == 0:
+        os.chown(path, NOBODY, NOBODY)
+    return path
+
+
+def available():
+    return os.path.exists(DAEMON) and shutil.which("virsh") and os.path.exists(EMULATOR)
+
+
+class Domain:
+    """One VM of a Libvirtd, started or not."""
+
+    def __init__(self, libvirtd, name, domain_uuid):
+        self.libvirtd, self.name, self.uuid = libvirtd, name, domain_uuid
+        self.trace = libvirtd.path(f"{domain_uuid}.trace")
+
+    def define(self, metadata="", devices="", arguments=()):
+        more = "".join(f"<qemu:arg value='{a}'/>" for a in arguments)
+        self.libvirtd.define(DOMAIN.format(name=self.name, uuid=self.uuid, trace=self.trace, emulator=EMULATOR,
+                                           metadata=metadata, devices=devices, arguments=more))
+        return self
+
+    def start(self):
+        self.libvirtd.virsh("start", self.uuid)
+        return self
+
+    def virsh(self, command, *arguments):
+        return self.libvirtd.virsh(command, self.uuid, *arguments)
+
+    def destroy(self):
+        self.virsh("destroy")
+
+    @property
+    def pid(self):
+        """Of its QEMU, by the UUID on its command line."""
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                with open(f"/proc/{pid}/cmdline", "rb") as f:
+                    words = f.read().split(b"\0")
+            except OSError:
+                continue
+            if self.uuid.encode() in words and words[0] == EMULATOR.encode():
+                return int(pid)
+        raise AssertionError(f"no QEMU of {self.name}")
+
+    def freeze(self):
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def thaw(self):
+        os.kill(self.pid, signal.SIGCONT)
+
+    def kill(self):
+        os.kill(self.pid, signal.SIGKILL)
+
+    def received(self):
+        """Every request that reached its monitor, libvirt's own too."""
+        with open(self.trace, "rb") as f:
+            lines = f.read().decode("utf-8", "backslashreplace").splitlines()
+        found = (re.match(r".*handle_qmp_command mon \S+ req: (.*)$", line) for line in lines)
+        return [json.loads(m.group(1)) for m in found if m]
+
+    def commands(self):
+        return [r["execute"] for r in self.received()]
+
+
+class Libvirtd:
+    def __init__(self, directory, name="host1"):
+        if not available():
+            pytest.skip("libvirtd, virsh or QEMU is not installed (scripts/install-deps test)")
+        self.name = name
+        self.directory = os.path.join(directory, "lv-" + name)
+        self.host_uuid = str(uuid.uuid4())
+        os.mkdir(self.directory)
+        os.chmod(directory, 0o755)
+        for sub in ("home", "run"):
+            os.mkdir(self.path(sub))
+        if os.geteuid() == 0:
+            for path in (self.directory, self.path("home"), self.path("run")):
+                os.chown(path, NOBODY, NOBODY)
+        with open(self.path("libvirtd.conf"), "w") as f:
+            f.write(f'unix_sock_dir = "{self.path("run")}"\nhost_uuid = "{self.host_uuid}"\nlog_outputs = "3:stderr"\n')
+        self.socket = self.path("run/libvirt-sock")
+        self.uri = f"qemu+unix:///session?socket={self.socket}"
+        self.domains = []
+        self.process = None
+
+    def path(self, name):
+        return os.path.join(self.directory, name)
+
+    def start(self):
+        def become_nobody():
+            if os.geteuid() == 0:
+                os.setgroups([])
+                os.setgid(NOBODY)
+                os.setuid(NOBODY)
+            os.setsid()
+        env = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": self.path("home"), "XDG_RUNTIME_DIR": self.path("run"),
+               "XDG_CONFIG_HOME": self.path("home/.config"), "XDG_CACHE_HOME": cache()}
+        self.process = Process([DAEMON, "-f", self.path("libvirtd.conf")], env=env, preexec=become_nobody)
+        wait.until(lambda: wait.is_listening(self.socket) or not self.process.running(), "libvirtd")
+        assert self.process.running(), self.process.text
+        return self
+
+    def virsh(self, *arguments, check=True, text=None):
+        done = subprocess.run(["virsh", "-q", "-c", self.uri, *arguments], input=text, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True, timeout=wait.TIMEOUT * 3)
+        assert not check or done.returncode == 0, f"virsh {' '.join(arguments)}: {done.stdout}"
+        return done.stdout
+
+    def define(self, xml):
+        path = self.path("domain.xml")
+        with open(path, "w") as f:
+            f.write(xml)
+        return self.virsh("define", path)
+
+    def domain(self, name="web1", domain_uuid=None, **how):
+        """Defined, not started."""
+        domain = Domain(self, name, domain_uuid or str(uuid.uuid4()))
+        self.domains.append(domain)
+        return domain.define(**how)
+
+    def freeze(self):
+        self.process.signal(signal.SIGSTOP)
+
+    def thaw(self):
+        self.process.signal(signal.SIGCONT)
+
+    def kill(self):
+        """Its VMs go on."""
+        self.process.kill()
+        if os.path.lexists(self.socket):
+            os.unlink(self.socket)
+
+    def stop(self):
+        for domain in self.domains:
+            try:
+                os.kill(domain.pid, signal.SIGKILL)
+            except (AssertionError, ProcessLookupError):
+                pass  # it does not run
+        if self.process and self.process.running():
+            self.thaw()
+            self.process.terminate()
