@@ -3,6 +3,13 @@ noinst_LIBRARIES += cli/libcli.a
 cli_libcli_a_SOURCES = \
     cli/arguments.c cli/arguments.h \
     cli/audit.h \
+    cli/audit_print.c cli/audit_print.h \
+    cli/audit_record.c cli/audit_record.h \
+    cli/audit_scan.c cli/audit_scan.h \
+    cli/audit_session.c cli/audit_session.h \
+    cli/audit_show.c \
+    cli/audit_stats.c cli/audit_stats.h \
+    cli/audit_time.c cli/audit_time.h \
     cli/audit_verify.c \
     cli/catalogue.c cli/catalogue.h \
     cli/cli.c cli/cli.h \
@@ -85,6 +92,7 @@ EXTRA_DIST += \
     tests/e2e/test_cli_qmpgated.py \
     tests/e2e/test_cli_shell.py \
     tests/e2e/harness/auditlog.py \
+    tests/e2e/test_audit_show.py \
     tests/e2e/test_audit_verify.py \
     tests/e2e/test_policy_tools.py
 

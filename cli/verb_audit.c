@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-static const struct verb *const tools[] = { &audit_verify_tool };
+static const struct verb *const tools[] = { &audit_verify_tool, &audit_show };
 
 static const struct verb *find_tool(const char *name)
 {
