@@ -25,7 +25,6 @@
 #define SAVE_US          USEC_PER_SEC          /* the position is saved at most so often */
 #define BARRIER_US       (100 * USEC_PER_MSEC) /* then nothing more is sent until all is taken */
 #define RETRY_FIRST_US   (200 * USEC_PER_MSEC)
-#define LAG_SECONDS      30u         /* a sink that is so far behind is told of in the log */
 #define SEND_BYTES       (64u << 10) /* handed to a stream at once */
 
 /* A record in the queue: its bytes are in the buffer, in the same order. */
@@ -124,7 +123,7 @@ static void tell_lag(struct audit_sink *s)
     if (get_until(s))
         return;
     audit_sink_get_stats(s, &now);
-    bool lagging = now.lag_seconds >= LAG_SECONDS;
+    bool lagging = now.lag_seconds >= s->settings.lag_seconds;
     if (lagging && !s->lagging)
         log_warning("audit sink %s: it is behind by %llu records and %llu s%s%s", now.name,
                     (unsigned long long)now.lag_records, (unsigned long long)now.lag_seconds,
@@ -394,7 +393,8 @@ static int settle(struct audit_sink *s, struct error *err)
 {
     struct sink_progress p = s->transport->ops->progress(s->transport);
     flight_progress(&s->flight, &p, clock_monotonic_us());
-    int rc = flight_is_empty(&s->flight) ? 0 : look_at_peer(s, err);
+    bool looks = !flight_is_empty(&s->flight) || !s->transport->ops->whole;
+    int rc = looks ? look_at_peer(s, err) : 0;
     if (rc == 0 && flight_settle(&s->flight, s->alive_us,
                                  (int64_t)s->settings.settle_seconds * USEC_PER_SEC, &s->position))
         s->retry_us = RETRY_FIRST_US; /* it works */

@@ -30,6 +30,7 @@ struct audit_sink_settings {
     unsigned settle_seconds; /* how long a connection must live on before a record is believed to
                               * have arrived */
     unsigned retry_seconds;  /* between two tries, at most */
+    unsigned lag_seconds;    /* so far behind: told in the log */
 };
 
 struct audit_sink;

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <time.h>
 #include "base/clock.h"
 #include "base/mem.h"
 #include "net/address.h"
@@ -236,6 +237,8 @@ static int tls_look(struct sink_transport *base, struct error *err)
 {
     struct tls_transport *t = tls_of(base);
     char scratch[4096];
+    if (time(NULL) > tls_session_verified_until(stream_tls(t->stream)))
+        return error_set(err, ERROR_DENIED, "the receiver's certificate is not valid any more");
     for (unsigned i = 0; i < READS_A_LOOK; i++) {
         size_t n;
         switch (stream_read(t->stream, scratch, sizeof(scratch), &n, err)) {

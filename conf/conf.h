@@ -98,6 +98,7 @@ struct conf_audit_sink {
     unsigned queue; /* records */
     unsigned settle_seconds;
     unsigned retry_seconds;
+    unsigned lag_seconds; /* behind: told in the log */
 };
 
 /* A libvirtd that brings the VMs it has. */

@@ -396,6 +396,10 @@ const struct conf_option conf_options[] = {
     { SINK(retry_seconds), .type = CONF_TYPE_NUMBER, .default_text = "30", .min = 1, .max = 3600,
       .unit = "seconds",
       .doc = "The longest time between two tries to connect; the first come sooner." },
+    { SINK(lag_seconds), .type = CONF_TYPE_NUMBER, .default_text = "30", .min = 1,
+      .max = SECONDS_A_WEEK, .unit = "seconds",
+      .doc = "A record that has waited for so long is told of in the gateway's log, and when the sink "
+             "is up to date again." },
 
     /* --- sasl ------------------------------------------------------------------------------------- */
     { SASL(service), .type = CONF_TYPE_TEXT, .value_doc = "NAME", .default_text = "qmpgate",

@@ -72,6 +72,7 @@ static struct audit_sink_settings settings_of(const struct sinks *s, size_t i)
         .queue = c->queue,
         .settle_seconds = c->settle_seconds,
         .retry_seconds = c->retry_seconds,
+        .lag_seconds = c->lag_seconds,
     };
 }
 

@@ -3,13 +3,16 @@
 import json
 import os
 import socket
+import subprocess
 import threading
+import time
 
 import pytest
 
 from harness import audit, wait
 from harness.gateway import free_port, section_text
-from harness.sinks import Journald, Rsyslogd
+from harness.process import resident_bytes
+from harness.sinks import Journald, Mute, Rsyslogd, server_context
 
 QUICK = {"settle_seconds": 1, "retry_seconds": 1}
 
@@ -120,3 +123,442 @@ def test_every_record_gets_to_journald(house, place, receivers):
         assert e.get("QMPGATE_IDENTITY") == record.get("identity")
         assert e["MESSAGE"].startswith(record["type"])
     assert_in_order(journald.seqs())
+
+
+# --- outages
+
+class Load:
+    """A client that runs commands until it is told to stop."""
+
+    def __init__(self, gateway, pause=0.001):
+        self.client, self._stop, self._pause, self.slowest = gateway.client("web1"), threading.Event(), pause, 0
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def _run(self):
+        while not self._stop.is_set():
+            begun = time.monotonic()
+            self.client.result("query-status")
+            self.slowest = max(self.slowest, time.monotonic() - begun)
+            self._stop.wait(self._pause)
+
+    def stop(self):
+        self._stop.set()
+        self._thread.join()
+        self.client.close()
+
+
+def outage_under_load(gateway, receiver, count=3, pause=0.001):
+    """The receiver is killed again and again while commands run; in the end it has everything."""
+    load = Load(gateway, pause)
+    for _ in range(count):
+        seen = last_seq(gateway)
+        wait.until(lambda: receiver.last() > seen + 200, "records under load")
+        receiver.kill()
+        during = last_seq(gateway)
+        wait.until(lambda: last_seq(gateway) > during + 200, "commands while the receiver is away")
+        receiver.start()
+    load.stop()
+    last = last_seq(gateway)
+    wait.until(lambda: has_all(receiver.seqs(), last), "all records after the outages", 60)
+
+
+def test_rsyslogd_by_a_unix_socket_may_be_killed(house, place, receivers):
+    rsyslog = receivers(Rsyslogd(place))
+    gateway = syslog_to(house.gateway(house.fake()), rsyslog).start()
+    outage_under_load(gateway, rsyslog)
+    assert_in_order(rsyslog.seqs())
+    assert sink(gateway)["connections"] >= 4
+
+
+def test_rsyslogd_by_tls_may_be_killed(house, place, pki, receivers):
+    rsyslog = receivers(Rsyslogd(place, pki, free_port(), permitted="operator"))
+    gateway = tls_to(house.gateway(house.fake()), rsyslog, pki).start()
+    outage_under_load(gateway, rsyslog)
+    assert_in_order(rsyslog.seqs())
+    assert sink(gateway)["connections"] >= 4
+
+
+def test_journald_may_be_killed(house, place, receivers):
+    journald = receivers(Journald(place))
+    gateway = add_sink(house.gateway(house.fake()), type="journald", path=journald.socket).start()
+    outage_under_load(gateway, journald, count=2, pause=0.005)
+    assert_in_order(journald.seqs())
+
+
+def test_after_a_restart_of_the_gateway_it_goes_on_where_it_was(house, place, receivers):
+    rsyslog = receivers(Rsyslogd(place))
+    gateway = syslog_to(house.gateway(house.fake()), rsyslog).start()
+    work(gateway)
+    gateway.stop()
+    last = last_seq(gateway)
+    assert has_all(rsyslog.seqs(), last), "what the end records is sent too"
+    gateway.start()
+    work(gateway)
+    more = last_seq(gateway)
+    wait.until(lambda: has_all(rsyslog.seqs(), more), "all records")
+    assert rsyslog.seqs() == list(range(1, len(rsyslog.seqs()) + 1)), "nothing twice after an orderly end"
+
+
+def test_by_tls_an_orderly_end_leaves_nothing_to_send_twice(house, place, pki, receivers):
+    rsyslog = receivers(Rsyslogd(place, pki, free_port(), permitted="operator"))
+    gateway = tls_to(house.gateway(house.fake()), rsyslog, pki).start()
+    work(gateway)
+    gateway.stop()
+    last = last_seq(gateway)
+    wait.until(lambda: has_all(rsyslog.seqs(), last), "all records")
+    gateway.start()
+    work(gateway)
+    more = last_seq(gateway)
+    wait.until(lambda: has_all(rsyslog.seqs(), more), "all records")
+    assert rsyslog.seqs() == list(range(1, len(rsyslog.seqs()) + 1))
+
+
+def kill(gateway):
+    gateway.process.kill()
+    gateway.notify.close()
+
+
+def test_a_gateway_that_was_killed_leaves_nothing_out(house, place, receivers):
+    rsyslog = receivers(Rsyslogd(place))
+    gateway = syslog_to(house.gateway(house.fake()), rsyslog).start()
+    for _ in range(3):
+        client = gateway.client("web1")
+        for _ in range(200):
+            client.request("query-status")
+        kill(gateway)
+        gateway.start()
+    work(gateway)
+    last = last_seq(gateway)
+    wait.until(lambda: has_all(rsyslog.seqs(), last), "all records")
+    assert_in_order(rsyslog.seqs())
+
+
+def test_what_was_rotated_away_meanwhile_is_sent(house, place, receivers):
+    rsyslog = receivers(Rsyslogd(place))
+    gateway = syslog_to(house.gateway(house.fake()), rsyslog).start()
+    work(gateway)
+    last = last_seq(gateway)
+    wait.until(lambda: has_all(rsyslog.seqs(), last), "all records")
+    rsyslog.kill()
+    for i in range(3):
+        work(gateway)
+        os.rename(gateway.audit_file, f"{gateway.audit_file}.{i}")
+        gateway.hang_up()
+    work(gateway)
+    rsyslog.start()
+    last = last_seq(gateway)
+    wait.until(lambda: has_all(rsyslog.seqs(), last), "all records of all files")
+    assert_in_order(rsyslog.seqs())
+
+
+def test_a_log_that_was_begun_anew_is_sent_as_a_whole(house, place, receivers):
+    rsyslog = receivers(Rsyslogd(place))
+    gateway = syslog_to(house.gateway(house.fake()), rsyslog).start()
+    work(gateway, 50)
+    gateway.stop()
+    os.unlink(gateway.audit_file)
+    os.unlink(gateway.audit_file + ".lock")
+    os.unlink(rsyslog.file)
+    rsyslog.kill()
+    rsyslog.start()
+    gateway.start()
+    gateway.wait_log("the log is another")
+    last = last_seq(gateway)
+    wait.until(lambda: has_all(rsyslog.seqs(), last), "the new log")
+    assert all(m.record in audit.read(gateway.audit_file) for m in rsyslog.messages())
+
+
+def test_with_records_on_disk_first_all_the_same(house, place, receivers):
+    rsyslog = receivers(Rsyslogd(place))
+    gateway = house.gateway(house.fake())
+    gateway.audit["sync"] = "data"
+    syslog_to(gateway, rsyslog).start()
+    work(gateway)
+    last = last_seq(gateway)
+    wait.until(lambda: has_all(rsyslog.seqs(), last), "all records")
+
+
+# --- receivers that are not to be believed
+
+def refused(gateway, words):
+    """The sink says why, sends nothing, and commands run all the same."""
+    gateway.wait_log(words)
+    work(gateway, 3)
+    found = sink(gateway)
+    assert not found["connected"] and words in found["error"], found
+    assert found["sent"] == found["shipped"] == 0 and found["lag-records"] > 0
+    return found
+
+
+@pytest.mark.parametrize("change, words", [
+    ({"ca": "other-ca.crt"}, "a CA that we do not trust"),
+    ({"server_name": "log.example.com"}, "is not for log.example.com"),
+    ({"server_name": "127.0.0.2"}, "is not for 127.0.0.2"),
+])
+def test_a_receiver_of_another_authority_or_name_gets_nothing(house, place, pki, receivers, change, words):
+    rsyslog = receivers(Rsyslogd(place, pki, free_port()))
+    if "ca" in change:
+        change = {"ca": pki.path(change["ca"])}
+    gateway = tls_to(house.gateway(house.fake()), rsyslog, pki, **change).start()
+    refused(gateway, words)
+    assert rsyslog.messages() == []
+
+
+def test_a_receiver_whose_certificate_has_expired_gets_nothing(house, place, pki, receivers):
+    own = pki.copy(os.path.join(place, "pki"))
+    own.issue("old", "old", lines=("tls_www_server", 'ip_address = "127.0.0.1"'), seconds=1)
+    end = time.time() + 2
+    wait.until(lambda: time.time() > end, "its end")
+    peer = receivers(Mute(server_context(own, "old")))
+    gateway = tls_to(house.gateway(house.fake()), peer, pki).start()
+    refused(gateway, "expired")
+
+
+def test_a_connection_ends_with_the_receiver_s_certificate(house, place, pki, receivers):
+    own = pki.copy(os.path.join(place, "pki"))
+    own.issue("short", "short", lines=("tls_www_server", 'ip_address = "127.0.0.1"'), seconds=3)
+    rsyslog = receivers(Rsyslogd(place, own, free_port(), server="short"))
+    gateway = tls_to(house.gateway(house.fake()), rsyslog, pki).start()
+    wait.until(lambda: sink(gateway)["connected"], "a connection")
+    gateway.wait_log("the receiver's certificate is not valid any more")
+    gateway.wait_log("expired")
+
+
+def test_a_client_s_certificate_is_no_server_s(house, place, pki, receivers):
+    own = pki.copy(os.path.join(place, "pki"))
+    own.issue("liar", "liar", lines=("tls_www_client", 'ip_address = "127.0.0.1"'))
+    peer = receivers(Mute(server_context(own, "liar")))
+    gateway = tls_to(house.gateway(house.fake()), peer, pki).start()
+    refused(gateway, "is not for this purpose")
+
+
+def test_a_receiver_without_tls_gets_nothing(house, place, pki, receivers):
+    peer = receivers(Mute())
+    gateway = tls_to(house.gateway(house.fake()), peer, pki).start()
+    wait.until(lambda: peer.connections, "a connection")
+    hello = peer.connections[0].recv(65536)
+    assert b'"seq"' not in hello
+    peer.connections[0].sendall(b"220 ready\r\n")
+    gateway.wait_log("does not speak TLS")
+    assert sink(gateway)["sent"] == 0
+
+
+def test_a_gateway_that_the_receiver_does_not_let_in_says_so(house, place, pki, receivers):
+    rsyslog = receivers(Rsyslogd(place, pki, free_port(), permitted="admin"))
+    gateway = tls_to(house.gateway(house.fake()), rsyslog, pki).start()
+    work(gateway)
+    found = wait.until(lambda: (s := sink(gateway)) and s.get("error") and s, "an error")
+    assert found["shipped"] == 0 and rsyslog.messages() == []
+
+
+# --- receivers that do not read
+
+@pytest.fixture(params=["tls", "stream", "datagrams"])
+def mute(request, place, pki, receivers):
+    """(a receiver that reads nothing, how a sink is pointed at it)"""
+    if request.param == "tls":
+        peer = receivers(Mute(server_context(pki)))
+        return lambda gateway: tls_to(gateway, peer, pki, settle_seconds=5)
+    path = os.path.join(place, "mute")
+    kind = socket.SOCK_STREAM if request.param == "stream" else socket.SOCK_DGRAM
+    receivers(Mute(path=path, kind=kind))
+    return lambda gateway: add_sink(gateway, type="syslog", path=path, queue=50)
+
+
+def test_a_receiver_that_reads_nothing_costs_a_bounded_queue(house, mute):
+    gateway = mute(house.gateway(house.fake())).start()
+    wait.until(lambda: sink(gateway)["connected"], "a connection")
+    work(gateway, 300)
+    before = resident_bytes(gateway.pid)
+    work(gateway, 3000)
+    found = sink(gateway)
+    assert found["lag-records"] + found["unconfirmed"] > 4000, found
+    assert found["shipped"] < 2000, found
+    assert resident_bytes(gateway.pid) - before < 8 << 20
+
+
+def latency(gateway, count=1500):
+    """The median of a command, in seconds."""
+    client, times = gateway.client("web1"), []
+    for _ in range(count):
+        begun = time.monotonic()
+        client.result("query-status")
+        times.append(time.monotonic() - begun)
+    client.close()
+    return sorted(times)[count // 2]
+
+
+def test_a_receiver_that_reads_nothing_slows_no_command(house, mute):
+    plain = house.gateway(house.fake()).start()
+    without = latency(plain)
+    plain.stop()
+    os.unlink(plain.audit_file)
+    os.unlink(plain.audit_file + ".lock")
+    gateway = mute(house.gateway(house.vms[0])).start()
+    wait.until(lambda: sink(gateway)["connected"], "a connection")
+    work(gateway, 2000)
+    assert latency(gateway) < 1.5 * without + 0.0002
+
+
+def test_a_receiver_that_reads_nothing_does_not_hold_up_the_end(house, mute):
+    gateway = mute(house.gateway(house.fake())).start()
+    wait.until(lambda: sink(gateway)["connected"], "a connection")
+    work(gateway, 2000)
+    begun = time.monotonic()
+    gateway.stop()
+    assert time.monotonic() - begun < wait.scaled(6)
+
+
+def test_one_sink_that_stalls_holds_up_no_other(house, place, mute, receivers):
+    rsyslog = receivers(Rsyslogd(place))
+    gateway = add_sink(mute(house.gateway(house.fake())), "other", type="syslog", path=rsyslog.socket).start()
+    work(gateway, 500)
+    last = last_seq(gateway)
+    wait.until(lambda: has_all(rsyslog.seqs(), last), "all records at the other")
+
+
+# --- what is told
+
+def test_lag_is_told_when_it_begins_and_when_it_ends(house, place, receivers):
+    rsyslog = Rsyslogd(place)
+    gateway = syslog_to(house.gateway(house.fake()), rsyslog, lag_seconds=1).start()
+    work(gateway)
+    gateway.wait_log("audit sink copy: it is behind by")
+    found = sink(gateway)
+    assert not found["connected"] and rsyslog.socket in found["error"]
+    assert found["lag-records"] >= 40 and found["lag-seconds"] >= 1 and found["sent"] == 0
+    receivers(rsyslog)
+    gateway.wait_log("audit sink copy: it is up to date again")
+    last = last_seq(gateway)
+    found = wait.until(lambda: (s := sink(gateway))["shipped"] >= last and s, "all shipped")
+    assert found["connected"] and found["lag-seconds"] == 0
+
+
+def test_each_reason_is_logged_once(house, place):
+    gateway = add_sink(house.gateway(house.fake()), type="syslog", path=os.path.join(place, "nobody")).start()
+    gateway.wait_log("cannot connect to")
+    wait.until(lambda: sink(gateway)["lag-seconds"] >= 3, "some tries", 30)
+    assert gateway.said().count("cannot connect to") == 1
+
+
+# --- what is wrong with the configuration
+
+def test_without_a_state_dir_it_does_not_start(house, place):
+    gateway = add_sink(house.gateway(house.fake()), type="journald")
+    gateway.options["state_dir"] = os.path.join(place, "none")
+    status, said = gateway.run_to_end()
+    assert status and f"state_dir {place}/none is not there: make it" in said
+    status, said = gateway.run_to_end("--check")
+    assert status == 78 and "state_dir" in said
+
+
+def test_without_sinks_nobody_looks_at_the_state_dir(house, place):
+    gateway = house.gateway(house.fake())
+    gateway.options["state_dir"] = os.path.join(place, "none")
+    gateway.start()
+
+
+def test_a_state_dir_that_anybody_may_write_to_is_refused(house, place):
+    os.mkdir(os.path.join(place, "state"))
+    os.chmod(os.path.join(place, "state"), 0o777)
+    gateway = add_sink(house.gateway(house.fake()), type="journald")
+    gateway.options["state_dir"] = os.path.join(place, "state")
+    status, said = gateway.run_to_end("--check")
+    assert status == 78 and "anybody may write to it" in said
+
+
+def test_a_position_that_is_none_is_told_of_at_the_start(house, place):
+    gateway = add_sink(house.gateway(house.fake()), type="journald")
+    with open(os.path.join(place, "sink-copy"), "w") as f:
+        f.write("17\n")
+    status, said = gateway.run_to_end()
+    assert status and "it holds no position of a sink; remove it" in said
+
+
+def test_files_of_tls_are_looked_at_at_the_start(house, place, pki):
+    gateway = add_sink(house.gateway(house.fake()), type="syslog", address="127.0.0.1", port=6514,
+                       ca=os.path.join(place, "no-ca.pem"))
+    status, said = gateway.run_to_end("--check")
+    assert status == 78 and "no-ca.pem" in said and 'audit_sink "copy"' in said
+
+
+def test_a_new_certificate_is_used_without_a_restart(house, place, pki, receivers):
+    own = pki.copy(os.path.join(place, "pki"))
+    rsyslog = receivers(Rsyslogd(place, own, free_port(), permitted="operator"))
+    gateway = tls_to(house.gateway(house.fake()), rsyslog, own, cert=own.path("viewer.crt"),
+                     key=own.path("viewer.key")).start()
+    work(gateway, 3)
+    wait.until(lambda: sink(gateway).get("error"), "a refusal")
+    for end in ("crt", "key"):
+        os.replace(own.path(f"operator.{end}"), own.path(f"viewer.{end}"))
+    last = last_seq(gateway)
+    wait.until(lambda: has_all(rsyslog.seqs(), last), "all records")
+
+
+# --- what is in a message
+
+def test_a_receiver_that_takes_little_gets_records_cut_and_is_told(house, place, pki, receivers):
+    rsyslog = receivers(Rsyslogd(place, pki, free_port(), permitted="operator", message_bytes="8k"))
+    gateway = tls_to(house.gateway(house.fake()), rsyslog, pki).start()
+    gateway.client("web1").error("qom-list", path="/", **{f"x{i}" + "y" * 100: 1 for i in range(100)})
+    gateway.client("web1").result("query-status")
+    last = last_seq(gateway)
+    wait.until(lambda: has_all(rsyslog.seqs(), last), "all records")
+    long = [r for r in audit.read(gateway.audit_file) if len(json.dumps(r)) > 9000]
+    assert long
+    by_seq = {m.seq: m for m in rsyslog.messages()}
+    for r in audit.read(gateway.audit_file)[:last]:
+        if r not in long:
+            assert by_seq[r["seq"]].record == r, "what comes behind a long one is whole"
+    for r in long:
+        m = by_seq[r["seq"]]
+        assert int(m.data["cut"]) > len(m.text) and m.data["hash"] == r["hash"]
+
+
+def test_a_receiver_that_cuts_by_itself_loses_no_other_record(house, place, pki, receivers):
+    rsyslog = receivers(Rsyslogd(place, pki, free_port(), permitted="operator", message_bytes="2k"))
+    gateway = tls_to(house.gateway(house.fake()), rsyslog, pki).start()
+    gateway.client("web1").error("qom-list", path="/", **{f"x{i}" + "y" * 100: 1 for i in range(20)})
+    gateway.client("web1").result("query-status")
+    records = audit.read(gateway.audit_file)
+    short = {r["seq"] for r in records if len(json.dumps(r)) < 1000}
+    assert len(short) < len(records)
+    wait.until(lambda: short <= set(rsyslog.seqs_of_whole()), "all short records")
+
+
+def test_no_secret_gets_to_a_receiver(house, place, receivers):
+    rsyslog, journald = receivers(Rsyslogd(place)), receivers(Journald(place))
+    gateway = syslog_to(house.gateway(house.fake()), rsyslog)
+    add_sink(gateway, "journal", type="journald", path=journald.socket).start()
+    client = gateway.client("web1")
+    canary = "c4n4ry-0f-s1nks"
+    client.call("object-add", **{"qom-type": "secret", "id": "s", "data": canary})
+    client.call("set_password", protocol="vnc", password=canary)
+    client.call("change-vnc-password", password=canary)
+    client.call("blockdev-add", driver="https", **{"node-name": "n", "url": f"https://u:{canary}@h/x"})
+    client.call("human-monitor-command", **{"command-line": f"set_password vnc {canary}"})
+    client.result("query-status")
+    last = last_seq(gateway)
+    wait.until(lambda: has_all(rsyslog.seqs(), last) and has_all(journald.seqs(), last), "all records")
+    with open(rsyslog.file, "rb") as f:
+        assert canary.encode() not in f.read()
+    assert canary not in json.dumps(journald.entries())
+    assert canary not in gateway.said()
+
+
+def test_what_a_client_puts_in_a_name_makes_no_field_and_no_message(house, place, receivers):
+    rsyslog, journald = receivers(Rsyslogd(place)), receivers(Journald(place))
+    gateway = syslog_to(house.gateway(house.fake()), rsyslog)
+    add_sink(gateway, "journal", type="journald", path=journald.socket).start()
+    name = 'x"] evil\n<0>1 - - - - - -\nPRIORITY=0\nQMPGATE_SEQ=1\u0085\\'
+    gateway.client("web1").request(name)
+    gateway.client("web1").result("query-status")
+    last = last_seq(gateway)
+    wait.until(lambda: has_all(rsyslog.seqs(), last) and has_all(journald.seqs(), last), "all records")
+    shown = name.replace("\n", "\ufffd").replace("\u0085", "\ufffd")
+    m, = [m for m in rsyslog.messages() if "evil" in m.data.get("command", "")]
+    assert m.record["command"] == name and m.data["command"] == shown
+    e, = [e for e in journald.entries() if "evil" in e.get("QMPGATE_COMMAND", "")]
+    assert e["QMPGATE_COMMAND"] == shown and e["PRIORITY"] == "4"
+    assert all(len(rsyslog.seqs()) == len(set(x)) for x in (rsyslog.seqs(), journald.seqs()))

@@ -437,6 +437,7 @@ static void a_sink_has_its_defaults(void **state)
     assert_int_equal(s->queue, 1000);
     assert_int_equal(s->settle_seconds, 5);
     assert_int_equal(s->retry_seconds, 30);
+    assert_int_equal(s->lag_seconds, 30);
     conf_unref(c);
 }
 

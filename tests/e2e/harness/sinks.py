@@ -6,7 +6,9 @@ import os
 import re
 import signal
 import socket
+import ssl
 import subprocess
+import threading
 
 from . import wait
 from .process import Process
@@ -106,6 +108,16 @@ class Rsyslogd:
     def seqs(self):
         return [m.seq for m in self.messages()]
 
+    def last(self):
+        """The number of the record that it wrote down last."""
+        return self.seqs()[-1] if self.seqs() else 0
+
+    def seqs_of_whole(self):
+        """Of a receiver that cuts, and makes other messages of the rest: the records that are whole."""
+        with open(self.file, "rb") as f:
+            texts = [line.split(b"\t", 3)[3] for line in f]
+        return [json.loads(text)["seq"] for text in texts if text.startswith(b'{"v":') and text.endswith(b'"}\n')]
+
 
 class Journald:
     """systemd-journald(8) as a child, in a mount namespace of its own in which /run is a directory of the test. Its
@@ -151,5 +163,51 @@ class Journald:
                                "--all", "--no-pager", *matches], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         return [json.loads(line) for line in done.stdout.splitlines()]
 
+    def last(self):
+        entries = self.entries("-n", "1", "SYSLOG_IDENTIFIER=qmpgate")
+        return int(entries[-1]["QMPGATE_SEQ"]) if entries else 0
+
     def seqs(self):
         return [int(e["QMPGATE_SEQ"]) for e in self.entries("SYSLOG_IDENTIFIER=qmpgate")]
+
+
+class Mute:
+    """A socket that takes connections, and reads nothing unless told to. Over TLS it shakes hands."""
+
+    def __init__(self, context=None, port=None, path=None, kind=socket.SOCK_STREAM):
+        self.context, self.path, self.connections = context, path, []
+        self._socket = socket.socket(socket.AF_UNIX if path else socket.AF_INET, kind)
+        if path:
+            self._socket.bind(path)
+        else:
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16384)
+            self._socket.bind(("127.0.0.1", port or 0))
+            self.port = self._socket.getsockname()[1]
+        if kind == socket.SOCK_STREAM:
+            self._socket.listen()
+            threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            try:
+                s, _ = self._socket.accept()
+                self.connections.append(self.context.wrap_socket(s, server_side=True) if self.context else s)
+            except ssl.SSLError:
+                pass
+            except OSError:
+                return
+
+    def start(self):
+        return self
+
+    def stop(self):
+        for s in self.connections:
+            s.close()
+        self._socket.close()
+
+
+def server_context(pki, name="server"):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*pki.pair(name))
+    return context
