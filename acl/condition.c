@@ -311,22 +311,12 @@ static int parse_path(struct acl_condition *c, struct words *w, struct error *er
     return acl_path_parse(word.data, word.len - c->optional, &c->path, err);
 }
 
-/* What is wrong with a value is told with the value, on one line. */
-static bool is_plain(const char *text)
-{
-    for (; *text; text++) {
-        unsigned char c = (unsigned char)*text;
-        if ((c < ' ' && c != '\t') || c == 0x7f)
-            return false;
-    }
-    return true;
-}
-
 static int parse(struct acl_condition *c, struct error *err)
 {
     struct words w = { c->text };
-    if (!is_plain(c->text))
-        return error_set(err, ERROR_INVALID, "a condition is one line without control characters");
+    if (!acl_text_is_plain(c->text, strlen(c->text)))
+        return error_set(err, ERROR_INVALID,
+                         "a condition is one line of UTF-8 without control characters");
     int rc = parse_path(c, &w, err);
     if (rc == 0)
         rc = parse_operator(&w, &c->op, err);

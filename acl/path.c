@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include "base/buf.h"
 #include "base/mem.h"
 
 _Static_assert(ACL_PATH_STEPS_MAX < 32, "a set of steps and the end is a uint32_t");
@@ -66,10 +67,23 @@ static int parse_steps(struct acl_path *p, struct error *err)
     }
 }
 
+bool acl_text_is_plain(const char *text, size_t len)
+{
+    for (size_t i = 0, n; i < len; i += n) {
+        uint32_t c;
+        n = utf8_decode((const unsigned char *)text + i, len - i, &c);
+        if (n == 0 || (c < ' ' && c != '\t') || (c >= 0x7f && c < 0xa0))
+            return false;
+    }
+    return true;
+}
+
 int acl_path_parse(const char *text, size_t len, struct acl_path *out, struct error *err)
 {
     *out = (struct acl_path){ .text = mem_strndup(text, len), .members_only = true };
     int rc = parse_steps(out, err);
+    if (rc == 0 && !acl_text_is_plain(out->text, strlen(out->text)))
+        rc = error_set(err, ERROR_INVALID, "a path is UTF-8 without control characters");
     if (rc < 0)
         acl_path_free(out);
     return rc;

@@ -30,6 +30,10 @@ struct acl_path {
     bool members_only; /* it names one value at most */
 };
 
+/* UTF-8 (no name of QMP's is anything else), without control characters but tabs: C0, DEL, C1. What
+ * is written in a policy is shown on terminals and in JSON. */
+bool acl_text_is_plain(const char *text, size_t len);
+
 int acl_path_parse(const char *text, size_t len, struct acl_path *out,
                    struct error *err) MUST_CHECK;
 void acl_path_free(struct acl_path *p);

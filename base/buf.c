@@ -72,8 +72,7 @@ void buf_printf(struct buf *b, const char *fmt, ...)
     va_end(again);
 }
 
-/* Decodes one UTF-8 sequence; returns its length, or 0 where it is not UTF-8 (RFC 3629). */
-static size_t utf8_decode(const unsigned char *s, size_t len, uint32_t *out)
+size_t utf8_decode(const unsigned char *s, size_t len, uint32_t *out)
 {
     static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
     size_t n;

@@ -75,6 +75,15 @@ static void what_is_no_path_is_refused_with_a_sentence(void **state)
                                    "element of an array and ** for any depth");
 }
 
+static void a_path_that_is_no_utf8_is_refused(void **state)
+{
+    (void)state;
+    static const char sentence[] = "a path is UTF-8 without control characters";
+    check_not_parsed("a.\xff", sentence);
+    check_not_parsed("a\xc3.b", sentence);
+    check_not_parsed("a\xc2\x9b", sentence);
+}
+
 static void two_stars_twice_in_a_row_are_refused(void **state)
 {
     (void)state;
@@ -222,6 +231,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_no_path_is_refused_with_a_sentence),
+        cmocka_unit_test(a_path_that_is_no_utf8_is_refused),
         cmocka_unit_test(two_stars_twice_in_a_row_are_refused),
         cmocka_unit_test(a_path_has_24_steps_at_most),
         cmocka_unit_test(a_member_of_another_name_is_not_named),
