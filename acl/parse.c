@@ -22,6 +22,7 @@ static const struct {
     { "sessions", ACL_ADMIN_SESSIONS },     { "session-close", ACL_ADMIN_SESSION_CLOSE },
     { "reload", ACL_ADMIN_RELOAD },         { "stats", ACL_ADMIN_STATS },
     { "audit-tail", ACL_ADMIN_AUDIT_TAIL }, { "login-release", ACL_ADMIN_LOGIN_RELEASE },
+    { "audit-all", ACL_ADMIN_AUDIT_ALL },
 };
 
 /* --- reports ---------------------------------------------------------------------------------- */
@@ -194,8 +195,8 @@ static unsigned read_admin(struct acl_parser *p, cfg_t *section)
         if (!bit)
             acl_parse_refuse(
                 p, w,
-                "administration is sessions, session-close, reload, stats, audit-tail and "
-                "login-release, by name");
+                "administration is sessions, session-close, reload, stats, audit-tail, "
+                "audit-all and login-release, by name");
         admin |= bit;
     }
     return admin;

@@ -35,6 +35,11 @@ typedef bool audit_tail_fn(void *opaque, const struct audit_line *line);
 int audit_tail(const char *path, uint64_t max_records, uint64_t max_bytes, audit_tail_fn *fn,
                void *opaque, struct error *err) MUST_CHECK;
 
+/* The same through the files that the log was rotated to, plain or compressed, as far as they reach
+ * without one that cannot be read backwards. */
+int audit_tail_log(const char *path, uint64_t max_records, uint64_t max_bytes, audit_tail_fn *fn,
+                   void *opaque, struct error *err) MUST_CHECK;
+
 struct audit_chain_summary {
     uint64_t first_seq; /* 0: the file is empty */
     uint64_t last_seq;

@@ -7,8 +7,8 @@
 #include "acl/rights_internal.h"
 #include "base/mem.h"
 
-static const char *const admin_names[] = { "sessions", "session-close", "reload",
-                                           "stats",    "audit-tail",    "login-release" };
+static const char *const admin_names[] = { "sessions",   "session-close", "reload",   "stats",
+                                           "audit-tail", "login-release", "audit-all" };
 
 const char *policy_admin_name(unsigned bit)
 {

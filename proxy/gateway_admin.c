@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <utlist.h>
 #include "audit/read.h"
 #include "base/clock.h"
@@ -385,27 +386,73 @@ struct tail_job {
     struct ticket ticket;
     struct snapshot *snapshot;
     struct acl_view *view; /* of the snapshot's policy */
+    bool all;              /* the caller may read everything */
+    struct buf own;        /* his name, as a record has it */
     uint64_t count;
     struct buf *lines; /* newest first */
     size_t n_lines, cap;
 };
 
-/* Records about VMs that the caller may see, and those about none. */
+static bool is_type(const struct audit_line *line, struct span type)
+{
+    return line->type.len == type.len && memcmp(line->type.data, type.data, type.len) == 0;
+}
+
+/* Who comes and goes is nobody else's business. */
+static bool is_personal(const struct audit_line *line)
+{
+    return is_type(line, SPAN_LIT("auth")) || is_type(line, SPAN_LIT("session-open")) ||
+           is_type(line, SPAN_LIT("session-close"));
+}
+
+static bool is_own(const struct tail_job *j, const struct audit_line *line)
+{
+    return line->identity.len == buf_len(&j->own) &&
+           memcmp(line->identity.data, buf_data(&j->own), buf_len(&j->own)) == 0;
+}
+
+/* A name may have been another VM's before. */
+static bool is_same_vm(const struct vm *vm, struct span uuid)
+{
+    return !vm->uuid || !uuid.len ||
+           (strlen(vm->uuid) == uuid.len && strncasecmp(vm->uuid, uuid.data, uuid.len) == 0);
+}
+
+static bool sees_vm(const struct tail_job *j, const struct audit_line *line)
+{
+    CLEANUP_FREE char *name = mem_strndup(line->vm.data, line->vm.len);
+    struct vm *vm = vms_find_name(j->ticket.daemon->vms, name);
+    bool sees = vm && is_same_vm(vm, line->uuid) && acl_view_sees(j->view, &vm->acl);
+    vm_unref(vm);
+    return sees;
+}
+
+static bool may_read(const struct tail_job *j, const struct audit_line *line)
+{
+    if (j->all)
+        return true;
+    if (line->vm.len && !sees_vm(j, line))
+        return false;
+    return line->vm.len && !is_personal(line) ? true : is_own(j, line);
+}
+
 static bool wanted(void *opaque, const struct audit_line *line)
 {
     struct tail_job *j = opaque;
-    if (line->vm.len) {
-        CLEANUP_FREE char *name = mem_strndup(line->vm.data, line->vm.len);
-        struct vm *vm = vms_find_name(j->ticket.daemon->vms, name);
-        bool sees = vm && acl_view_sees(j->view, &vm->acl);
-        vm_unref(vm);
-        if (!sees)
-            return false;
-    }
+    if (!may_read(j, line))
+        return false;
     mem_grow((void **)&j->lines, &j->cap, j->n_lines + 1, sizeof(*j->lines));
     j->lines[j->n_lines] = (struct buf){ 0 };
     buf_add_span(&j->lines[j->n_lines++], line->text);
     return true;
+}
+
+static void free_tail(struct tail_job *j)
+{
+    acl_view_free(j->view);
+    snapshot_unref(j->snapshot);
+    buf_free(&j->own);
+    free(j);
 }
 
 static void run_tail(struct worker_job *job)
@@ -413,8 +460,8 @@ static void run_tail(struct worker_job *job)
     struct tail_job *j = container_of(job, struct tail_job, job);
     struct error err;
     struct buf b = { 0 };
-    bool ok = audit_tail(j->ticket.daemon->audit_path, j->count, AUDIT_TAIL_BYTES_MAX, wanted, j,
-                         &err) == 0;
+    bool ok = audit_tail_log(j->ticket.daemon->audit_path, j->count, AUDIT_TAIL_BYTES_MAX, wanted,
+                             j, &err) == 0;
     BUF_ADD_LIT(&b, "[");
     for (size_t i = j->n_lines; i-- > 0;) {
         buf_add_span(&b, gateway_buf_span(&j->lines[i]));
@@ -428,10 +475,16 @@ static void run_tail(struct worker_job *job)
         buf_add_str(&b, err.text);
     }
     answer_late(&j->ticket, ok, &b);
-    acl_view_free(j->view);
-    snapshot_unref(j->snapshot);
     free(j->lines);
-    free(j);
+    free_tail(j);
+}
+
+/* Without the quotes. */
+static void write_own_name(struct buf *out, const char *name)
+{
+    buf_add_json_string(out, name, strlen(name));
+    buf_truncate(out, buf_len(out) - 1);
+    buf_consume(out, 1);
 }
 
 void gateway_audit_tail(struct session *s, struct request *r)
@@ -447,11 +500,11 @@ void gateway_audit_tail(struct session *s, struct request *r)
     j->ticket = ticket_of(s, r);
     j->snapshot = snapshot_ref(s->client->loop->snapshot);
     j->view = acl_view_new(j->snapshot->policy, caller_subject(s->caller));
+    j->all = acl_policy_admin(j->snapshot->policy, caller_subject(s->caller)) & ACL_ADMIN_AUDIT_ALL;
+    write_own_name(&j->own, caller_name(s->caller));
     j->count = (uint64_t)count;
     if (worker_submit(j->ticket.daemon->pools[POOL_GENERAL], &j->job) < 0) {
-        acl_view_free(j->view);
-        snapshot_unref(j->snapshot);
-        free(j);
+        free_tail(j);
         session_error(r, QMP_ERROR_GENERIC, "the gateway is too busy: try again");
     }
 }

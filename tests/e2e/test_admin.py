@@ -1,6 +1,8 @@
 """Administration: by grants that name it, never by a class or a glob, and only of what one may see."""
 
+import os
 import re
+
 import pytest
 
 from harness import expect, wait
@@ -26,7 +28,7 @@ def test_no_glob_and_no_class_opens_it(house, qemu, command):
 
 def test_each_is_granted_by_its_own_name(house, qemu):
     gateway = house.gateway(qemu)
-    gateway.policy = gateway.policy.replace('admin = {"sessions", "session-close", "reload", "stats", "audit-tail"}',
+    gateway.policy = gateway.policy.replace('admin = {"sessions", "session-close", "reload", "stats", "audit-tail", "audit-all"}',
                                             'admin = {"stats"}')
     gateway.start()
     client = gateway.connect().ready()
@@ -113,13 +115,89 @@ def test_audit_tail_gives_the_latest_records(gateway):
     assert any("query-name" in str(r) for r in records)
 
 
-def test_audit_tail_shows_only_vms_that_one_may_see(house):
+@pytest.fixture
+def two_tenants(house):
+    """web1, which the viewer sees and reads about, and db1; who is admin sees both, and reads everything."""
     gateway = house.gateway(house.qemu("web1"), house.fake(names=("db1",)))
     gateway.policy += 'grant "v" { to = {"x509:CN=viewer,O=Example"} admin = {"audit-tail"} }\n'
-    gateway.start()
-    gateway.client("db1").result("query-memdev")
-    gateway.client("web1").result("query-name")
-    records = gateway.client("web1", "viewer").result("gateway-audit-tail")
+    return gateway.start()
+
+
+def tail(client, count=1000):
+    return client.result("gateway-audit-tail", count=count)
+
+
+def test_audit_tail_shows_only_vms_that_one_may_see(two_tenants):
+    two_tenants.client("db1").result("query-memdev")
+    two_tenants.client("web1").result("query-name")
+    two_tenants.connect(cert="operator").ready().error("gateway-attach", vm="db1")
+    records = tail(two_tenants.client("web1", "viewer"))
     commands = {r.get("command") for r in records}
     assert "query-name" in commands and "query-memdev" not in commands
     assert {r.get("vm") for r in records} <= {"web1", None}
+    assert "db1" not in str(records)
+
+
+def test_audit_tail_shows_ones_own_coming_and_nobody_elses(two_tenants):
+    two_tenants.client("web1").close()
+    own = two_tenants.pki.identity("viewer")
+    client = two_tenants.client("web1", "viewer")
+    two_tenants.wait_record(type="session-close")
+    records = tail(client)
+    personal = [r for r in records if r["type"] in ("auth", "session-open", "session-close")]
+    assert personal and {r["identity"] for r in personal} == {own}
+    assert {r.get("vm") for r in records if r.get("identity") != own and r["type"] != "outcome"} == {"web1"}
+    types = {r["type"] for r in records}
+    assert types.isdisjoint({"start", "config-load", "policy-load", "segment", "seal", "admin"})
+
+
+def test_a_refused_stranger_is_nobody_elses_business(two_tenants):
+    two_tenants.connect(cert="stranger").drain()
+    two_tenants.wait_record(type="auth", result="denied")
+    assert "stranger" not in str(tail(two_tenants.client("web1", "viewer")))
+    assert "stranger" in str(tail(two_tenants.connect().ready()))
+
+
+def test_who_may_read_all_reads_all(two_tenants):
+    two_tenants.client("db1").result("query-memdev")
+    two_tenants.client("web1", "viewer").result("query-name")
+    records = tail(two_tenants.connect().ready())
+    assert {"web1", "db1"} <= {r.get("vm") for r in records}
+    assert {"start", "policy-load", "session-open"} <= {r["type"] for r in records}
+    assert [r["seq"] for r in records] == list(range(1, len(records) + 1))
+
+
+def test_all_records_alone_open_nothing(house, qemu):
+    gateway = house.gateway(qemu)
+    gateway.policy += 'grant "v" { to = {"x509:CN=viewer,O=Example"} admin = {"audit-all"} }\n'
+    expect.denied(gateway.start().client("web1", "viewer").call("gateway-audit-tail"))
+
+
+def test_a_vm_that_had_the_name_before_is_another_one(house):
+    gateway = house.gateway()
+    gateway.policy += 'grant "v" { to = {"x509:CN=viewer,O=Example"} admin = {"audit-tail"} }\n'
+    first, second = "11111111-2222-3333-4444-555555555555", "99999999-2222-3333-4444-555555555555"
+    before = house.fake("--only", "query-memdev", uuid=first)
+    gateway.add_vm(before, uuid=first)
+    gateway.start()
+    gateway.client("web1").result("query-memdev")
+    after = house.fake(names=("web2",), uuid=second)
+    gateway.vms["web1"] = {"socket": after.socket, "uuid": second}
+    gateway.reload()
+    client = gateway.client("web1", "viewer")
+    client.result("query-name")
+    intents = [r["command"] for r in tail(client) if r["type"] == "intent"]
+    assert "query-name" in intents and "query-memdev" not in intents
+
+
+def test_audit_tail_goes_on_in_what_was_rotated(gateway):
+    client = gateway.client("web1")
+    client.result("query-name")
+    for i in range(3):
+        os.rename(gateway.audit_file, f"{gateway.audit_file}.{i}")
+        gateway.hang_up()
+        client.result("query-status")
+    records = tail(client)
+    assert [r["seq"] for r in records] == list(range(1, len(records) + 1))
+    assert len([r for r in records if r["type"] == "segment"]) == 4
+    assert [r["seq"] for r in tail(client, 30)] == [r["seq"] for r in records][-28:] + [len(records) + 1, len(records) + 2]

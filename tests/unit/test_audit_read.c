@@ -1,5 +1,5 @@
 /* Reading a log back. */
-#include "tests/unit/audit_fixture.h"
+#include "tests/unit/log_fixture.h"
 
 static void write_numbered(const char *path, unsigned from, unsigned to)
 {
@@ -165,6 +165,90 @@ static void a_line_that_is_no_record_is_an_error(void **state)
     assert_non_null(strstr(err.text, "too long"));
 }
 
+/* --- through all files
+ * ---------------------------------------------------------------------------- */
+
+/* Records 1 to 100, 101 to 200 and 201 to 300: compressed, closed, open. */
+static void write_three_files(const struct fixture *f, bool with_table)
+{
+    struct log_maker m;
+    CLEANUP_FREE char *first = mem_printf("%s.1.zst", f->path);
+    CLEANUP_FREE char *second = mem_printf("%s.2", f->path);
+    log_init(&m);
+    log_add_segment(&m, "first");
+    log_add_many(&m, 99);
+    log_write_compressed(&m, first, 4096, with_table);
+    log_add_segment(&m, "rotated");
+    log_add_many(&m, 99);
+    log_write(&m, second);
+    log_add_segment(&m, "rotated");
+    log_add_many(&m, 99);
+    log_write(&m, f->path);
+    log_clear(&m);
+}
+
+static struct seen tail_log(const char *path, uint64_t max_records, uint64_t max_bytes)
+{
+    struct seen s = { .every = 0 };
+    struct error err;
+    if (audit_tail_log(path, max_records, max_bytes, see, &s, &err) < 0)
+        fail_msg("%s", err.text);
+    return s;
+}
+
+static void assert_seen(struct seen s, uint64_t first, uint64_t last)
+{
+    assert_int_equal(s.first, first);
+    assert_int_equal(s.last, last);
+    assert_int_equal(s.n, first - last + 1);
+}
+
+static void the_tail_goes_on_in_the_files_before(void **state)
+{
+    struct fixture *f = *state;
+    write_three_files(f, true);
+    assert_seen(tail_log(f->path, 50, UINT64_MAX), 300, 251);
+    assert_seen(tail_log(f->path, 150, UINT64_MAX), 300, 151);
+    assert_seen(tail_log(f->path, 250, UINT64_MAX), 300, 51);
+    assert_seen(tail_log(f->path, UINT64_MAX, UINT64_MAX), 300, 1);
+    assert_seen(tail_log(f->path, UINT64_MAX, 10000), 300,
+                201); /* no more than the bytes, and a window */
+}
+
+static void a_file_in_two_forms_is_told_once(void **state)
+{
+    struct fixture *f = *state;
+    write_three_files(f, true);
+    CLEANUP_FREE char *second = mem_printf("%s.2", f->path);
+    CLEANUP_FREE char *copy = mem_printf("%s.copy", f->path);
+    CLEANUP_FREE char *text = read_text(second);
+    append_text(copy, text, strlen(text));
+    assert_seen(tail_log(f->path, UINT64_MAX, UINT64_MAX), 300, 1);
+}
+
+static void what_cannot_be_read_backwards_ends_it(void **state)
+{
+    struct fixture *f = *state;
+    write_three_files(f, false);
+    assert_seen(tail_log(f->path, UINT64_MAX, UINT64_MAX), 300, 101);
+}
+
+static void a_log_that_is_just_being_rotated_has_its_closed_files(void **state)
+{
+    struct fixture *f = *state;
+    write_three_files(f, true);
+    unlink(f->path);
+    assert_seen(tail_log(f->path, 10, UINT64_MAX), 200, 191);
+}
+
+static void without_any_file_it_is_an_error(void **state)
+{
+    struct fixture *f = *state;
+    struct seen s = { 0 };
+    struct error err;
+    assert_true(audit_tail_log(f->path, 10, UINT64_MAX, see, &s, &err) < 0);
+}
+
 /* --- the chain -------------------------------------------------------------------------------- */
 
 static void rewrite(const char *path, const char *text, size_t len)
@@ -251,6 +335,11 @@ int main(void)
         AUDIT_TEST(the_tail_passes_over_a_line_that_is_being_written),
         AUDIT_TEST(the_tail_of_nothing_is_empty),
         AUDIT_TEST(a_line_that_is_no_record_is_an_error),
+        AUDIT_TEST(the_tail_goes_on_in_the_files_before),
+        AUDIT_TEST(a_file_in_two_forms_is_told_once),
+        AUDIT_TEST(what_cannot_be_read_backwards_ends_it),
+        AUDIT_TEST(a_log_that_is_just_being_rotated_has_its_closed_files),
+        AUDIT_TEST(without_any_file_it_is_an_error),
         AUDIT_TEST(any_changed_byte_is_found),
         AUDIT_TEST(a_line_taken_out_doubled_or_moved_is_found),
         AUDIT_TEST(a_continued_log_stands_by_itself),

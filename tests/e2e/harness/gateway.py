@@ -47,7 +47,7 @@ grant "viewer-on-web" {
 }
 grant "site-admins" {
     to    = {"x509:CN=admin,O=Example"}
-    admin = {"sessions", "session-close", "reload", "stats", "audit-tail"}
+    admin = {"sessions", "session-close", "reload", "stats", "audit-tail", "audit-all"}
 }
 """
 
