@@ -90,7 +90,7 @@ tests_fuzz_fuzz_audit_seal_LDADD = $(audit_ldadd)
 EXTRA_DIST += tests/fuzz/corpus/audit_line tests/fuzz/corpus/audit_open tests/fuzz/corpus/audit_record \
     tests/fuzz/corpus/audit_seal
 
-EXTRA_PROGRAMS += tests/bench/bench_audit
+EXTRA_PROGRAMS += tests/bench/bench_audit tests/bench/bench_audit_verify
 tests_bench_bench_audit_SOURCES = tests/bench/bench_audit.c
 tests_bench_bench_audit_LDADD = $(audit_ldadd)
 
@@ -121,3 +121,5 @@ tests_fuzz_fuzz_sink_position_LDADD = $(audit_ldadd)
 tests_fuzz_fuzz_sink_record_SOURCES = tests/fuzz/fuzz_sink_record.c tests/fuzz/replay.c
 tests_fuzz_fuzz_sink_record_LDADD = $(audit_ldadd)
 EXTRA_DIST += tests/fuzz/corpus/sink_position tests/fuzz/corpus/sink_record
+tests_bench_bench_audit_verify_SOURCES = tests/bench/bench_audit_verify.c
+tests_bench_bench_audit_verify_LDADD = $(audit_ldadd)

@@ -7,14 +7,27 @@
 #include <stdint.h>
 #include "base/buf.h"
 
-#define AUDIT_MEMBERS(X)                                                                      \
-    X(TIME, "time")                                                                           \
-    X(TYPE, "type")                                                                           \
-    X(RESULT, "result") X(CODE, "code") X(CONNECTION, "connection") X(REQUEST, "request")     \
-        X(PEER, "peer") X(IDENTITY, "identity") X(ACTING_FOR, "acting-for") X(VM, "vm")       \
-            X(UUID, "uuid") X(COMMAND, "command") X(ARGUMENTS, "arguments") X(SHAPE, "shape") \
-                X(RULE, "rule") X(ERROR_CLASS, "error-class") X(TEXT, "text")                 \
-                    X(LATENCY, "latency-us")
+/* clang-format off */
+#define AUDIT_MEMBERS(X) \
+    X(TIME, "time") \
+    X(TYPE, "type") \
+    X(RESULT, "result") \
+    X(CODE, "code") \
+    X(CONNECTION, "connection") \
+    X(REQUEST, "request") \
+    X(PEER, "peer") \
+    X(IDENTITY, "identity") \
+    X(ACTING_FOR, "acting-for") \
+    X(VM, "vm") \
+    X(UUID, "uuid") \
+    X(COMMAND, "command") \
+    X(ARGUMENTS, "arguments") \
+    X(SHAPE, "shape") \
+    X(RULE, "rule") \
+    X(ERROR_CLASS, "error-class") \
+    X(TEXT, "text") \
+    X(LATENCY, "latency-us")
+/* clang-format on */
 
 enum audit_member {
 #define X(name, word) AUDIT_MEMBER_##name,

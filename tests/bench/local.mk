@@ -12,7 +12,7 @@ tests_bench_load_LDADD = base/libbase.a $(OPENSSL_LIBS)
 
 BENCH =
 # programs without peers, that print what a part costs
-bench_parts = tests/bench/bench_acl tests/bench/bench_conditions
+bench_parts = tests/bench/bench_acl tests/bench/bench_conditions tests/bench/bench_audit_verify
 .PHONY: bench
 bench: all $(check_PROGRAMS) $(check_DATA) $(bench_parts)
 	@for p in $(bench_parts); do abs_top_srcdir='$(abs_top_srcdir)' $$p || exit; done
