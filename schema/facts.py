@@ -19,7 +19,7 @@ import json
 BUILTINS = {"str", "number", "int", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "size",
             "bool", "any", "null"}
 KEYS = ("kind", "module", "name", "type", "optional", "since", "if", "features", "oob", "open", "args", "returns", "data",
-        "tag", "members", "branches", "values")  # in the order in which they are written
+        "tag", "tag_after", "members", "branches", "values", "late", "loose")  # in the order in which they are written
 JSON_TYPES = {"str": "string", "number": "number", "bool": "boolean", "any": "value", "null": "null"}
 
 

@@ -80,8 +80,8 @@ class Merger:
         for key, late in (("values", False), ("members", True), ("branches", False)):
             if new.get(key):
                 self.parts(name, old.setdefault(key, []), new[key], late)
-        if "tag" in new:
-            old["tag"] = new["tag"]
+        if "tag" in new and "tag" not in old:
+            old["tag"], old["tag_after"] = new["tag"], len(old["members"])
 
     def entry(self, name, old, new, key):
         self.features(old, new)

@@ -115,7 +115,9 @@ class Schema:
     def good(self, command):
         """Arguments that are valid: the shortest, the fullest, every member of every branch, every word of every
         enum, and every kind of value where there is a choice."""
-        name = self.commands[command]["arg-type"]
+        return self.good_values(self.commands[command]["arg-type"])
+
+    def good_values(self, name):
         yield self.valid(name)
         yield self.valid(name, full=True)
         for wrap, kind, value, _ in self.places(name, set()):
@@ -134,10 +136,15 @@ class Schema:
 
     def bad(self, command):
         """(what, arguments): wrong in one place."""
-        for wrap, kind, value, outer in self.places(self.commands[command]["arg-type"], set()):
+        for what, value in self.bad_values(self.commands[command]["arg-type"]):
+            if isinstance(value, dict):
+                yield what, value
+
+    def bad_values(self, name):
+        for wrap, kind, value, outer in self.places(name, set()):
             t = self.types[kind]
             for sample in SAMPLES:
-                if not self.takes(outer, sample) and isinstance(wrap(sample), dict):
+                if not self.takes(outer, sample):
                     yield "wrong type", wrap(sample)
             if t["meta-type"] == "enum":
                 for word in ("no-such-value", "", t["values"][0] + "\0", t["values"][0].upper() + "-"):

@@ -1,0 +1,1 @@
+"""Makes libqmp's headers, tables, symbol map, manual pages and tests from schema/qmp-*.json."""

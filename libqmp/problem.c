@@ -1,0 +1,114 @@
+#include "config.h"
+#include "libqmp/problem.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include "base/mem.h"
+#include "libqmp/limits.h"
+
+struct qmp_error {
+    enum qmp_error_kind kind;
+    enum qmp_outcome outcome;
+    char *text;  /* owned */
+    char *class; /* owned, or NULL */
+};
+
+enum qmp_error_kind qmp_error_kind(const struct qmp_error *err)
+{
+    return err->kind;
+}
+
+enum qmp_outcome qmp_error_outcome(const struct qmp_error *err)
+{
+    return err->outcome;
+}
+
+const char *qmp_error_text(const struct qmp_error *err)
+{
+    return err->text;
+}
+
+const char *qmp_error_class(const struct qmp_error *err)
+{
+    return err->class;
+}
+
+void qmp_error_free(struct qmp_error *err)
+{
+    if (!err)
+        return;
+    free(err->text);
+    free(err->class);
+    free(err);
+}
+
+/* A peer's bytes in a sentence: what could move a terminal's cursor does not get there. */
+static void make_printable(char *text)
+{
+    for (unsigned char *p = (unsigned char *)text; *p; p++) {
+        if (*p < 0x20 || *p == 0x7f)
+            *p = '?';
+    }
+}
+
+static struct qmp_error *new_error(enum qmp_error_kind kind, enum qmp_outcome outcome, char *text)
+{
+    struct qmp_error *e = MEM_NEW(struct qmp_error);
+    e->kind = kind;
+    e->outcome = outcome;
+    e->text = text;
+    make_printable(text);
+    return e;
+}
+
+int problem_set(struct qmp_error **err, enum qmp_error_kind kind, enum qmp_outcome outcome,
+                const char *fmt, ...)
+{
+    char *text;
+    va_list ap;
+    if (!err)
+        return -1;
+    va_start(ap, fmt);
+    if (vasprintf(&text, fmt, ap) < 0)
+        text = mem_strdup("out of memory");
+    va_end(ap);
+    *err = new_error(kind, outcome, text);
+    return -1;
+}
+
+int problem_refused(struct qmp_error **err, struct span class, struct span desc)
+{
+    if (!err)
+        return -1;
+    *err = new_error(QMP_ERROR_KIND_REFUSED, QMP_OUTCOME_FAILED, mem_strndup(desc.data, desc.len));
+    (*err)->class = mem_strndup(class.data, class.len);
+    return -1;
+}
+
+/* --- where ------------------------------------------------------------------------------------ */
+
+static char *put_before(char *at, const char *begin, const char *text, size_t len)
+{
+    while (len > 0 && at > begin)
+        *--at = text[--len];
+    return at;
+}
+
+const char *place_name_text(const struct place_name *name, char *out)
+{
+    char *at = &out[LIMIT_API_PATH - 1];
+    char number[32];
+    *at = '\0';
+    for (; name; name = name->outer) {
+        if (name->member) {
+            at = put_before(at, out, name->member, strlen(name->member));
+            if (name->outer)
+                at = put_before(at, out, ".", 1);
+        } else {
+            int n = snprintf(number, sizeof(number), "[%zu]", name->index);
+            at = put_before(at, out, number, (size_t)n);
+        }
+    }
+    return at;
+}
