@@ -111,10 +111,11 @@ static bool check_digest(struct verify *v, const struct verify_line *at, const s
                      "it seals the records up to %" PRIu64 ", which come after it", s->through);
         return false;
     }
-    if (s->through < v->last_through) {
+    if (s->through <= v->last_through && s->utc_us <= v->last_seal_us) {
         verify_fault(v, AUDIT_FAULT_SEAL_ORDER, at,
                      "it seals the records up to %" PRIu64
-                     ", less than the seal before it (%" PRIu64 "): an older seal was put here",
+                     ", no more than the seal before it (%" PRIu64
+                     "), and is no younger: an older seal was put here",
                      s->through, v->last_through);
         return false;
     }
@@ -279,17 +280,18 @@ void verify_seal(struct verify *v, const struct verify_line *at)
         verify_fault(v, AUDIT_FAULT_SEAL_FORM, at, "it is no seal as the gateway writes it");
         return;
     }
-    if (v->promise.resuming && s.reason == SEAL_START)
-        note_start(v);
-    v->promise.resuming = false;
-    check_promise(v, at);
     bool fits = check_digest(v, at, &s, &comparable);
     bool signed_well = check_signature(v, at, &s);
+    /* what a crash left is sealed at the next start, whenever that is */
+    v->promise.resuming = false;
+    if (!fits || !signed_well || s.reason != SEAL_START)
+        check_promise(v, at);
     if (!fits || !signed_well)
         return;
     check_succession(v, at, &s);
     take_next_key(v, &s);
     v->last_through = s.through;
+    v->last_seal_us = s.utc_us;
     make_promise(v, &s);
     if (comparable && check_signatures(v))
         note_good(v, &s);

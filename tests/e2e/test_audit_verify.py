@@ -552,6 +552,36 @@ def test_a_crash_and_a_late_start_are_no_gap(auditor, place, keys):
     auditor(log.write())
 
 
+def test_what_a_crash_left_is_sealed_at_the_next_start(auditor, place, keys):
+    log = Log(place, key=keys[0])
+    log.begin()
+    log.fill(5)
+    log.us += 7200 * 1000000
+    log.seal("start")  # before the run says that it started
+    log.add("start")
+    log.fill(4)
+    auditor(log.write())
+
+
+def test_a_seal_is_no_excuse_twice(auditor, place, keys):
+    """Who has no key cannot keep a promise by the last seal again and again."""
+    log = Log(place, key=keys[0])
+    log.begin()
+    log.fill(4)
+    again = log.lines[-1]
+    members = {k: v for k, v in parse(again).items() if k not in ("v", "seq", "time", "type", "hash")}
+    for i in range(4):
+        log.us += 50 * 1000000
+        log.add("outcome", text="forged")
+        when, log.us = log.us, int(log.us)
+        log.seq += 1
+        text = auditlog.compact({"v": 1, "seq": log.seq, "time": parse(again)["time"], "type": "seal", **members})
+        line, log.digest = auditlog.hashed(log.digest, text[:-1].encode())
+        log.lines.append(line)
+        log.us = when
+    auditor.finds(log.write(), "seal-order", words="an older seal was put here")
+
+
 def test_a_seal_that_comes_too_late_is_found(auditor, place, keys):
     log = Log(place, key=keys[0])
     log.begin()
