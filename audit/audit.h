@@ -31,6 +31,7 @@ struct audit_settings {
     const char *path; /* of the log; its lock is PATH.lock */
     unsigned sinks;   /* that retention waits for, at most AUDIT_SINKS_MAX: audit_hold_retention */
     enum audit_sync sync;
+    uint64_t reserve; /* bytes that are set aside on the disk for what is vital; 0: none */
     struct audit_keeping keeping;
     /* Called by the flusher thread when audit_durable has grown (AUDIT_SYNC_DATA), or a sync
      * failed. */
@@ -81,7 +82,11 @@ struct audit_stats {
     uint64_t failures;   /* commits that failed */
     uint64_t suppressed; /* refusals and failed logins over the rate, counted in one record */
     bool failing;        /* the last commit or sync failed */
+    int64_t failing_us;  /* for how long */
     char last_error[ERROR_TEXT_MAX];
+
+    uint64_t reserve;   /* bytes set aside behind the log's end just now */
+    bool reserve_short; /* the disk has no more than that: only what is vital is written */
 
     uint64_t segment;           /* number of the one that is written; 0: none yet */
     uint64_t rotations;         /* segments that were closed */
@@ -152,7 +157,13 @@ struct audit_record {
     const char *subject;         /* admin: who is acted on, */
     uint64_t subject_connection; /* and which connection of his */
     bool shape_only;             /* validation refused the arguments: only member names and sizes */
+    bool administration;         /* intent: of an administrative command, which is vital */
 };
+
+/* Whether the record may use up the reserve: administration, outcomes, ends of what began, and what
+ * the gateway does by itself. Nobody who is not let do it anyway can bring such a record about, but
+ * by doing first what is recorded without the reserve. */
+bool audit_is_vital(const struct audit_record *r);
 
 struct audit_batch;
 struct audit_batch *audit_batch_new(struct audit *a);
@@ -171,7 +182,9 @@ void audit_batch_tick(struct audit_batch *b, int64_t utc_us);
 /* Writes the batch. On success *ticket is what audit_durable must reach for it. On failure nothing
  * of it counts as written: intents are dropped (the caller refuses those commands); the other
  * records stay in the batch, up to a bound, for the next commit, which may succeed: each commit
- * tries anew. */
+ * tries anew. If the disk has no more room than the reserve, it fails, but what is vital
+ * (audit_is_vital) is written all the same: then *ticket is that of the vital records, and
+ * otherwise 0. */
 int audit_batch_commit(struct audit_batch *b, uint64_t *ticket, struct error *err) MUST_CHECK;
 
 #endif

@@ -92,12 +92,39 @@ void audit_batch_tick(struct audit_batch *b, int64_t utc_us)
 
 /* --- records ---------------------------------------------------------------------------------- */
 
+bool audit_is_vital(const struct audit_record *r)
+{
+    switch (r->type) {
+    case AUDIT_START:
+    case AUDIT_STOP:
+    case AUDIT_OUTCOME:
+    case AUDIT_POLICY_LOAD:
+    case AUDIT_CONFIG_LOAD:
+        return true;
+    case AUDIT_SESSION_CLOSE:
+    case AUDIT_DETACH:
+        return r->identity != NULL;
+    case AUDIT_ADMIN:
+        return r->result != AUDIT_DENIED;
+    case AUDIT_INTENT:
+        return r->administration;
+    case AUDIT_SESSION_OPEN:
+    case AUDIT_AUTH:
+    case AUDIT_ATTACH:
+    case AUDIT_REFUSED:
+    case AUDIT_EVENTS_LOST:
+        return false;
+    }
+    return false;
+}
+
 void audit_batch_add(struct audit_batch *b, const struct audit_record *r)
 {
     if (is_over_rate(b, r))
         return;
     struct batch_entry *e = new_entry(b);
     e->intent = r->type == AUDIT_INTENT;
+    e->vital = audit_is_vital(r);
     record_write(&b->writer, r);
     end_entry(b, e);
 }
@@ -105,6 +132,33 @@ void audit_batch_add(struct audit_batch *b, const struct audit_record *r)
 bool audit_batch_empty(const struct audit_batch *b)
 {
     return b->n == 0 && b->lost_records == 0 && b->lost_intents == 0;
+}
+
+/* What is vital, where the rest has no room. True if that was written, or there is none. */
+static bool commit_vital(struct audit_batch *b, uint64_t *ticket)
+{
+    struct commit_view view = {
+        .bodies = buf_data(&b->bodies),
+        .entries = b->entries,
+        .n = b->n,
+        .vital = true,
+    };
+    size_t n = 0;
+    for (size_t i = 0; i < b->n; i++)
+        n += b->entries[i].vital;
+    if (n == 0)
+        return true;
+    if (audit_commit(b->a, &view, ticket, NULL) < 0) {
+        *ticket = 0;
+        return false;
+    }
+    n = 0;
+    for (size_t i = 0; i < b->n; i++) {
+        if (!b->entries[i].vital)
+            b->entries[n++] = b->entries[i];
+    }
+    b->n = n;
+    return true;
 }
 
 /* After a commit that failed: intents go (their commands are refused), the others wait. */
@@ -119,7 +173,8 @@ static void retain(struct audit_batch *b, const struct error *why)
             b->lost_records++;
         } else {
             memmove(buf_data(&b->bodies) + used, buf_data(&b->bodies) + e.offset, e.len);
-            b->entries[n++] = (struct batch_entry){ .offset = used, .len = e.len };
+            b->entries[n++] =
+                (struct batch_entry){ .offset = used, .len = e.len, .vital = e.vital };
             used += e.len;
         }
     }
@@ -157,6 +212,9 @@ int audit_batch_commit(struct audit_batch *b, uint64_t *ticket, struct error *er
     };
     int rc = audit_commit(b->a, &view, ticket, err);
     if (rc < 0) {
+        *ticket = 0;
+        if (view.no_room)
+            commit_vital(b, ticket);
         retain(b, err);
         return rc;
     }

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 #include "audit/line.h"
+#include "audit/reserve.h"
 #include "base/mem.h"
 
 #define BLOCK        (64u << 10) /* bytes a read */
@@ -24,6 +25,7 @@ void audit_file_free(struct audit_file *f)
 {
     if (!f)
         return;
+    reserve_free(f);
     cleanup_fd(&f->fd);
     buf_free(&f->unsynced);
     free(f);
@@ -287,8 +289,9 @@ int audit_file_make(const char *path, struct audit_file **out, struct error *err
 /* --- appending -------------------------------------------------------------------------------- */
 
 /* Goes on after a short write: the next one tells why. */
-static int write_all(int fd, struct span data)
+static int write_all(int fd, struct span data, size_t *written)
 {
+    *written = 0;
     while (data.len > 0) {
         ssize_t n = write(fd, data.data, data.len);
         if (n < 0 && errno == EINTR)
@@ -297,6 +300,7 @@ static int write_all(int fd, struct span data)
             errno = EIO;
         if (n <= 0)
             return -1;
+        *written += (size_t)n;
         data.data += n;
         data.len -= (size_t)n;
     }
@@ -307,6 +311,7 @@ int audit_file_mend(struct audit_file *f, const char *path, struct error *err)
 {
     if (!f->dirty_end)
         return 0;
+    f->allocated = 0; /* what is behind the end goes, too */
     if (ftruncate(f->fd, (off_t)f->offset) < 0)
         return error_set_errno(err, "audit log %s: taking back an unfinished write", path);
     f->dirty_end = false;
@@ -315,10 +320,13 @@ int audit_file_mend(struct audit_file *f, const char *path, struct error *err)
 
 int audit_file_append(struct audit_file *f, const char *path, struct span data, struct error *err)
 {
-    if (write_all(f->fd, data) < 0) {
+    size_t written;
+    if (write_all(f->fd, data, &written) < 0) {
         int rc = error_set_errno(err, "audit log %s", path);
-        /* if this fails too, it is tried again before the next append */
-        f->dirty_end = ftruncate(f->fd, (off_t)f->offset) < 0;
+        if (written > 0) { /* if this fails too, it is tried again before the next append */
+            f->allocated = 0;
+            f->dirty_end = ftruncate(f->fd, (off_t)f->offset) < 0;
+        }
         return rc;
     }
     f->offset += data.len;
@@ -329,9 +337,12 @@ int audit_file_append(struct audit_file *f, const char *path, struct span data, 
  * written again from memory, they are dirty and the next sync has to bring them to the disk. */
 int audit_file_rewrite(struct audit_file *f, const char *path, struct error *err)
 {
+    size_t written;
     f->hollow = true;
+    f->allocated = 0;
     if (ftruncate(f->fd, (off_t)f->synced) < 0 ||
-        write_all(f->fd, (struct span){ buf_data(&f->unsynced), buf_len(&f->unsynced) }) < 0)
+        write_all(f->fd, (struct span){ buf_data(&f->unsynced), buf_len(&f->unsynced) }, &written) <
+            0)
         return error_set_errno(err, "audit log %s", path);
     f->hollow = false;
     f->dirty_end = false;

@@ -12,6 +12,9 @@ struct audit_file {
     uint64_t offset; /* bytes that count; what is past them is the rest of a write that failed */
     bool dirty_end;  /* there may be such a rest */
 
+    uint64_t allocated; /* bytes that the disk has set aside, from the beginning; 0: not known */
+    bool no_reserve;    /* the filesystem cannot do that */
+
     uint64_t synced;        /* bytes that are on disk */
     struct buf unsynced;    /* the others, to be written again after a sync that failed */
     bool uncopied;          /* they are too many to be kept there (not with AUDIT_SYNC_DATA) */

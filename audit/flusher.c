@@ -32,6 +32,7 @@ static void note_synced(struct audit *a, struct audit_file *f, uint64_t end,
     f->suspect = false;
     f->fresh = false;
     a->sync_failed = false;
+    audit_tell_state(a);
     a->synced = *chain;
     if (a->sync == AUDIT_SYNC_DATA)
         atomic_store(&a->durable, chain->seq);
@@ -54,6 +55,7 @@ static void note_failed(struct audit *a, struct audit_file *f, const struct erro
     a->sync_failed = true;
     memcpy(a->sync_error, err->text, sizeof(a->sync_error));
     audit_note_failure(a, err);
+    audit_tell_state(a);
     if (a->sync == AUDIT_SYNC_WRITE && !a->stop)
         flusher_note_commit(a); /* nobody waits for it: tried again without being asked */
 }

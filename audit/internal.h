@@ -15,6 +15,7 @@
 struct batch_entry {
     size_t offset, len; /* in the bodies */
     bool intent;
+    bool vital; /* may use up the reserve */
 };
 
 /* Records that close what a crash left open. */
@@ -34,6 +35,7 @@ struct audit_notes {
 struct audit {
     char *path;
     enum audit_sync sync;
+    uint64_t reserve; /* bytes */
     void (*durable_cb)(void *opaque);
     void *opaque;
     int lock_fd;
@@ -60,6 +62,9 @@ struct audit {
     struct audit_stats stats; /* without suppressed */
     bool commit_failed;       /* the last one */
     bool sync_failed;         /* the last one */
+    int64_t failing_since_us; /* monotonic: without a commit or sync between that went well */
+    int64_t told_us;          /* monotonic: of the last line about that */
+    bool told_failing;        /* what it said */
     char sync_error[ERROR_TEXT_MAX];
     uint64_t failed_through;     /* highest ticket that a failed sync stood for */
     uint64_t lost_from, lost_to; /* tickets after, and up to, that went with a lost file */
@@ -82,13 +87,18 @@ struct commit_view {
     const char *bodies;
     const struct batch_entry *entries;
     size_t n;
+    bool vital;   /* of the entries only these */
+    bool no_room; /* out: it failed because the disk has no more than the reserve */
 };
 
-int audit_commit(struct audit *a, const struct commit_view *v, uint64_t *ticket,
+int audit_commit(struct audit *a, struct commit_view *v, uint64_t *ticket,
                  struct error *err) MUST_CHECK;
 
 /* Under the mutex: `what` went wrong. */
 void audit_note_failure(struct audit *a, const struct error *what);
+
+/* Under the mutex, when a commit or a sync has failed, or succeeded: says so in the log. */
+void audit_tell_state(struct audit *a);
 
 /* Takes `f` off the list of retired files and frees it. */
 void audit_drop_retired(struct audit *a, struct audit_file *f);

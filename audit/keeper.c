@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <signal.h>
 #include "audit/current.h"
+#include "audit/reserve.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -46,7 +47,7 @@ static int close_current(struct audit *a, struct audit_file **next, const char *
 /* The new segment begins with a record at once, not with whatever comes next. */
 static int begin_segment(struct audit *a, struct error *err)
 {
-    struct commit_view nothing = { .n = 0 };
+    struct commit_view nothing = { .vital = true };
     uint64_t ticket;
     return audit_commit(a, &nothing, &ticket, err);
 }
@@ -58,6 +59,8 @@ static int rotate(struct audit *a, struct error *err)
     struct audit_file *next = NULL;
     struct error ignored;
     int rc = audit_file_make(next_path, &next, err);
+    if (rc == 0) /* a full disk: the old segment has a reserve, so it goes on */
+        rc = reserve_keep(next, a->path, a->reserve, 0, err);
 
     pthread_mutex_lock(&a->mutex);
     uint64_t segment = a->segment;

@@ -22,6 +22,7 @@ audit_libaudit_a_SOURCES = \
     audit/read.c audit/read.h \
     audit/record.c audit/record.h \
     audit/recover.c audit/recover.h \
+    audit/reserve.c audit/reserve.h \
     audit/scrub.c \
     audit/seal.c audit/seal.h \
     audit/seal_keys.c audit/seal_keys.h \
@@ -48,7 +49,7 @@ EXTRA_DIST += tests/unit/audit_fixture.h tests/unit/log_fixture.h tests/unit/sea
 tests_unit_test_audit_faults_SOURCES = tests/unit/test_audit_faults.c
 tests_unit_test_audit_faults_LDADD = $(audit_ldadd) $(CMOCKA_LIBS)
 tests_unit_test_audit_faults_LDFLAGS = $(AM_LDFLAGS) \
-    -Wl,--wrap=fdatasync -Wl,--wrap=ftruncate -Wl,--wrap=write
+    -Wl,--wrap=fallocate -Wl,--wrap=fdatasync -Wl,--wrap=ftruncate -Wl,--wrap=write
 tests_unit_test_audit_follow_SOURCES = tests/unit/test_audit_follow.c
 tests_unit_test_audit_follow_LDADD = $(audit_ldadd) $(CMOCKA_LIBS)
 tests_unit_test_audit_rate_SOURCES = tests/unit/test_audit_rate.c

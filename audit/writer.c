@@ -5,16 +5,43 @@
 #include "audit/lock.h"
 #include "audit/record.h"
 #include "audit/recover.h"
+#include "audit/reserve.h"
 #include "audit/segment.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/mem.h"
 
-#define OUT_KEEP (1u << 20) /* bytes of the commit buffer that stay */
+#define TELL_US  (10 * USEC_PER_SEC) /* between two times that it is said that the log fails */
+#define OUT_KEEP (1u << 20)          /* bytes of the commit buffer that stay */
 
 void audit_note_failure(struct audit *a, const struct error *what)
 {
     a->stats.failures++;
     memcpy(a->stats.last_error, what->text, sizeof(a->stats.last_error));
+}
+
+/* One line when it begins to fail and one when it works again, and not more than that in a while.
+ */
+void audit_tell_state(struct audit *a)
+{
+    bool failing = a->commit_failed || a->sync_failed;
+    if (LIKELY(!failing && !a->failing_since_us))
+        return;
+    int64_t now = clock_monotonic_us();
+    if (!failing)
+        a->failing_since_us = 0;
+    else if (!a->failing_since_us)
+        a->failing_since_us = now;
+    if (failing == a->told_failing)
+        return;
+    if (failing && a->told_us && now - a->told_us < TELL_US)
+        return;
+    a->told_failing = failing;
+    a->told_us = now;
+    if (failing)
+        log_error("commands are refused: %s", a->stats.last_error);
+    else
+        log_info("the audit log can be written again");
 }
 
 /* --- a commit --------------------------------------------------------------------------------- */
@@ -59,9 +86,11 @@ static int compose(struct audit *a, const struct commit_view *v, struct audit_ch
         rc = compose_notes(a, chain);
     if (rc == 0 && v->preface.len)
         rc = append_body(a, chain, v->preface);
-    for (size_t i = 0; rc == 0 && i < v->n; i++)
-        rc = append_body(a, chain,
-                         (struct span){ v->bodies + v->entries[i].offset, v->entries[i].len });
+    for (size_t i = 0; rc == 0 && i < v->n; i++) {
+        const struct batch_entry *e = &v->entries[i];
+        if (!v->vital || e->vital)
+            rc = append_body(a, chain, (struct span){ v->bodies + e->offset, e->len });
+    }
     if (rc < 0)
         return error_set(err, ERROR_SYSTEM, "audit log %s: SHA-256 failed", a->path);
     return 0;
@@ -121,7 +150,18 @@ static int check_disk(struct audit *a, struct error *err)
     return error_set(err, ERROR_STATE, "the last sync failed: %s", a->sync_error);
 }
 
-static int commit_locked(struct audit *a, const struct commit_view *v, uint64_t *ticket,
+/* Ordinary records leave the reserve alone; the others take what there is. */
+static int check_reserve(struct audit *a, struct commit_view *v, struct error *err)
+{
+    int rc = reserve_keep(a->file, a->path, a->reserve, buf_len(&a->out), err);
+    a->stats.reserve_short = rc < 0;
+    if (rc == 0 || v->vital)
+        return 0;
+    v->no_room = true;
+    return rc;
+}
+
+static int commit_locked(struct audit *a, struct commit_view *v, uint64_t *ticket,
                          struct error *err)
 {
     int rc = check_disk(a, err);
@@ -133,6 +173,8 @@ static int commit_locked(struct audit *a, const struct commit_view *v, uint64_t 
     rc = compose(a, v, &chain, err);
     if (rc == 0)
         rc = check_room(a, err);
+    if (rc == 0)
+        rc = check_reserve(a, v, err);
     struct span lines = { buf_data(&a->out), buf_len(&a->out) };
     if (rc == 0)
         rc = audit_file_append(a->file, a->path, lines, err);
@@ -153,7 +195,7 @@ static int commit_locked(struct audit *a, const struct commit_view *v, uint64_t 
     return 0;
 }
 
-int audit_commit(struct audit *a, const struct commit_view *v, uint64_t *ticket, struct error *err)
+int audit_commit(struct audit *a, struct commit_view *v, uint64_t *ticket, struct error *err)
 {
     struct error local;
     if (!err)
@@ -162,7 +204,8 @@ int audit_commit(struct audit *a, const struct commit_view *v, uint64_t *ticket,
     int rc = commit_locked(a, v, ticket, err);
     if (rc < 0)
         audit_note_failure(a, err);
-    a->commit_failed = rc < 0;
+    a->commit_failed = rc < 0 || (v->vital && a->stats.reserve_short);
+    audit_tell_state(a);
     buf_clear(&a->out);
     buf_trim(&a->out, OUT_KEEP);
     flusher_unlock(a);
@@ -215,6 +258,7 @@ int audit_open(const struct audit_settings *settings, struct audit **out, struct
     struct audit *a = MEM_NEW(struct audit);
     a->path = mem_strdup(settings->path);
     a->sync = settings->sync;
+    a->reserve = settings->reserve;
     a->durable_cb = settings->durable;
     a->opaque = settings->opaque;
     a->n_sinks = settings->sinks < AUDIT_SINKS_MAX ? settings->sinks : AUDIT_SINKS_MAX;
@@ -273,7 +317,11 @@ void audit_get_stats(struct audit *a, struct audit_stats *out)
     pthread_mutex_lock(&a->mutex);
     *out = a->stats;
     out->failing = a->commit_failed || a->sync_failed;
+    out->failing_us =
+        out->failing && a->failing_since_us ? clock_monotonic_us() - a->failing_since_us : 0;
     out->segment = a->segment;
+    out->reserve =
+        a->file && a->file->allocated > a->file->offset ? a->file->allocated - a->file->offset : 0;
     pthread_mutex_unlock(&a->mutex);
     out->suppressed = atomic_load(&a->suppressed);
 }

@@ -171,6 +171,7 @@ struct conf {
     struct {
         char *path;
         enum conf_sync sync;
+        unsigned reserve_kilobytes;
         unsigned segment_megabytes, segment_hours; /* 0: never */
     } audit;
 

@@ -333,6 +333,11 @@ const struct conf_option conf_options[] = {
              "(write: survives the end of the gateway, a power failure may cost the last second); until the disk "
              "has it (data: survives a power failure); or until the kernel has it, which brings it to the disk when it "
              "likes (none). See *qmpgate-audit*(5), *DURABILITY*." },
+    { AUDIT(reserve_kilobytes), .name = "reserve_kilobytes", .type = CONF_TYPE_NUMBER,
+      .default_text = "1024", .max = 1048576, .unit = "KiB",
+      .doc = "Room on the disk that is set aside for records of administration, of the ends of sessions and of the "
+             "outcomes of commands under way: a disk that others have filled, or clients, then refuses commands and "
+             "still records these; 0: none. See *qmpgate-audit*(5), *FAILURE*." },
     { AUDIT(segment_megabytes), .name = "segment_megabytes", .type = CONF_TYPE_NUMBER,
       .default_text = "256", .max = 1048576, .unit = "MiB", .reload = true,
       .doc = "At this size the log is closed as a segment, and goes on in a new file; 0: whatever its size. "

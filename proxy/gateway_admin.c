@@ -339,6 +339,8 @@ static void write_audit_stats(struct buf *b, struct daemon *d)
         (unsigned long long)a.suppressed, a.failing ? "true" : "false");
     if (a.last_error[0])
         add_text(b, "last-error", a.last_error);
+    buf_printf(b, ", \"reserve-bytes\": %llu, \"reserve-short\": %s", (unsigned long long)a.reserve,
+               a.reserve_short ? "true" : "false");
     buf_printf(b, ", \"segment\": %llu, \"rotations\": %llu, \"rotation-failures\": %llu",
                (unsigned long long)a.segment, (unsigned long long)a.rotations,
                (unsigned long long)a.rotation_failures);

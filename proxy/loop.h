@@ -50,7 +50,6 @@ struct loop {
     struct audit_batch *audit;       /* this turn's records */
     bool audit_dirty;                /* some came since the last commit */
     int64_t audit_ticked_us;         /* monotonic, of the last audit_batch_tick */
-    bool audit_failing;              /* the last commit failed */
     struct qmp_scanner *scanner;     /* lent to clients, a message at a time */
     struct acl_workspace acl;        /* of its judgements */
     struct acl_workspace shadow_acl; /* and of those that decide nothing */

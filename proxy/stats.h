@@ -23,6 +23,7 @@
     X(shadow_differences, "commands that the policy_shadow judges otherwise")   \
     X(malformed, "messages that were no proper request")                        \
     X(audit_refused, "commands refused because the audit could not be written") \
+    X(unrecorded, "administrative commands that ran without a record")          \
     X(cancelled, "commands that never left: session closed, VM gone, shutdown") \
     X(unknown_outcomes, "commands in flight when their VM or client was lost")  \
     X(replies, "replies from VMs")                                              \

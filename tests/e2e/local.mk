@@ -16,6 +16,7 @@ EXTRA_DIST += \
     tests/e2e/harness/disk.py \
     tests/e2e/harness/expect.py \
     tests/e2e/harness/fake.py \
+    tests/e2e/harness/faults.py \
     tests/e2e/harness/gateway.py \
     tests/e2e/harness/guide.py \
     tests/e2e/harness/libvirt.py \
@@ -35,6 +36,7 @@ EXTRA_DIST += \
     tests/e2e/test_attach_pending.py \
     tests/e2e/test_audit.py \
     tests/e2e/test_audit_crash.py \
+    tests/e2e/test_audit_disk.py \
     tests/e2e/test_audit_powercut.py \
     tests/e2e/test_blocking.py \
     tests/e2e/test_certs.py \

@@ -6,6 +6,8 @@
 #include <sys/wait.h>
 #include "base/clock.h"
 
+int __real_fallocate(int fd, int mode, off_t offset, off_t len);
+int __wrap_fallocate(int fd, int mode, off_t offset, off_t len);
 int __real_fdatasync(int fd);
 int __wrap_fdatasync(int fd);
 int __real_ftruncate(int fd, off_t length);
@@ -23,6 +25,8 @@ static struct {
     size_t write_first; /* bytes that a failing write still takes, once */
     bool truncate_fails;
     bool flusher_cannot_write; /* only the loops can */
+    int allocate_errno;
+    unsigned allocates;
 } faults;
 static pthread_t main_thread;
 
@@ -40,6 +44,15 @@ int __wrap_fdatasync(int fd)
     if (!fails)
         return __real_fdatasync(fd);
     errno = EIO;
+    return -1;
+}
+
+int __wrap_fallocate(int fd, int mode, off_t offset, off_t len)
+{
+    faults.allocates++;
+    if (!faults.allocate_errno)
+        return __real_fallocate(fd, mode, offset, len);
+    errno = faults.allocate_errno;
     return -1;
 }
 
@@ -478,6 +491,157 @@ static void a_rest_that_could_not_be_cut_off_is_cut_off_later(void **state)
     assert_chain(f->path, 1, 4);
 }
 
+/* --- the reserve -------------------------------------------------------------------------------
+ */
+
+#define RESERVE (64u << 10)
+
+static struct audit *open_with_reserve(const char *path)
+{
+    struct audit_settings settings = { .path = path, .reserve = RESERVE };
+    struct audit *a;
+    struct error err;
+    memset(&faults, 0, sizeof(faults));
+    assert_int_equal(audit_open(&settings, &a, &err), 0);
+    return a;
+}
+
+static blkcnt_t blocks_of(const char *path)
+{
+    struct stat st;
+    assert_int_equal(stat(path, &st), 0);
+    return st.st_blocks;
+}
+
+static void the_reserve_is_kept_ahead_in_large_steps_and_given_back(void **state)
+{
+    struct fixture *f = *state;
+    struct audit *a = open_with_reserve(f->path);
+    struct audit_batch *b = audit_batch_new(a);
+    for (unsigned i = 0; i < 200; i++) {
+        add_simple(b, AUDIT_INTENT, "x");
+        commit(b);
+    }
+    assert_int_equal(faults.allocates, 1);
+    assert_true(blocks_of(f->path) * 512 > RESERVE);
+    struct audit_stats stats;
+    audit_get_stats(a, &stats);
+    assert_true(stats.reserve > RESERVE && !stats.reserve_short);
+    audit_batch_free(b);
+    audit_close(a);
+    struct stat st;
+    assert_int_equal(stat(f->path, &st), 0);
+    assert_true(st.st_blocks * 512 < st.st_size + 8192);
+}
+
+static void what_is_ordinary_leaves_the_reserve_alone(void **state)
+{
+    struct fixture *f = *state;
+    struct audit *a = open_with_reserve(f->path);
+    struct audit_batch *b = audit_batch_new(a);
+    struct audit_stats stats;
+    static const enum audit_type ordinary[] = { AUDIT_INTENT, AUDIT_REFUSED, AUDIT_AUTH,
+                                                AUDIT_SESSION_OPEN, AUDIT_ATTACH };
+    faults.allocate_errno = ENOSPC;
+    for (size_t i = 0; i < ARRAY_SIZE(ordinary); i++) {
+        add_simple(b, ordinary[i], "ordinary");
+        commit_fails(b, "what is left is kept for administration: No space left on device");
+    }
+    audit_get_stats(a, &stats);
+    assert_true(stats.failing && stats.reserve_short);
+    assert_int_equal(count_text(f->path, "ordinary"), 0);
+    faults.allocate_errno = 0;
+    add_simple(b, AUDIT_INTENT, "there is room");
+    commit(b);
+    audit_get_stats(a, &stats);
+    assert_true(!stats.failing && !stats.reserve_short);
+    audit_batch_free(b);
+    audit_close(a);
+}
+
+static void what_is_vital_is_written_from_among_the_rest(void **state)
+{
+    struct fixture *f = *state;
+    struct audit *a = open_with_reserve(f->path);
+    struct audit_batch *b = audit_batch_new(a);
+    struct error err;
+    uint64_t ticket = 7;
+    struct audit_stats stats;
+    struct audit_record administration = {
+        .type = AUDIT_INTENT,
+        .utc_us = TEST_TIME,
+        .administration = true,
+        .command = SPAN_LIT("gateway-sessions"),
+        .arguments = QMP_NONE,
+    };
+    faults.allocate_errno = EDQUOT;
+    add_simple(b, AUDIT_INTENT, "dropped");
+    audit_batch_add(b, &administration);
+    add_simple(b, AUDIT_REFUSED, "waits");
+    add_simple(b, AUDIT_OUTCOME, "vital outcome");
+    add_simple(b, AUDIT_SESSION_CLOSE, "vital end");
+    assert_true(audit_batch_commit(b, &ticket, &err) < 0);
+    assert_true(ticket > 0);
+    assert_int_equal(count_text(f->path, "gateway-sessions"), 1);
+    assert_int_equal(count_text(f->path, "vital"), 2);
+    assert_int_equal(count_text(f->path, "dropped"), 0);
+    assert_int_equal(count_text(f->path, "waits"), 0);
+    audit_get_stats(a, &stats);
+    assert_true(stats.failing);
+
+    add_simple(b, AUDIT_INTENT, "dropped, too");
+    assert_true(audit_batch_commit(b, &ticket, &err) < 0);
+    assert_int_equal(ticket, 0); /* there was nothing vital */
+
+    faults.allocate_errno = 0;
+    add_simple(b, AUDIT_INTENT, "after");
+    commit(b);
+    assert_int_equal(count_text(f->path, "waits"), 1);
+    assert_int_equal(count_text(f->path, "vital"), 2);
+    assert_int_equal(count_text(f->path, "\"intents\":2,"), 1);
+    audit_batch_free(b);
+    audit_close(a);
+    assert_chain(f->path, 1, 7);
+}
+
+static void a_filesystem_without_it_does_without(void **state)
+{
+    struct fixture *f = *state;
+    struct audit *a = open_with_reserve(f->path);
+    struct audit_batch *b = audit_batch_new(a);
+    faults.allocate_errno = EOPNOTSUPP;
+    for (unsigned i = 0; i < 3; i++) {
+        add_simple(b, AUDIT_INTENT, "x");
+        commit(b);
+    }
+    assert_int_equal(faults.allocates, 2);
+    struct audit_stats stats;
+    audit_get_stats(a, &stats);
+    assert_true(stats.reserve == 0 && !stats.reserve_short && !stats.failing);
+    audit_batch_free(b);
+    audit_close(a);
+}
+
+/* What is cut off takes the reserve with it: it is set aside anew. */
+static void a_write_that_fails_half_way_does_not_lose_the_reserve(void **state)
+{
+    struct fixture *f = *state;
+    struct audit *a = open_with_reserve(f->path);
+    struct audit_batch *b = audit_batch_new(a);
+    add_simple(b, AUDIT_INTENT, "one");
+    commit(b);
+    faults.write_errno = EIO;
+    faults.write_first = 50;
+    add_simple(b, AUDIT_INTENT, "refused");
+    commit_fails(b, "Input/output error");
+    faults.write_errno = 0;
+    add_simple(b, AUDIT_INTENT, "two");
+    commit(b);
+    assert_true(blocks_of(f->path) * 512 > RESERVE);
+    audit_batch_free(b);
+    audit_close(a);
+}
+
 /* In a process of its own, which ends without taking anything back. */
 static void crash_in_a_batch(const char *path)
 {
@@ -560,6 +724,11 @@ int main(void)
         AUDIT_TEST(write_refuses_after_a_failed_sync_and_resumes_by_itself),
         AUDIT_TEST(none_syncs_a_closed_segment_and_at_the_end_only),
         AUDIT_TEST(errors_of_write_name_the_log_and_the_reason),
+        AUDIT_TEST(the_reserve_is_kept_ahead_in_large_steps_and_given_back),
+        AUDIT_TEST(what_is_ordinary_leaves_the_reserve_alone),
+        AUDIT_TEST(what_is_vital_is_written_from_among_the_rest),
+        AUDIT_TEST(a_filesystem_without_it_does_without),
+        AUDIT_TEST(a_write_that_fails_half_way_does_not_lose_the_reserve),
         AUDIT_TEST(a_rest_that_could_not_be_cut_off_is_cut_off_later),
         AUDIT_TEST(a_crash_in_the_middle_of_a_batch_leaves_a_good_chain),
         AUDIT_TEST(a_hole_before_the_end_is_set_aside_with_all_after_it),

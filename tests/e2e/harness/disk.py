@@ -1,10 +1,15 @@
 """Small file systems of their own: really full, really read-only, really without power."""
 
+import fcntl
 import os
 import shutil
+import struct
 import subprocess
 
 import pytest
+
+EXT4_IOC_SHUTDOWN = 0x8004587D
+NO_LOG_FLUSH = 2
 
 def _run(*argv):
     return subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
@@ -67,6 +72,16 @@ class Disk:
     def free(self):
         st = os.statvfs(self.path)
         return st.f_bavail * st.f_bsize
+
+    def give_up(self):
+        """As after an error of the disk: the kernel takes nothing any more. For good."""
+        fd = os.open(self.path, os.O_RDONLY)
+        try:
+            fcntl.ioctl(fd, EXT4_IOC_SHUTDOWN, struct.pack("I", NO_LOG_FLUSH))
+        except OSError as e:
+            pytest.skip(f"this kernel cannot shut ext4 down: {e}")
+        finally:
+            os.close(fd)
 
     def cut_power(self):
         """The file system comes back with what its disk had got: nobody may be writing, or syncing, now. (Ext4 can be

@@ -1,0 +1,269 @@
+"""A log that cannot be written, for every reason there is: nothing reaches a VM, what takes rights away works, and
+service resumes by itself."""
+
+import os
+import resource
+import shutil
+import signal
+
+import pytest
+
+from harness import audit, wait
+from harness.faults import Faults
+
+
+def log_on(house, directory, *vms, **options):
+    gateway = house.gateway(*vms, audit_file=directory + "/audit.jsonl")
+    gateway.audit.update({"path": gateway.audit_file, **options})
+    return gateway
+
+
+def refused(client, *words, command="stop"):
+    """Refused with a word about why, and about the log."""
+    said = client.error(command)
+    assert "the audit log cannot be written, so the command was not run" in said["desc"], said
+    for word in words:
+        assert word in said["desc"], said
+
+
+def use_up(client):
+    """Runs commands until the room is used up that was set aside ahead."""
+    for _ in range(200):
+        client.send(*[{"execute": "query-name", "id": "x" * 100}] * 100)
+        if "error" in [client.reply() for _ in range(100)][-1]:
+            return
+    pytest.fail("the disk does not become full")
+
+
+def audit_stats(admin):
+    return admin.result("gateway-stats")["audit"]
+
+
+def check_fails_closed(gateway, qemu, client, begin, end, *words):
+    """`begin` breaks the log, `end` mends it."""
+    client.result("query-name")
+    begin()
+    for _ in range(5):
+        refused(client, *words)
+    assert "stop" not in qemu.commands(), "reached the VM"
+    assert gateway.said().count("commands are refused: ") == 1, "one line, and not one a command"
+    end()
+    wait.until(lambda: "return" in client.call("stop"), "service to resume by itself")
+    assert qemu.commands().count("stop") == 1
+    wait.until(lambda: not audit_stats(client)["failing"], "the figures to say so")
+    assert gateway.wait_log("the audit log can be written again")
+    audit.verify(*audit.files(gateway.audit_file))
+
+
+# --- a full disk ----------------------------------------------------------------------------------
+
+def test_a_full_disk(disks, house, qemu):
+    disk = disks()
+    gateway = log_on(house, disk.path, qemu).start()
+    client = gateway.client("web1")
+
+    def begin():
+        disk.fill()
+        use_up(client)
+    check_fails_closed(gateway, qemu, client, begin, disk.make_room, "No space left on device", "kept for administration")
+
+
+def test_a_full_disk_without_a_reserve(disks, house, qemu):
+    disk = disks()
+    gateway = log_on(house, disk.path, qemu, reserve_kilobytes=0).start()
+    client = gateway.client("web1")
+    disk.fill()
+    use_up(client)
+    refused(client, "No space left on device")
+    assert "stop" not in qemu.commands()
+    disk.make_room()
+    wait.until(lambda: "return" in client.call("stop"), "service to resume by itself")
+
+
+@pytest.mark.parametrize("sync", ["write", "data"])
+def test_a_full_disk_has_room_for_administration(disks, house, qemu, sync):
+    disk = disks()
+    gateway = log_on(house, disk.path, qemu, reserve_kilobytes=64, sync=sync).start()
+    admin, victim = gateway.connect().ready(), gateway.client("web1", "viewer")
+    session = next(s for s in admin.result("gateway-sessions") if "viewer" in s["identity"])
+    disk.fill()
+    use_up(victim)
+    admin.result("gateway-session-close", connection=session["connection"])
+    victim.drain()
+    intent = gateway.wait_record(type="intent", command="gateway-session-close")
+    assert gateway.wait_record(type="outcome", request=intent["request"])["result"] == "ok"
+    assert gateway.wait_record(type="session-close", connection=session["connection"])
+    stats = audit_stats(admin)
+    assert stats["failing"] and stats["reserve-short"] and 0 < stats["reserve-bytes"]
+    audit.verify(*audit.files(gateway.audit_file))
+    disk.make_room()
+    wait.until(lambda: "return" in gateway.client("web1").call("query-name"), "service to resume by itself")
+    unrecorded = gateway.wait_record(type="unrecorded")
+    assert unrecorded["intents"] >= 1
+
+
+def test_when_the_reserve_is_used_up_rights_are_taken_away_all_the_same(disks, house, qemu):
+    disk = disks()
+    gateway = log_on(house, disk.path, qemu, reserve_kilobytes=16).start()
+    admin, victim = gateway.connect().ready(), gateway.client("web1", "viewer")
+    session = next(s for s in admin.result("gateway-sessions") if "viewer" in s["identity"])
+    disk.fill()
+    for _ in range(8000):  # a mebibyte is set aside at once, beyond the 16 KiB
+        if "error" in admin.call("gateway-sessions"):
+            break
+    refused(admin, "No space left on device", command="gateway-sessions")
+    admin.result("gateway-session-close", connection=session["connection"])
+    victim.drain()
+    disk.make_room()
+    wait.until(lambda: "return" in admin.call("gateway-sessions"), "service to resume by itself")
+    assert admin.result("gateway-stats")["counters"]["unrecorded"] == 1
+
+
+# --- other ends of a disk -------------------------------------------------------------------------
+
+def test_a_file_system_that_becomes_read_only(disks, house, qemu):
+    disk = disks(kind="tmpfs", megabytes=4)
+    # without the daemon's own files open for writing, a tmpfs can be made read-only: so by force of the kernel
+    faults = Faults(house.build, house.place, disk.path)
+    gateway = log_on(house, disk.path, qemu)
+    gateway.env.update(faults.env)
+    gateway.start()
+    check_fails_closed(gateway, qemu, gateway.client("web1"), lambda: faults.begin("write", "EROFS"),
+                       lambda: faults.end("write"), "Read-only file system")
+
+
+def test_a_disk_that_the_kernel_gave_up(disks, house, qemu):
+    """ext4 goes read-only, as it does after an error (errors=remount-ro)."""
+    disk = disks()
+    gateway = log_on(house, disk.path, qemu).start()
+    client = gateway.client("web1")
+    client.result("query-name")
+    disk.give_up()
+    refused(client)
+    assert "stop" not in qemu.commands()
+    gateway.check_audit = False
+    disk.unmount()
+
+
+@pytest.mark.parametrize("function, error, words", [
+    ("write", "EIO", "Input/output error"),
+    ("write", "EDQUOT", "Disk quota exceeded"),
+    ("write", "ENOSPC", "No space left on device"),
+    ("write", "EIO 40", "Input/output error"),  # torn: 40 bytes are written, and cut off again
+])
+def test_writes_that_fail(house, qemu, place, function, error, words):
+    directory = os.path.join(place, "log")
+    os.mkdir(directory)
+    faults = Faults(house.build, place, directory)
+    gateway = log_on(house, directory, qemu)
+    gateway.env.update(faults.env)
+    gateway.start()
+    check_fails_closed(gateway, qemu, gateway.client("web1"), lambda: faults.begin(function, error),
+                       lambda: faults.end(function), words if " " not in error else "")
+
+
+@pytest.mark.parametrize("sync", ["write", "data"])
+def test_syncs_that_fail(house, qemu, place, sync):
+    directory = os.path.join(place, "log")
+    os.mkdir(directory)
+    faults = Faults(house.build, place, directory)
+    gateway = log_on(house, directory, qemu, sync=sync)
+    gateway.env.update(faults.env)
+    gateway.start()
+    client = gateway.client("web1")
+
+    def begin():
+        faults.begin("fdatasync", "EIO")
+        wait.until(lambda: "error" in client.call("query-name"), "a sync to fail")
+    check_fails_closed(gateway, qemu, client, begin, lambda: faults.end("fdatasync"), "")
+
+
+def test_a_quota_of_bytes(disks, house, qemu):
+    """A project's or user's quota, told by fallocate first."""
+    disk = disks()
+    faults = Faults(house.build, house.place, disk.path)
+    gateway = log_on(house, disk.path, qemu, reserve_kilobytes=2048)
+    gateway.env.update(faults.env)
+    gateway.start()
+    client = gateway.client("web1")
+
+    def begin():
+        faults.begin("fallocate", "EDQUOT")
+        faults.begin("write", "EDQUOT")
+    check_fails_closed(gateway, qemu, client, begin, lambda: (faults.end("fallocate"), faults.end("write")),
+                       "Disk quota exceeded")
+
+
+def test_a_limit_of_file_size(house, qemu, place):
+    gateway = log_on(house, place, qemu)
+    gateway.preexec = lambda: signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    gateway.start()
+    soft, hard = resource.prlimit(gateway.pid, resource.RLIMIT_FSIZE)
+
+    def begin():
+        resource.prlimit(gateway.pid, resource.RLIMIT_FSIZE, (os.path.getsize(gateway.audit_file) + 10, hard))
+    check_fails_closed(gateway, qemu, gateway.client("web1"), begin,
+                       lambda: resource.prlimit(gateway.pid, resource.RLIMIT_FSIZE, (soft, hard)), "File too large")
+
+
+# --- names ----------------------------------------------------------------------------------------
+
+def test_a_directory_that_was_removed(house, qemu, place):
+    directory = os.path.join(place, "log")
+    os.mkdir(directory)
+    gateway = log_on(house, directory, qemu).start()
+    client = gateway.client("web1")
+    client.result("query-name")
+    shutil.rmtree(directory)
+    refused(client)
+    for _ in range(3):
+        refused(client, "No such file or directory")
+    assert "stop" not in qemu.commands()
+    os.mkdir(directory)
+    assert client.result("stop") == {}
+    first = gateway.records()[0]
+    assert (first["type"], first["reason"]) == ("segment", "removed")
+
+
+def test_descriptors_that_ran_out_do_not_stop_a_log_that_is_open(house, qemu, place):
+    """EMFILE: what is open stays open. A log that must be opened anew is refused until it can be."""
+    gateway = log_on(house, place, qemu, sync="none").start()
+    client = gateway.client("web1")
+    client.result("query-name")
+    soft, hard = resource.prlimit(gateway.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(gateway.pid, resource.RLIMIT_NOFILE, (3, hard))
+    client.result("query-status")
+    os.rename(gateway.audit_file, gateway.audit_file + ".old")
+    wait.until(lambda: client.call("query-status") and "Too many open files" in gateway.said(), "the rotation to fail")
+    assert client.result("query-uuid")  # into the old file: nothing is lost
+    os.unlink(gateway.audit_file + ".old")
+    refused(client, "the file was removed")
+    refused(client, "Too many open files")
+    assert "stop" not in qemu.commands()
+    resource.prlimit(gateway.pid, resource.RLIMIT_NOFILE, (soft, hard))
+    assert client.result("stop") == {}
+    gateway.check_audit = False  # what was in the file that was removed is missing
+
+
+def test_a_segment_that_cannot_be_made(house, qemu, place):
+    """The chain goes on in the old one: nothing is lost, nothing is refused."""
+    directory = os.path.join(place, "log")
+    os.mkdir(directory)
+    faults = Faults(house.build, place, directory)
+    gateway = log_on(house, directory, qemu, segment_megabytes=1)
+    gateway.env.update(faults.env)
+    gateway.start()
+    client = gateway.client("web1")
+    faults.begin("open", "EMFILE")
+    while os.path.getsize(gateway.audit_file) < 1 << 20:
+        client.send(*[{"execute": "query-name", "id": "x" * 100}] * 200)
+        for _ in range(200):
+            assert "return" in client.reply()
+    gateway.wait_log("could not be closed")
+    assert client.result("query-name")
+    stats = audit_stats(client)
+    assert stats["rotation-failures"] >= 1 and not stats["failing"]
+    faults.end("open")
+    wait.until(lambda: len(audit.files(gateway.audit_file)) == 2 or (client.call("query-name") and None), "the segment to be closed")
+    assert client.result("query-name")
+    audit.verify(*audit.files(gateway.audit_file))
