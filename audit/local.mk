@@ -124,3 +124,18 @@ tests_fuzz_fuzz_sink_record_LDADD = $(audit_ldadd)
 EXTRA_DIST += tests/fuzz/corpus/sink_position tests/fuzz/corpus/sink_record
 tests_bench_bench_audit_verify_SOURCES = tests/bench/bench_audit_verify.c
 tests_bench_bench_audit_verify_LDADD = $(audit_ldadd)
+
+audit_read_tests = tests/unit/test_audit_source
+check_PROGRAMS += $(audit_read_tests)
+TESTS += $(audit_read_tests)
+tests_unit_test_audit_source_SOURCES = tests/unit/test_audit_source.c
+tests_unit_test_audit_source_LDADD = $(audit_ldadd) $(CMOCKA_LIBS)
+
+audit_read_fuzz = tests/fuzz/fuzz_audit_source tests/fuzz/fuzz_audit_verify
+check_PROGRAMS += $(audit_read_fuzz)
+TESTS += $(audit_read_fuzz)
+tests_fuzz_fuzz_audit_source_SOURCES = tests/fuzz/fuzz_audit_source.c tests/fuzz/replay.c
+tests_fuzz_fuzz_audit_source_LDADD = $(audit_ldadd)
+tests_fuzz_fuzz_audit_verify_SOURCES = tests/fuzz/fuzz_audit_verify.c tests/fuzz/replay.c
+tests_fuzz_fuzz_audit_verify_LDADD = $(audit_ldadd)
+EXTRA_DIST += tests/fuzz/corpus/audit_source tests/fuzz/corpus/audit_verify
