@@ -63,6 +63,7 @@ static const struct {
     /* somebody tried what he may not, or it is not known what came of it */
     { "refused", NULL, SINK_SEVERITY_WARNING },
     { "suppressed", NULL, SINK_SEVERITY_WARNING },
+    { "recovered", NULL, SINK_SEVERITY_WARNING },
     { "event-delivery-lost", NULL, SINK_SEVERITY_WARNING },
     { NULL, "denied", SINK_SEVERITY_WARNING },
     { NULL, "unknown", SINK_SEVERITY_WARNING },

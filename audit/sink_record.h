@@ -18,6 +18,7 @@
     X(VM, "vm", "VM")                         \
     X(UUID, "uuid", "UUID")                   \
     X(COMMAND, "command", "COMMAND")          \
+    X(SUBJECT, "subject", "SUBJECT")          \
     X(RULE, "rule", "RULE")                   \
     X(CONNECTION, "connection", "CONNECTION") \
     X(REQUEST, "request", "REQUEST")          \

@@ -264,8 +264,9 @@ static bool get_info(const struct tls_transport *t, struct tcp_info *out)
 }
 
 /* A receiver that reads opens its window again as wide as it was; one that does not lets what comes
- * lie in its kernel, where it is lost if the receiver ends, and its window is that much narrower.
- * At most a window's worth can lie there. */
+ * lie in its kernel, where it is lost if the receiver ends, and its window gets narrower. That
+ * shows late (Linux offers 64 KiB at first, and has room for more), but whatever it shows, no more
+ * than the widest window's worth can lie there. */
 static bool is_reading(struct tls_transport *t, uint32_t window)
 {
     if (window > t->window_max)

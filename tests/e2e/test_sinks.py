@@ -367,7 +367,9 @@ def mute(request, place, pki, receivers):
 
 
 def test_a_receiver_that_reads_nothing_costs_a_bounded_queue(house, mute):
-    gateway = mute(house.gateway(house.fake())).start()
+    gateway = mute(house.gateway(house.fake()))
+    gateway.env["ASAN_OPTIONS"] = os.environ.get("ASAN_OPTIONS", "") + ":quarantine_size_mb=1"  # memory, not its grave
+    gateway.start()
     wait.until(lambda: sink(gateway)["connected"], "a connection")
     work(gateway, 300)
     before = resident_bytes(gateway.pid)
