@@ -93,7 +93,9 @@ static void add_entry(struct page *p, struct json_object *entry, const char *wha
     struct json_object *rules = member(entry, "rules");
     BUF_ADD_LIT(&p->text, "  ");
     output_add_painted(p->output, &p->text, PAINT_STRING, text_of(entry, what));
-    if (member(entry, "unless-it-reaches-the-host"))
+    if (strcmp(text_of(entry, what), "transaction") == 0)
+        BUF_ADD_LIT(&p->text, ": each action as the command of its name");
+    else if (member(entry, "unless-it-reaches-the-host"))
         buf_add_str(&p->text, length(rules) ? ": what reaches the host by"
                                             : ": with nothing that reaches the host");
     else if (length(rules) == 0)

@@ -561,6 +561,11 @@ def test_what_somebody_may_do_is_laid_out_for_people(tool):
     assert "\nnot shown       query-block: [].inserted.file\n" in text and "{" not in text.replace("%{", "")
 
 
+def test_a_transaction_is_laid_out_as_what_it_is(tool):
+    done = tool.cli("--pretty", "policy", "effective", tool.write("p", role('allow = {"transaction"}')), "unix:a", "v", **tool.env)
+    assert "\n  transaction: each action as the command of its name\n" in done.stdout
+
+
 def test_where_somebody_may_do_anything_is_laid_out_for_people(tool):
     assert laid_out(tool, "unix:bob") == "unix:bob\nnamed in no grant\nacts for by\n  d             unix:alice, sasl:*@x\n"
     assert laid_out(tool, "unix:alice").startswith(
