@@ -15,6 +15,8 @@
 #include "base/error.h"
 #include "qmp/message.h"
 
+struct audit_signer;
+
 /* What a commit waits for: the kernel (WRITE, NONE) or the disk. With WRITE the disk has it within
  * a second; with NONE it is synced when a segment is closed and at the end only. */
 enum audit_sync { AUDIT_SYNC_WRITE, AUDIT_SYNC_DATA, AUDIT_SYNC_NONE };
@@ -23,6 +25,11 @@ enum audit_sync { AUDIT_SYNC_WRITE, AUDIT_SYNC_DATA, AUDIT_SYNC_NONE };
 struct audit_keeping {
     uint64_t segment_bytes;   /* a segment is closed that has reached this size; 0: by time only */
     uint64_t segment_seconds; /* a segment is closed that is so old; 0: by size only */
+
+    struct audit_signer *signer; /* seals are made with it (audit/sign.h); NULL: none. Referenced */
+    uint64_t seal_records;       /* a seal is due after so many records; 0: any */
+    uint64_t seal_seconds;       /* and after so many seconds; 0: any */
+    const char *seal_command;    /* for /bin/sh, gets each exported seal; NULL or empty: none */
 };
 
 #define AUDIT_SINKS_MAX 16u
@@ -33,6 +40,7 @@ struct audit_settings {
     enum audit_sync sync;
     uint64_t reserve; /* bytes that are set aside on the disk for what is vital; 0: none */
     struct audit_keeping keeping;
+    struct audit_signer *old_signer; /* vouches for the signer, if the last run's seals were its */
     /* Called by the flusher thread when audit_durable has grown (AUDIT_SYNC_DATA), or a sync
      * failed. */
     void (*durable)(void *opaque);
@@ -45,8 +53,10 @@ struct audit;
  * from there. The log is made with mode 0640; its directory must be there. */
 int audit_open(const struct audit_settings *settings, struct audit **out,
                struct error *err) MUST_CHECK;
-/* After the last batch was freed. Syncs what is written. NULL is fine. */
-void audit_close(struct audit *a);
+/* After the last batch was freed. Syncs what is written, and seals it; waits 10 s for the key, and
+ * as long for seal_command. NULL is fine. False: the key hangs, and so does a thread that uses it:
+ * end the process by _exit. */
+bool audit_close(struct audit *a);
 
 /* The settings of a reload. */
 void audit_configure(struct audit *a, const struct audit_keeping *keeping);
@@ -93,6 +103,15 @@ struct audit_stats {
     uint64_t rotation_failures; /* the segment goes on, and it is tried again */
     bool rotation_failing;      /* the last one */
     char rotation_error[ERROR_TEXT_MAX];
+
+    bool sealing;                    /* there is a key */
+    uint64_t unsealed;               /* records that no seal covers yet */
+    uint64_t seals;                  /* made since the start */
+    uint64_t seal_failures;          /* the seal comes later */
+    int64_t seal_age_us;             /* of the last seal since the start; negative: there is none */
+    char seal_error[ERROR_TEXT_MAX]; /* while seals fail */
+    uint64_t seal_command_failures;
+    bool seal_command_failing; /* the last run */
 };
 void audit_get_stats(struct audit *a, struct audit_stats *out);
 

@@ -22,7 +22,9 @@ void write_lock_state(struct audit *a, bool clean)
         .clean = clean,
         .chain = clean || a->sync != AUDIT_SYNC_DATA ? a->chain : a->synced,
         .segment = a->segment,
+        .sealed = a->sealer.sealed,
     };
+    memcpy(state.key, a->sealer.key, sizeof(state.key));
     audit_lock_write(a->lock_fd, &state);
 }
 
@@ -127,8 +129,10 @@ static int follow_move(struct audit *a, struct error *err)
 {
     struct audit_file *old = a->file;
     int rc = open_file(a, SEGMENT_ROTATED, err);
-    if (rc == 0)
+    if (rc == 0) {
         retire_file(a, old);
+        sealer_note_rotation(a);
+    }
     return rc;
 }
 
@@ -258,10 +262,22 @@ int current_close_segment(struct audit *a, struct audit_file *take_next, const c
     }
     adopt_file(a, take_next, &none, SEGMENT_ROTATED);
     retire_file(a, old);
+    sealer_note_rotation(a);
     return 0;
 }
 
 /* --- at the start ----------------------------------------------------------------------------- */
+
+/* What the lock did not live to be told. */
+static void take_facts(struct audit *a, const struct segment_facts *facts)
+{
+    if (facts->number)
+        a->segment = facts->number;
+    if (facts->sealed >= a->sealer.sealed && facts->sealed) {
+        a->sealer.sealed = facts->sealed;
+        memcpy(a->sealer.key, facts->key, sizeof(a->sealer.key));
+    }
+}
 
 /* The log is not where the chain ended: is that because it was moved? */
 static int look_elsewhere(struct audit *a, const struct lock_state *state, struct file_tail *tail,
@@ -275,8 +291,7 @@ static int look_elsewhere(struct audit *a, const struct lock_state *state, struc
         return rc;
     *reason = SEGMENT_ROTATED;
     a->chain = moved.tail.chain;
-    if (moved.segment)
-        a->segment = moved.segment;
+    take_facts(a, &moved.facts);
     if (moved.tail.torn_path && !tail->torn_path) {
         tail->torn_path = TAKE_PTR(moved.tail.torn_path);
         tail->torn_bytes = moved.tail.torn_bytes;
@@ -289,18 +304,19 @@ static int find_chain(struct audit *a, const struct lock_state *state, struct au
                       struct file_tail *tail, const char **reason, struct error *err)
 {
     a->segment = state->segment;
+    a->sealer.sealed = state->sealed;
+    memcpy(a->sealer.key, state->key, sizeof(a->sealer.key));
     if (state->known && state->chain.seq > tail->chain.seq)
         return look_elsewhere(a, state, tail, reason, err);
     a->chain = state->known && state->chain.seq == tail->chain.seq ? state->chain : tail->chain;
     if (f->offset == 0 && !state->clean)
         return look_elsewhere(a, state, tail, reason, err);
-    /* the file went on after the lock was written, and a segment may have begun in it */
-    uint64_t segment = 0;
+    /* the file went on after the lock was written: a segment may have begun in it */
+    struct segment_facts facts = { 0 };
     int rc = 0;
     if (f->offset > 0 && (!state->known || !state->clean))
-        rc = segment_find_last(f->fd, a->path, f->offset, &segment, err);
-    if (segment)
-        a->segment = segment;
+        rc = segment_find_facts(f->fd, a->path, f->offset, &facts, err);
+    take_facts(a, &facts);
     return rc;
 }
 
@@ -342,5 +358,6 @@ int current_find_chain(struct audit *a, const struct lock_state *state, struct e
         clock_monotonic_us() - segment_age_us(a->file->fd, a->path, a->file->offset);
     atomic_store(&a->durable, a->chain.seq);
     a->file->end = a->chain;
+    a->file->segment = a->segment;
     return 0;
 }

@@ -19,6 +19,7 @@ struct audit_file {
     struct buf unsynced;    /* the others, to be written again after a sync that failed */
     bool uncopied;          /* they are too many to be kept there (not with AUDIT_SYNC_DATA) */
     struct audit_chain end; /* its last record, whose number is the ticket for all in it */
+    uint64_t segment;       /* that it lies in */
     bool fresh;             /* its directory entry is not yet on disk */
     bool suspect;           /* a sync failed: the bytes past `synced` may not be what was written */
     bool hollow;            /* writing them again failed half way */

@@ -23,7 +23,7 @@ static struct audit_file *next_file(struct audit *a)
 }
 
 static void note_synced(struct audit *a, struct audit_file *f, uint64_t end,
-                        const struct audit_chain *chain)
+                        const struct seal_point *point)
 {
     if (!f->uncopied && buf_len(&f->unsynced))
         buf_consume(&f->unsynced, (size_t)(end - f->synced));
@@ -33,9 +33,10 @@ static void note_synced(struct audit *a, struct audit_file *f, uint64_t end,
     f->fresh = false;
     a->sync_failed = false;
     audit_tell_state(a);
-    a->synced = *chain;
+    a->synced = point->chain;
     if (a->sync == AUDIT_SYNC_DATA)
-        atomic_store(&a->durable, chain->seq);
+        atomic_store(&a->durable, point->chain.seq);
+    sealer_note_durable(a, point);
     if (f == a->retired && f->synced == f->offset)
         audit_drop_retired(a, f);
     if (a->retired || (a->sync == AUDIT_SYNC_DATA && next_file(a)))
@@ -66,7 +67,7 @@ static void sync_file(struct audit *a, struct audit_file *f)
     struct error err;
     int rc = f->suspect && !f->uncopied ? audit_file_rewrite(f, a->path, &err) : 0;
     uint64_t end = f->offset;
-    struct audit_chain chain = f->end;
+    struct seal_point point = { .chain = f->end, .segment = f->segment };
     bool fresh = f->fresh;
 
     if (rc == 0) {
@@ -82,7 +83,7 @@ static void sync_file(struct audit *a, struct audit_file *f)
     if (f->dropped) /* it was removed meanwhile: its tickets have failed */
         audit_file_free(f);
     else if (rc == 0)
-        note_synced(a, f, end, &chain);
+        note_synced(a, f, end, &point);
     else
         note_failed(a, f, &err);
 }

@@ -7,6 +7,7 @@
 #include "audit/audit.h"
 #include "audit/file.h"
 #include "audit/keeper.h"
+#include "audit/sealer.h"
 
 #define AUDIT_UNSYNCED_MAX  (16u << 20) /* bytes not on disk at most; then commits fail */
 #define AUDIT_PATH_CHECK_US 1000000     /* how often the path is looked at for another file */
@@ -70,6 +71,7 @@ struct audit {
     uint64_t lost_from, lost_to; /* tickets after, and up to, that went with a lost file */
 
     struct keeper keeper;
+    struct sealer sealer;
 
     /* flusher */
     pthread_t thread;
@@ -87,6 +89,7 @@ struct commit_view {
     const char *bodies;
     const struct batch_entry *entries;
     size_t n;
+    bool seal;    /* the last one is a seal */
     bool vital;   /* of the entries only these */
     bool no_room; /* out: it failed because the disk has no more than the reserve */
 };

@@ -12,6 +12,14 @@
 #define RETRY_US (1 * USEC_PER_SEC)  /* after a rotation that failed */
 #define LOOK_US  (60 * USEC_PER_SEC) /* when there is nothing else to wait for */
 
+/* What is the caller's is not kept. */
+static void take_settings(struct keeper *k, const struct audit_keeping *settings)
+{
+    k->settings = *settings;
+    k->settings.signer = NULL;
+    k->settings.seal_command = NULL;
+}
+
 void keeper_init(struct keeper *k, const struct audit_keeping *settings)
 {
     pthread_condattr_t attr;
@@ -20,7 +28,7 @@ void keeper_init(struct keeper *k, const struct audit_keeping *settings)
     pthread_cond_init(&k->wake, &attr);
     pthread_condattr_destroy(&attr);
     pthread_mutex_init(&k->rotating, NULL);
-    k->settings = *settings;
+    take_settings(k, settings);
 }
 
 void keeper_destroy(struct keeper *k)
@@ -71,7 +79,7 @@ static int rotate(struct audit *a, struct error *err)
         current_note_rotation(a, rc, err);
     if (rc < 0)
         a->keeper.retry_us = clock_monotonic_us() + RETRY_US;
-    pthread_mutex_unlock(&a->mutex);
+    flusher_unlock(a);
 
     if (next) {
         unlink(next_path);
@@ -157,9 +165,9 @@ static void *run(void *opaque)
 void audit_configure(struct audit *a, const struct audit_keeping *settings)
 {
     pthread_mutex_lock(&a->mutex);
-    a->keeper.settings = *settings;
-    if (a->keeper.running)
-        pthread_cond_signal(&a->keeper.wake);
+    take_settings(&a->keeper, settings);
+    pthread_cond_signal(&a->keeper.wake);
+    sealer_configure(a, settings);
     pthread_mutex_unlock(&a->mutex);
 }
 

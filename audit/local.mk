@@ -29,7 +29,10 @@ audit_libaudit_a_SOURCES = \
     audit/segments.c audit/segments.h \
     audit/source.c audit/source.h \
     audit/secrets.c audit/secrets.def audit/secrets.h audit/secrets_device.def \
+    audit/seal_command.c audit/seal_command.h \
+    audit/sealer.c audit/sealer.h \
     audit/segment.c audit/segment.h \
+    audit/sign.c audit/sign.h \
     audit/text.h \
     audit/verify.c audit/verify.h audit/verify_internal.h \
     audit/verify_seals.c \
@@ -40,7 +43,7 @@ audit_ldadd = audit/libaudit.a qmp/libqmpcore.a base/libbase.a $(GNUTLS_LIBS) $(
 audit_unit_tests = tests/unit/test_audit_faults tests/unit/test_audit_follow \
     tests/unit/test_audit_rate \
     tests/unit/test_audit_read tests/unit/test_audit_record tests/unit/test_audit_seal \
-    tests/unit/test_audit_recover tests/unit/test_audit_segments \
+    tests/unit/test_audit_recover tests/unit/test_audit_seals tests/unit/test_audit_segments \
     tests/unit/test_audit_writer \
     tests/unit/test_secrets
 check_PROGRAMS += $(audit_unit_tests)
@@ -64,6 +67,9 @@ tests_unit_test_audit_seal_SOURCES = tests/unit/test_audit_seal.c
 tests_unit_test_audit_seal_LDADD = $(audit_ldadd) $(CMOCKA_LIBS)
 tests_unit_test_audit_recover_SOURCES = tests/unit/test_audit_recover.c
 tests_unit_test_audit_recover_LDADD = $(audit_ldadd) $(CMOCKA_LIBS)
+tests_unit_test_audit_seals_SOURCES = tests/unit/test_audit_seals.c
+tests_unit_test_audit_seals_LDADD = $(audit_ldadd) $(CMOCKA_LIBS)
+tests_unit_test_audit_seals_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=gnutls_privkey_sign_data2
 tests_unit_test_audit_segments_SOURCES = tests/unit/test_audit_segments.c
 tests_unit_test_audit_segments_LDADD = $(audit_ldadd) $(CMOCKA_LIBS)
 tests_unit_test_audit_writer_SOURCES = tests/unit/test_audit_writer.c

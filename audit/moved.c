@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 #include "audit/line.h"
-#include "audit/segment.h"
 #include "base/mem.h"
 
 struct search {
@@ -58,7 +57,7 @@ static int take_file(const char *file, struct moved_end *out, struct error *err)
     if (rc < 0)
         return rc;
     out->found = true;
-    rc = segment_find_last(f->fd, file, f->offset, &out->segment, err);
+    rc = segment_find_facts(f->fd, file, f->offset, &out->facts, err);
     audit_file_free(f);
     return rc;
 }

@@ -5,10 +5,11 @@
 #define AUDIT_MOVED_H
 
 #include "audit/file.h"
+#include "audit/segment.h"
 
 struct moved_end {
     bool found;
-    uint64_t segment;      /* 0: not known */
+    struct segment_facts facts;
     struct file_tail tail; /* the chain's end, and a torn line that was set aside */
 };
 

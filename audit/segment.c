@@ -1,11 +1,11 @@
 #include "config.h"
 #include "audit/segment.h"
 
-#include <time.h>
 #include "audit/file.h"
 #include "audit/line.h"
 #include "audit/read.h"
 #include "audit/record.h"
+#include "audit/seal.h"
 #include "base/clock.h"
 #include "base/mem.h"
 
@@ -127,22 +127,38 @@ int segment_each_line(int fd, const char *path, uint64_t from, uint64_t end, seg
     return 0;
 }
 
-static bool note_segment(void *opaque, struct span line)
+static void note_seal(struct segment_facts *facts, struct span line)
 {
-    static const struct span words = SPAN_LIT("\"type\":\"segment\"");
+    struct seal seal;
+    struct seal_public next;
+    if (!seal_parse_line(line, &seal))
+        return;
+    facts->sealed = seal.through;
+    memcpy(facts->key, seal.key, sizeof(facts->key));
+    if (seal.reason == SEAL_KEY && seal_public_from_der(seal.next_key, SEAL_PUBLIC_BYTES, &next))
+        memcpy(facts->key, next.id, sizeof(facts->key));
+}
+
+static bool note_facts(void *opaque, struct span line)
+{
+    static const struct span segment = SPAN_LIT("\"type\":\"segment\"");
+    static const struct span seal = SPAN_LIT("\"type\":\"seal\"");
     struct segment_start s;
-    uint64_t *number = opaque;
+    struct segment_facts *facts = opaque;
     /* most lines are something else: look for the words near the line's beginning first */
     size_t head = line.len < 128 ? line.len : 128;
-    if (memmem(line.data, head, words.data, words.len) && segment_parse(line, &s))
-        *number = s.number;
+    if (memmem(line.data, head, segment.data, segment.len) && segment_parse(line, &s))
+        facts->number = s.number;
+    else if (memmem(line.data, head, seal.data, seal.len))
+        note_seal(facts, line);
     return true;
 }
 
-int segment_find_last(int fd, const char *path, uint64_t end, uint64_t *number, struct error *err)
+int segment_find_facts(int fd, const char *path, uint64_t end, struct segment_facts *out,
+                       struct error *err)
 {
-    *number = 0;
-    return segment_each_line(fd, path, 0, end, note_segment, number, err);
+    *out = (struct segment_facts){ 0 };
+    return segment_each_line(fd, path, 0, end, note_facts, out, err);
 }
 
 /* --- age -------------------------------------------------------------------------------------- */
@@ -150,13 +166,9 @@ int segment_find_last(int fd, const char *path, uint64_t end, uint64_t *number, 
 static bool note_time(void *opaque, struct span line)
 {
     struct audit_line parts;
-    char text[CLOCK_UTC_TEXT] = "";
-    struct tm tm = { 0 };
-    if (audit_line_parse(line, &parts) && parts.time.len == CLOCK_UTC_TEXT - 1) {
-        memcpy(text, parts.time.data, CLOCK_UTC_TEXT - 1);
-        if (strptime(text, "%Y-%m-%dT%H:%M:%S", &tm))
-            *(int64_t *)opaque = (int64_t)timegm(&tm) * USEC_PER_SEC;
-    }
+    int64_t utc_us;
+    if (audit_line_parse(line, &parts) && clock_parse_utc(parts.time.data, parts.time.len, &utc_us))
+        *(int64_t *)opaque = utc_us;
     return false;
 }
 

@@ -44,9 +44,16 @@ typedef bool segment_line_fn(void *opaque, struct span line);
 int segment_each_line(int fd, const char *path, uint64_t from, uint64_t end, segment_line_fn *fn,
                       void *opaque, struct error *err) MUST_CHECK;
 
-/* The number of the last segment that begins in `fd`; 0 if none does. Reads all of it. */
-int segment_find_last(int fd, const char *path, uint64_t end, uint64_t *number,
-                      struct error *err) MUST_CHECK;
+/* What a file says about segments and seals. */
+struct segment_facts {
+    uint64_t number; /* of the last segment that begins in it; 0: none does */
+    uint64_t sealed; /* the last record that a seal in it covers; 0: there is no seal */
+    unsigned char key[AUDIT_HASH_BYTES]; /* with `sealed`: whose seals come next */
+};
+
+/* Reads all of `fd`. Signatures are not checked: this is for the writer, of its own log. */
+int segment_find_facts(int fd, const char *path, uint64_t end, struct segment_facts *out,
+                       struct error *err) MUST_CHECK;
 
 /* How long ago the first record of `fd` was written by its own time, in microseconds; 0 if that is
  * not known, or lies ahead. */

@@ -188,10 +188,13 @@ static int commit_locked(struct audit *a, struct commit_view *v, uint64_t *ticke
     *ticket = chain.seq;
     if (UNLIKELY(a->notes.reason || a->notes.torn.torn_path || a->notes.recovery.n))
         settle_notes(a, first);
-    if (v->preface.len || v->n)
+    a->file->segment = a->segment;
+    if (!v->seal && (v->preface.len || v->n))
         a->last_event = chain.seq;
     keeper_note_commit(a);
     keep_until_synced(a, lines);
+    uint64_t last = chain.seq - (v->seal ? 1 : 0); /* that is no seal */
+    sealer_note_commit(a, last >= first ? last : 0);
     return 0;
 }
 
@@ -214,7 +217,7 @@ int audit_commit(struct audit *a, struct commit_view *v, uint64_t *ticket, struc
 
 /* --- opening and closing ---------------------------------------------------------------------- */
 
-static int open_all(struct audit *a, struct error *err)
+static int open_all(struct audit *a, const struct audit_settings *settings, struct error *err)
 {
     struct lock_state state;
     int rc = audit_hasher_new(&a->hasher, err);
@@ -228,6 +231,8 @@ static int open_all(struct audit *a, struct error *err)
         audit_recover(a->path, a->segment, &a->notes.recovery);
     if (rc == 0)
         rc = flusher_start(a, err);
+    if (rc == 0)
+        rc = sealer_start(a, settings, err);
     if (rc == 0)
         rc = keeper_start(a, err);
     return rc;
@@ -249,6 +254,7 @@ static void free_all(struct audit *a)
     pthread_mutex_destroy(&a->mutex);
     pthread_cond_destroy(&a->wake);
     keeper_destroy(&a->keeper);
+    sealer_destroy(&a->sealer);
     free(a->path);
     free(a);
 }
@@ -270,7 +276,8 @@ int audit_open(const struct audit_settings *settings, struct audit **out, struct
     pthread_cond_init(&a->wake, &monotonic);
     pthread_condattr_destroy(&monotonic);
     keeper_init(&a->keeper, &settings->keeping);
-    int rc = open_all(a, err);
+    sealer_init(&a->sealer, &settings->keeping);
+    int rc = open_all(a, settings, err);
     if (rc < 0) {
         free_all(a);
         return rc;
@@ -279,22 +286,25 @@ int audit_open(const struct audit_settings *settings, struct audit **out, struct
     return 0;
 }
 
-void audit_close(struct audit *a)
+bool audit_close(struct audit *a)
 {
     if (!a)
-        return;
+        return true;
     keeper_stop(a);
     flusher_stop(a);
+    if (!sealer_stop(a))
+        return false; /* nothing is freed under who hangs */
     if (a->file && !a->sync_failed && fdatasync(a->file->fd) == 0)
         write_lock_state(a, true);
     free_all(a);
+    return true;
 }
 
 int audit_reopen(struct audit *a, struct error *err)
 {
     pthread_mutex_lock(&a->mutex);
     int rc = current_reopen(a, err);
-    pthread_mutex_unlock(&a->mutex);
+    flusher_unlock(a);
     return rc;
 }
 
@@ -322,6 +332,7 @@ void audit_get_stats(struct audit *a, struct audit_stats *out)
     out->segment = a->segment;
     out->reserve =
         a->file && a->file->allocated > a->file->offset ? a->file->allocated - a->file->offset : 0;
+    sealer_get_stats(a, out);
     pthread_mutex_unlock(&a->mutex);
     out->suppressed = atomic_load(&a->suppressed);
 }

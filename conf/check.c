@@ -273,6 +273,24 @@ static void check_sasl(struct loader *l)
                         "saslauthd is for pwcheck = \"saslauthd\": set that, or remove it");
 }
 
+static void check_audit(struct loader *l)
+{
+    static const char *const of_key[] = { "seal_public", "seal_old_key", "seal_command" };
+    static const char *const of_old[] = { "seal_old_public" };
+    const struct cfgtext_item *section = find(l, NULL, "audit");
+    const struct cfgtext_item *key = section ? find(l, section, "seal_key") : NULL;
+    const struct cfgtext_item *old = section ? find(l, section, "seal_old_key") : NULL;
+    if (!section)
+        return;
+    l->conf->audit.seal_key_line = key ? key->line : 0;
+    l->conf->audit.seal_old_key_line = old ? old->line : 0;
+    if (!key)
+        refuse_options(l, section, of_key, ARRAY_SIZE(of_key), "has no meaning without seal_key");
+    if (!old)
+        refuse_options(l, section, of_old, ARRAY_SIZE(of_old),
+                       "has no meaning without seal_old_key");
+}
+
 /* --- sinks of the audit ----------------------------------------------------------------------- */
 
 static void check_tls_sink(struct loader *l, const struct conf_audit_sink *c,
@@ -342,6 +360,7 @@ void loader_check_whole(struct loader *l)
     }
     for (size_t i = 0; i < c->n_directories; i++)
         check_directory(l, i);
+    check_audit(l);
     for (size_t i = 0; i < c->n_sinks; i++)
         check_sink(l, i);
     for (size_t i = 0; i < c->n_libvirts; i++)

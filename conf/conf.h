@@ -173,6 +173,13 @@ struct conf {
         enum conf_sync sync;
         unsigned reserve_kilobytes;
         unsigned segment_megabytes, segment_hours; /* 0: never */
+        char *seal_key;                            /* NULL: no seals */
+        char *seal_public;                         /* NULL: the key tells */
+        char *seal_old_key;                        /* NULL: none */
+        char *seal_old_public;
+        unsigned seal_key_line, seal_old_key_line;
+        unsigned seal_records, seal_seconds; /* 0: not by it */
+        char *seal_command;                  /* NULL: none */
     } audit;
 
     struct conf_audit_sink *sinks;

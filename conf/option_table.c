@@ -346,6 +346,31 @@ const struct conf_option conf_options[] = {
       .default_text = "24", .max = 87600, .unit = "hours", .reload = true,
       .doc = "After this time the log is closed as a segment, if anything was recorded in it; 0: whatever its "
              "age." },
+    { AUDIT(seal_key), .name = "seal_key", .type = CONF_TYPE_KEY, .value_doc = "PATH",
+      .default_doc = "none: no seals are made", .reload = true,
+      .doc = "The Ed25519 key that seals the log, which nobody else may read: a PEM file, or a \"pkcs11:\" URI. "
+             "\"openssl genpkey -algorithm ed25519\" makes one. See *qmpgate-audit*(5), *SEALS*." },
+    { AUDIT(seal_public), .name = "seal_public", .type = CONF_TYPE_PATH, .value_doc = "PATH",
+      .default_doc = "the key tells", .reload = true,
+      .doc = "The public half of *seal_key*, a PEM file: for a token that does not tell it." },
+    { AUDIT(seal_old_key), .name = "seal_old_key", .type = CONF_TYPE_KEY, .value_doc = "PATH",
+      .default_doc = "none", .reload = true,
+      .doc = "Where *seal_key* was changed while the gateway was down: the key of the last seal, which then "
+             "vouches for the new one. Not needed where it is changed by a reload." },
+    { AUDIT(seal_old_public), .name = "seal_old_public", .type = CONF_TYPE_PATH, .value_doc = "PATH",
+      .default_doc = "the key tells", .reload = true,
+      .doc = "The public half of *seal_old_key*." },
+    { AUDIT(seal_records), .name = "seal_records", .type = CONF_TYPE_NUMBER, .default_text = "10000",
+      .max = 1000000000, .reload = true,
+      .doc = "A seal is made after so many records; 0: however many there are." },
+    { AUDIT(seal_seconds), .name = "seal_seconds", .type = CONF_TYPE_NUMBER, .default_text = "60",
+      .max = 86400, .unit = "seconds", .reload = true,
+      .doc = "A seal is made so long after the first record that has none; 0: however long that is." },
+    { AUDIT(seal_command), .name = "seal_command", .type = CONF_TYPE_TEXT, .value_doc = "COMMAND",
+      .default_doc = "none", .reload = true,
+      .doc = "Gets each seal on its standard input, one a run, to bring it to where this host cannot "
+             "rewrite it. It is run by /bin/sh as the gateway's user, and killed after 10 seconds; if it "
+             "fails, it is tried again with the newest seal." },
 
     /* --- audit_sink ------------------------------------------------------------------------------- */
     { SINK(type), .type = CONF_TYPE_CHOICE, .required = true,

@@ -224,7 +224,8 @@ static int open_audit(struct daemon *d, struct error *err)
         .sinks = (unsigned)conf->n_sinks,
         .sync = audit_syncs[conf->audit.sync],
         .reserve = (uint64_t)conf->audit.reserve_kilobytes << 10,
-        .keeping = keeping_of(conf),
+        .keeping = keeping_of(d->snapshot),
+        .old_signer = d->snapshot->seal_old_key,
         .durable = on_durable,
         .opaque = d,
     };
@@ -349,15 +350,16 @@ static bool end(struct daemon *d)
     return done;
 }
 
-/* What the audit writes at its end is sent as well. False: a sink hangs. */
+/* What the audit writes at its end is sent as well. False: the key of the seals hangs, or a
+ * sink. */
 static bool close_audit(struct daemon *d)
 {
     sinks_detach(d->sinks);
-    audit_close(TAKE_PTR(d->audit));
-    return sinks_stop(TAKE_PTR(d->sinks));
+    bool done = audit_close(TAKE_PTR(d->audit));
+    return sinks_stop(TAKE_PTR(d->sinks)) && done;
 }
 
-/* False: a sink hangs, and goes on using libraries. */
+/* False: who hangs goes on using libraries. */
 static bool free_all(struct daemon *d)
 {
     free_loops(d);

@@ -346,6 +346,19 @@ static void write_audit_stats(struct buf *b, struct daemon *d)
                (unsigned long long)a.rotation_failures);
     if (a.rotation_error[0])
         add_text(b, "rotation-error", a.rotation_error);
+    if (a.sealing) {
+        buf_printf(b, ", \"unsealed\": %llu, \"seals\": %llu, \"seal-failures\": %llu",
+                   (unsigned long long)a.unsealed, (unsigned long long)a.seals,
+                   (unsigned long long)a.seal_failures);
+        if (a.seal_age_us >= 0)
+            buf_printf(b, ", \"last-seal-seconds\": %lld",
+                       (long long)(a.seal_age_us / USEC_PER_SEC));
+        if (a.seal_error[0])
+            add_text(b, "seal-error", a.seal_error);
+        buf_printf(b, ", \"seal-command-failures\": %llu, \"seal-command-failing\": %s",
+                   (unsigned long long)a.seal_command_failures,
+                   a.seal_command_failing ? "true" : "false");
+    }
     BUF_ADD_LIT(b, ", \"sinks\": ");
     sinks_write(b, d->sinks);
     BUF_ADD_LIT(b, "}");

@@ -4,10 +4,15 @@
 #define MIB  (1ull << 20)
 #define HOUR 3600ull /* seconds */
 
-struct audit_keeping keeping_of(const struct conf *conf)
+struct audit_keeping keeping_of(const struct snapshot *s)
 {
+    const struct conf *conf = s->conf;
     return (struct audit_keeping){
         .segment_bytes = conf->audit.segment_megabytes * MIB,
         .segment_seconds = conf->audit.segment_hours * HOUR,
+        .signer = s->seal_key,
+        .seal_records = conf->audit.seal_records,
+        .seal_seconds = conf->audit.seal_seconds,
+        .seal_command = conf->audit.seal_command,
     };
 }

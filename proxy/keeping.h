@@ -3,8 +3,9 @@
 #define PROXY_KEEPING_H
 
 #include "audit/audit.h"
-#include "conf/conf.h"
+#include "proxy/snapshot.h"
 
-struct audit_keeping keeping_of(const struct conf *conf);
+/* Borrows from the snapshot. */
+struct audit_keeping keeping_of(const struct snapshot *s);
 
 #endif

@@ -129,7 +129,7 @@ static void apply(struct daemon *d, struct reload_job *j)
     vm_directories_apply(d->directories, conf);
     libvirt_hosts_apply(d->libvirt, conf);
     listeners_commit(d->listeners, conf);
-    struct audit_keeping keeping = keeping_of(conf);
+    struct audit_keeping keeping = keeping_of(d->snapshot);
     audit_configure(d->audit, &keeping);
     expiry_check(d->expiry, d->snapshot);
     daemon_post_all(d, run_apply);

@@ -171,6 +171,31 @@ static int load_policies(struct snapshot *s, conf_report_fn *report, void *opaqu
     return good ? 0 : ERROR_DENIED;
 }
 
+static int load_seal_keys(struct snapshot *s, struct error *err)
+{
+    const struct conf *c = s->conf;
+    const struct {
+        const char *name, *key, *public_file;
+        unsigned line;
+        struct audit_signer **out;
+    } keys[] = {
+        { "seal_key", c->audit.seal_key, c->audit.seal_public, c->audit.seal_key_line,
+          &s->seal_key },
+        { "seal_old_key", c->audit.seal_old_key, c->audit.seal_old_public,
+          c->audit.seal_old_key_line, &s->seal_old_key },
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+        if (!keys[i].key)
+            continue;
+        int rc = audit_signer_load(keys[i].key, keys[i].public_file, keys[i].out, err);
+        if (rc < 0) {
+            error_prefix(err, "%s:%u: audit: %s", c->file, keys[i].line, keys[i].name);
+            return rc;
+        }
+    }
+    return 0;
+}
+
 static void take_over_schemas(struct snapshot *s, struct snapshot *before)
 {
     if (!before)
@@ -206,6 +231,8 @@ int snapshot_load(const char *file, struct snapshot *before, conf_report_fn *rep
             listeners = check_libvirt(s, &err);
         if (tls == 0 && listeners == 0)
             listeners = load_sasl(s, &err);
+        if (tls == 0 && listeners == 0)
+            listeners = load_seal_keys(s, &err);
         if (tls < 0 || listeners < 0) {
             rc = tls < 0 ? tls : listeners;
             if (tls < 0)
@@ -246,6 +273,8 @@ void snapshot_unref(struct snapshot *s)
     for (size_t i = 0; s->listeners && i < s->conf->n_listeners; i++)
         free(s->listeners[i].proxy_from);
     free(s->listeners);
+    audit_signer_unref(s->seal_key);
+    audit_signer_unref(s->seal_old_key);
     tls_context_unref(s->tls);
     acl_policy_unref(s->policy);
     acl_policy_unref(s->shadow);

@@ -5,6 +5,7 @@
 
 #include <pthread.h>
 #include "acl/acl.h"
+#include "audit/sign.h"
 #include "auth/sasl.h"
 #include "conf/conf.h"
 #include "net/address.h"
@@ -26,6 +27,8 @@ struct snapshot {
     struct tls_context *tls;             /* NULL without TLS listeners */
     bool tls_key_in_token;               /* a handshake may wait for it, for long */
     struct snapshot_listener *listeners; /* as in conf */
+    struct audit_signer *seal_key;       /* NULL: the audit is not sealed */
+    struct audit_signer *seal_old_key;   /* NULL: none */
 
     /* private */
     _Atomic unsigned refs;

@@ -27,6 +27,7 @@ EXTRA_DIST += \
     tests/e2e/harness/qemu.py \
     tests/e2e/harness/sasl.py \
     tests/e2e/harness/scripted_vm.py \
+    tests/e2e/harness/seals.py \
     tests/e2e/harness/stall.py \
     tests/e2e/harness/token.py \
     tests/e2e/harness/wait.py \
@@ -38,6 +39,7 @@ EXTRA_DIST += \
     tests/e2e/test_audit_crash.py \
     tests/e2e/test_audit_disk.py \
     tests/e2e/test_audit_powercut.py \
+    tests/e2e/test_audit_seals.py \
     tests/e2e/test_blocking.py \
     tests/e2e/test_certs.py \
     tests/e2e/test_clients.py \

@@ -1,6 +1,7 @@
 /* To preload (LD_PRELOAD): calls that block in real life block while a file says so. In the
  * directory $QMPGATE_TEST_STALL a file NAME holds every call of the function NAME up for as long
- * as it is there, and NAME.waits appears when one is held up.
+ * as it is there, and NAME.waits appears when one is held up. While there is a file C_Sign.fails,
+ * the token counts as unplugged.
  *
  *   C_Sign       a token (SoftHSM) that does not answer
  *   getpwuid_r   a directory service that does not answer
@@ -42,12 +43,24 @@ int getpwuid_r(uid_t uid, struct passwd *entry, char *memory, size_t size, struc
 typedef unsigned long sign_fn(unsigned long, unsigned char *, unsigned long, unsigned char *,
                               unsigned long *);
 
+static int fails(const char *name)
+{
+    char path[512];
+    const char *directory = getenv("QMPGATE_TEST_STALL");
+    if (!directory)
+        return 0;
+    snprintf(path, sizeof(path), "%s/%s.fails", directory, name);
+    return access(path, F_OK) == 0;
+}
+
 unsigned long C_Sign(unsigned long session, unsigned char *data, unsigned long data_len,
                      unsigned char *signature, unsigned long *signature_len)
 {
-    enum { CKR_GENERAL_ERROR = 5 };
+    enum { CKR_GENERAL_ERROR = 5, CKR_DEVICE_REMOVED = 0x32 };
     void *module = dlopen(getenv("QMPGATE_TEST_MODULE"), RTLD_NOW | RTLD_NOLOAD);
     sign_fn *real = module ? (sign_fn *)dlsym(module, "C_Sign") : NULL;
     hold_up("C_Sign");
+    if (fails("C_Sign"))
+        return CKR_DEVICE_REMOVED;
     return real ? real(session, data, data_len, signature, signature_len) : CKR_GENERAL_ERROR;
 }
