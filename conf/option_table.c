@@ -317,8 +317,8 @@ const struct conf_option conf_options[] = {
       .doc = "Of these, not those whose name matches one of these." },
     { LIBVIRT(max_calls), .name = "max_calls", .type = CONF_TYPE_NUMBER, .default_text = "12",
       .min = 2, .max = 64, .unit = "calls", .reload = true,
-      .doc = "How many commands may be with this libvirtd at a time, one a VM; four a connection. A "
-             "machine that hangs keeps one of them. Less than libvirtd's *max_workers* (20)." },
+      .doc = "How many commands may be with this libvirtd at a time, one a VM, each by a connection "
+             "of its own. A machine that hangs keeps one of them. Less than libvirtd's *max_workers* (20)." },
     { LIBVIRT(grace_seconds), .name = "grace_seconds", .type = CONF_TYPE_NUMBER,
       .default_text = "30", .max = SECONDS_A_DAY, .unit = "seconds", .reload = true,
       .doc = "While the connection to libvirtd is lost, commands are refused; clients stay attached "

@@ -102,10 +102,11 @@ struct known {
     virDomainPtr domain;
 };
 
-/* A connection. Opened by the thread that needs it first, closed by the last that uses it. */
+/* A connection. One call at a time: libvirtd would serve five, but of two threads on a connection
+ * libvirt 9.0's client lets one sleep, now and then, until the next keep-alive (5 s, seen). Who
+ * makes a call has it for himself; else it is in the list. */
 struct link {
     virConnectPtr conn;
-    unsigned users;
     struct known *known;
     struct link *prev, *next;
 };
@@ -128,7 +129,7 @@ struct libvirt_calls {
     bool stopping;
     struct libvirt_call *queue; /* utlist */
     unsigned n_queued, n_threads, n_idle, n_running;
-    struct link *links; /* utlist; those that are of use */
+    struct link *idle; /* utlist; the latest used first */
     struct proof *proofs;
 };
 
@@ -145,7 +146,7 @@ struct libvirt_calls *libvirt_calls_new(struct libvirt_threads *threads, const c
     return c;
 }
 
-static void free_link(struct link *l)
+static void forget_domains(struct link *l)
 {
     struct known *k, *next;
     HASH_ITER (hh, l->known, k, next) {
@@ -153,19 +154,28 @@ static void free_link(struct link *l)
         virDomainFree(k->domain);
         free(k);
     }
-    if (l->conn)
-        virConnectClose(l->conn);
+}
+
+static void free_link(struct link *l)
+{
+    forget_domains(l);
+    virConnectClose(l->conn);
     free(l);
+}
+
+static void free_links(struct link *links)
+{
+    struct link *l, *next;
+    DL_FOREACH_SAFE (links, l, next)
+        free_link(l);
 }
 
 void libvirt_calls_unref(struct libvirt_calls *c)
 {
     if (!c || atomic_fetch_sub(&c->refs, 1) != 1)
         return;
-    struct link *l, *next_link;
     struct proof *p, *next;
-    DL_FOREACH_SAFE (c->links, l, next_link)
-        free_link(l);
+    free_links(c->idle);
     HASH_ITER (hh, c->proofs, p, next) {
         HASH_DELETE(hh, c->proofs, p);
         free(p);
@@ -201,110 +211,69 @@ void libvirt_call_refuse(struct libvirt_call *call, const char *why)
 
 /* --- links ------------------------------------------------------------------------------------ */
 
-/* A link with room, its users one more. Under the lock; the link may not be open yet. */
-static struct link *take_link(struct libvirt_calls *c)
+/* An idle link, or NULL. One that has died meanwhile (libvirtd was restarted) is not used again:
+ * what is sent by it would have no known outcome. These go to `dead`. Under the lock. */
+static struct link *take_link(struct libvirt_calls *c, struct link **dead)
 {
     struct link *l;
-    DL_FOREACH (c->links, l) {
-        if (l->conn && l->users < CALLS_A_LINK) {
-            l->users++;
+    while ((l = c->idle)) {
+        DL_DELETE(c->idle, l);
+        if (virConnectIsAlive(l->conn) == 1)
             return l;
-        }
+        DL_APPEND(*dead, l);
     }
     return NULL;
 }
 
-/* A connection of the calls' own: libvirt's keep-alive ends it, and every call on it, if the other
- * side is gone. */
-static virConnectPtr open_connection(const char *uri)
+/* libvirt's keep-alive ends it, and the call on it, if the other side is gone. */
+static struct link *open_link(const struct libvirt_calls *c)
 {
-    virConnectPtr conn = virConnectOpen(uri);
-    if (conn)
-        virConnectSetKeepAlive(conn, LIMIT_KEEPALIVE_SECONDS, LIMIT_KEEPALIVE_COUNT);
-    return conn;
-}
-
-static struct link *open_link(struct libvirt_calls *c)
-{
-    virConnectPtr conn = open_connection(c->uri);
+    virConnectPtr conn = virConnectOpen(c->uri);
     if (!conn)
         return NULL;
+    virConnectSetKeepAlive(conn, LIMIT_KEEPALIVE_SECONDS, LIMIT_KEEPALIVE_COUNT);
     struct link *l = MEM_NEW(struct link);
     l->conn = conn;
-    l->users = 1;
-    pthread_mutex_lock(&c->lock);
-    DL_APPEND(c->links, l);
-    pthread_mutex_unlock(&c->lock);
     return l;
 }
 
-/* One that is dead serves nobody any more; it goes with its last user. */
-static void leave_link(struct libvirt_calls *c, struct link *l, bool broken)
+static void leave_link(struct libvirt_calls *c, struct link *take_l)
 {
-    bool dead = broken && virConnectIsAlive(l->conn) != 1;
-    pthread_mutex_lock(&c->lock);
-    if (dead && (l->prev || c->links == l)) {
-        DL_DELETE(c->links, l);
-        l->prev = l->next = NULL;
+    if (virConnectIsAlive(take_l->conn) != 1) {
+        free_link(take_l);
+        return;
     }
-    bool last = --l->users == 0 && !l->prev && c->links != l;
+    pthread_mutex_lock(&c->lock);
+    DL_PREPEND(c->idle, take_l);
     pthread_mutex_unlock(&c->lock);
-    if (last)
-        free_link(l);
 }
 
 /* --- domains ---------------------------------------------------------------------------------- */
 
-static virDomainPtr known_domain(struct libvirt_calls *c, struct link *l, const char *uuid)
+/* Borrowed from the link; NULL with libvirt's error. */
+static virDomainPtr find_domain(struct link *l, const char *uuid)
 {
     struct known *k;
-    virDomainPtr domain = NULL;
-    pthread_mutex_lock(&c->lock);
     HASH_FIND_STR(l->known, uuid, k);
-    if (k && virDomainRef(k->domain) == 0)
-        domain = k->domain;
-    pthread_mutex_unlock(&c->lock);
-    return domain;
-}
-
-static void remember_domain(struct libvirt_calls *c, struct link *l, const char *uuid,
-                            virDomainPtr domain)
-{
-    struct known *k, *next;
-    pthread_mutex_lock(&c->lock);
-    HASH_FIND_STR(l->known, uuid, k);
-    if (!k && virDomainRef(domain) == 0) {
-        if (HASH_COUNT(l->known) >= DOMAINS_KNOWN_MAX) {
-            HASH_ITER (hh, l->known, k, next) {
-                HASH_DELETE(hh, l->known, k);
-                virDomainFree(k->domain);
-                free(k);
-            }
-        }
-        k = MEM_NEW(struct known);
-        memcpy(k->uuid, uuid, sizeof(k->uuid));
-        k->domain = domain;
-        HASH_ADD_STR(l->known, uuid, k);
-    }
-    pthread_mutex_unlock(&c->lock);
-}
-
-static virDomainPtr find_domain(struct libvirt_calls *c, struct link *l, const char *uuid)
-{
-    virDomainPtr domain = known_domain(c, l, uuid);
-    if (domain)
-        return domain;
-    domain = virDomainLookupByUUIDString(l->conn, uuid);
-    if (domain)
-        remember_domain(c, l, uuid, domain);
+    if (k)
+        return k->domain;
+    virDomainPtr domain = virDomainLookupByUUIDString(l->conn, uuid);
+    if (!domain)
+        return NULL;
+    if (HASH_COUNT(l->known) >= DOMAINS_KNOWN_MAX)
+        forget_domains(l);
+    k = MEM_NEW(struct known);
+    memcpy(k->uuid, uuid, sizeof(k->uuid));
+    k->domain = domain;
+    HASH_ADD_STR(l->known, uuid, k);
     return domain;
 }
 
 /* --- making a call ---------------------------------------------------------------------------- */
 
-static void make_call(struct libvirt_calls *c, struct link *l, struct libvirt_call *call)
+static void make_call(struct link *l, struct libvirt_call *call)
 {
-    virDomainPtr domain = find_domain(c, l, call->uuid);
+    virDomainPtr domain = find_domain(l, call->uuid);
     if (!domain) { /* whatever went wrong, nothing was sent */
         libvirt_call_error(&call->err);
         call->result = LIBVIRT_NOT_SENT;
@@ -314,7 +283,6 @@ static void make_call(struct libvirt_calls *c, struct link *l, struct libvirt_ca
         call->result = LIBVIRT_REPLY;
     else
         call->result = libvirt_call_error(&call->err);
-    virDomainFree(domain);
 }
 
 static void run_call(struct libvirt_calls *c, struct libvirt_call *call, struct link *take_l)
@@ -325,8 +293,8 @@ static void run_call(struct libvirt_calls *c, struct libvirt_call *call, struct 
         call->result = LIBVIRT_NOT_SENT;
         return;
     }
-    make_call(c, l, call);
-    leave_link(c, l, call->result != LIBVIRT_REPLY);
+    make_call(l, call);
+    leave_link(c, l);
 }
 
 /* --- whose turn it is ------------------------------------------------------------------------- */
@@ -414,9 +382,10 @@ static void *run_thread(void *opaque)
             c->n_idle--;
             continue;
         }
-        struct link *l = take_link(c);
+        struct link *dead = NULL, *l = take_link(c, &dead);
         c->n_running++;
         pthread_mutex_unlock(&c->lock);
+        free_links(dead);
         run_call(c, call, l);
         bool answered = call->result == LIBVIRT_REPLY;
         char uuid[sizeof(call->uuid)];

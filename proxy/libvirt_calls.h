@@ -1,6 +1,5 @@
-/* Commands to the monitors of one libvirtd. Threads make the calls, which block; each call goes by
- * one of several connections, because libvirtd serves five at a time on each: four, so that one is
- * free for what keeps the connection alive. Who submits sends one command a VM at a time.
+/* Commands to the monitors of one libvirtd. Threads make the calls, which block, each by a
+ * connection of its own. Who submits sends one command a VM at a time.
  *
  * A VM that hangs keeps a call, and no call can be taken back. So that such VMs cannot take them
  * all, the last third is for VMs that have answered lately. */

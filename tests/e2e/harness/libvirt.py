@@ -64,8 +64,9 @@ class Domain:
                                            metadata=metadata, devices=devices, arguments=more))
         return self
 
-    def start(self):
-        self.libvirtd.virsh("start", self.uuid)
+    def start(self, *options):
+        """`--paused` where there are many: their firmware takes processors."""
+        self.libvirtd.virsh("start", self.uuid, *options)
         return self
 
     def virsh(self, command, *arguments):
