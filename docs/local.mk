@@ -3,6 +3,7 @@
 man_pages = \
     docs/man/policy.conf.5 \
     docs/man/qmpgate-arguments.7 \
+    docs/man/qmpgate-audit.1 \
     docs/man/qmpgate-audit.5 \
     docs/man/qmpgate-protocol.7 \
     docs/man/qmpgated.8 \
@@ -11,6 +12,7 @@ man_pages = \
 man_sources = \
     docs/man/policy.conf.5.scd \
     docs/man/qmpgate-arguments.7.scd.in \
+    docs/man/qmpgate-audit.1.scd \
     docs/man/qmpgate-audit.5.scd \
     docs/man/qmpgate-protocol.7.scd \
     docs/man/qmpgated.8.scd \

@@ -3,13 +3,15 @@
 import json
 import os
 import shutil
+import subprocess
 
 import pytest
 
 from harness import auditlog
 from harness.auditlog import Key, Log, digest_of, edit, parse, renumbered, seekable, zstd
-from harness.cli import LOCAL, OK, USAGE, Terminal
+from harness.cli import LOCAL, OK, USAGE
 from harness.cli_fixtures import cli  # noqa: F401
+from harness.pki import SOURCE
 
 BAD = 1
 
@@ -623,8 +625,22 @@ def test_control_characters_of_a_name_do_not_reach_the_terminal(auditor, log):
 
 
 def test_a_full_disk_is_told(cli, log):
-    import subprocess
     with open("/dev/full", "w") as full:
         done = subprocess.run(cli.argv("audit", "verify", log.directory), stdout=full, stderr=subprocess.PIPE,
                               env=cli.environment())
     assert done.returncode == LOCAL and b"No space left" in done.stderr
+
+
+def test_a_seal_is_checked_as_the_manual_says(log, place, keys):
+    """With openssl alone; and a changed one is refused."""
+    page = auditlog.read(os.path.join(SOURCE, "docs/man/qmpgate-audit.1.scd")).decode()
+    recipe = page.split("```")[1].replace("\\\\n", "\\n")
+    seal = log.export()
+    script = recipe.replace("SEAL", seal).replace("PUB", keys[0].public)
+    for change, status in ((None, 0), (('"every":10', '"every":11'), 1)):
+        if change:
+            text = auditlog.read(seal).decode()
+            with open(seal, "w") as f:
+                f.write(text.replace(*change))
+        done = subprocess.run(["bash", "-e", "-c", script], cwd=place, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        assert done.returncode == status, done.stdout
