@@ -12,7 +12,8 @@ import pytest
 from harness import audit, wait
 from harness.gateway import free_port, section_text
 from harness.process import resident_bytes
-from harness.sinks import Journald, Mute, Rsyslogd, server_context
+from harness.sinks import FakeJournald, Journald, Mute, Rsyslogd, journald, server_context
+from harness.stall import Stall
 
 QUICK = {"settle_seconds": 1, "retry_seconds": 1}
 
@@ -110,19 +111,43 @@ def test_every_record_gets_to_rsyslogd_by_tls(house, place, pki, receivers):
 
 
 def test_every_record_gets_to_journald(house, place, receivers):
-    journald = receivers(Journald(place))
-    gateway = add_sink(house.gateway(house.fake()), type="journald", path=journald.socket).start()
+    journal = receivers(journald(place))
+    gateway = add_sink(house.gateway(house.fake()), type="journald", path=journal.socket).start()
     work(gateway)
     last = last_seq(gateway)
-    wait.until(lambda: has_all(journald.seqs(), last), "all records")
-    entries = {int(e["QMPGATE_SEQ"]): e for e in journald.entries("SYSLOG_IDENTIFIER=qmpgate")}
+    wait.until(lambda: has_all(journal.seqs(), last), "all records")
+    entries = {int(e["QMPGATE_SEQ"]): e for e in journal.entries("SYSLOG_IDENTIFIER=qmpgate")}
     for record in audit.read(gateway.audit_file)[:last]:
         e = entries[record["seq"]]
         assert json.loads(e["QMPGATE_RECORD"]) == record
         assert e["QMPGATE_TYPE"] == record["type"]
         assert e.get("QMPGATE_IDENTITY") == record.get("identity")
         assert e["MESSAGE"].startswith(record["type"])
-    assert_in_order(journald.seqs())
+    assert_in_order(journal.seqs())
+
+
+# what sd_journal_sendv(3) of libsystemd 252 wrote to a socket in journald's place
+TRANSCRIPT = (b'MESSAGE=a line\nPRIORITY=5\nQMPGATE_SEQ=17\nQMPGATE_RECORD={"v":1}\n'
+              b'QMPGATE_COMMAND\n\x0b\0\0\0\0\0\0\0two\nlines=1\n'
+              b'CODE_FILE=cap.c\nCODE_LINE=6\nCODE_FUNC=main\nSYSLOG_IDENTIFIER=cap\n')
+
+
+def test_the_fake_journald_reads_what_libsystemd_writes():
+    assert FakeJournald.parse(TRANSCRIPT) == {
+        "MESSAGE": "a line", "PRIORITY": "5", "QMPGATE_SEQ": "17", "QMPGATE_RECORD": '{"v":1}',
+        "QMPGATE_COMMAND": "two\nlines=1", "CODE_FILE": "cap.c", "CODE_LINE": "6", "CODE_FUNC": "main",
+        "SYSLOG_IDENTIFIER": "cap"}
+
+
+def test_the_fake_journald_sees_what_the_real_one_does(house, place, receivers):
+    real, fake = receivers(journald(place)), receivers(FakeJournald(place))
+    gateway = add_sink(house.gateway(house.fake()), "real", type="journald", path=real.socket)
+    add_sink(gateway, "fake", type="journald", path=fake.socket).start()
+    work(gateway)
+    last = last_seq(gateway)
+    wait.until(lambda: has_all(real.seqs(), last) and has_all(fake.seqs(), last), "all records")
+    mine = lambda e: {k: v for k, v in e.items() if k.startswith(("QMPGATE_", "MESSAGE", "PRIORITY", "SYSLOG_I"))}
+    assert [mine(e) for e in real.entries("SYSLOG_IDENTIFIER=qmpgate")][:last] == [mine(e) for e in fake.entries()][:last]
 
 
 # --- outages
@@ -180,10 +205,10 @@ def test_rsyslogd_by_tls_may_be_killed(house, place, pki, receivers):
 
 
 def test_journald_may_be_killed(house, place, receivers):
-    journald = receivers(Journald(place))
-    gateway = add_sink(house.gateway(house.fake()), type="journald", path=journald.socket).start()
-    outage_under_load(gateway, journald, count=2, pause=0.005)
-    assert_in_order(journald.seqs())
+    journal = receivers(journald(place))
+    gateway = add_sink(house.gateway(house.fake()), type="journald", path=journal.socket).start()
+    outage_under_load(gateway, journal, count=2, pause=0.005)
+    assert_in_order(journal.seqs())
 
 
 def test_after_a_restart_of_the_gateway_it_goes_on_where_it_was(house, place, receivers):
@@ -420,6 +445,21 @@ def test_one_sink_that_stalls_holds_up_no_other(house, place, mute, receivers):
     wait.until(lambda: has_all(rsyslog.seqs(), last), "all records at the other")
 
 
+def test_a_name_server_that_does_not_answer_holds_up_neither_commands_nor_the_end(house, place, pki, build):
+    os.mkdir(place + "/stall")
+    stall = Stall(build, place + "/stall")
+    gateway = add_sink(house.gateway(house.fake()), type="syslog", address="log.example.com", ca=pki.path("ca.crt"))
+    gateway.env = stall.env
+    stall.begin("getaddrinfo")
+    gateway.start()
+    stall.wait("getaddrinfo")
+    work(gateway)
+    begun = time.monotonic()
+    gateway.stop()
+    assert time.monotonic() - begun < wait.scaled(8)
+    assert "a sink of the audit hangs, and is left behind" in gateway.said()
+
+
 # --- what is told
 
 def test_lag_is_told_when_it_begins_and_when_it_ends(house, place, receivers):
@@ -530,9 +570,9 @@ def test_a_receiver_that_cuts_by_itself_loses_no_other_record(house, place, pki,
 
 
 def test_no_secret_gets_to_a_receiver(house, place, receivers):
-    rsyslog, journald = receivers(Rsyslogd(place)), receivers(Journald(place))
+    rsyslog, journal = receivers(Rsyslogd(place)), receivers(journald(place))
     gateway = syslog_to(house.gateway(house.fake()), rsyslog)
-    add_sink(gateway, "journal", type="journald", path=journald.socket).start()
+    add_sink(gateway, "journal", type="journald", path=journal.socket).start()
     client = gateway.client("web1")
     canary = "c4n4ry-0f-s1nks"
     client.call("object-add", **{"qom-type": "secret", "id": "s", "data": canary})
@@ -542,25 +582,25 @@ def test_no_secret_gets_to_a_receiver(house, place, receivers):
     client.call("human-monitor-command", **{"command-line": f"set_password vnc {canary}"})
     client.result("query-status")
     last = last_seq(gateway)
-    wait.until(lambda: has_all(rsyslog.seqs(), last) and has_all(journald.seqs(), last), "all records")
+    wait.until(lambda: has_all(rsyslog.seqs(), last) and has_all(journal.seqs(), last), "all records")
     with open(rsyslog.file, "rb") as f:
         assert canary.encode() not in f.read()
-    assert canary not in json.dumps(journald.entries())
+    assert canary not in json.dumps(journal.entries())
     assert canary not in gateway.said()
 
 
 def test_what_a_client_puts_in_a_name_makes_no_field_and_no_message(house, place, receivers):
-    rsyslog, journald = receivers(Rsyslogd(place)), receivers(Journald(place))
+    rsyslog, journal = receivers(Rsyslogd(place)), receivers(journald(place))
     gateway = syslog_to(house.gateway(house.fake()), rsyslog)
-    add_sink(gateway, "journal", type="journald", path=journald.socket).start()
+    add_sink(gateway, "journal", type="journald", path=journal.socket).start()
     name = 'x"] evil\n<0>1 - - - - - -\nPRIORITY=0\nQMPGATE_SEQ=1\u0085\\'
     gateway.client("web1").request(name)
     gateway.client("web1").result("query-status")
     last = last_seq(gateway)
-    wait.until(lambda: has_all(rsyslog.seqs(), last) and has_all(journald.seqs(), last), "all records")
+    wait.until(lambda: has_all(rsyslog.seqs(), last) and has_all(journal.seqs(), last), "all records")
     shown = name.replace("\n", "\ufffd").replace("\u0085", "\ufffd")
     m, = [m for m in rsyslog.messages() if "evil" in m.data.get("command", "")]
     assert m.record["command"] == name and m.data["command"] == shown
-    e, = [e for e in journald.entries() if "evil" in e.get("QMPGATE_COMMAND", "")]
+    e, = [e for e in journal.entries() if "evil" in e.get("QMPGATE_COMMAND", "")]
     assert e["QMPGATE_COMMAND"] == shown and e["PRIORITY"] == "4"
-    assert all(len(rsyslog.seqs()) == len(set(x)) for x in (rsyslog.seqs(), journald.seqs()))
+    assert all(len(rsyslog.seqs()) == len(set(x)) for x in (rsyslog.seqs(), journal.seqs()))

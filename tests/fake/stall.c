@@ -4,11 +4,13 @@
  * the token counts as unplugged.
  *
  *   C_Sign       a token (SoftHSM) that does not answer
+ *   getaddrinfo  a name server that does not answer
  *   getpwuid_r   a directory service that does not answer
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <netdb.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,6 +39,16 @@ int getpwuid_r(uid_t uid, struct passwd *entry, char *memory, size_t size, struc
     getpwuid_r_fn *real = (getpwuid_r_fn *)dlsym(RTLD_NEXT, "getpwuid_r");
     hold_up("getpwuid_r");
     return real(uid, entry, memory, size, found);
+}
+
+typedef int getaddrinfo_fn(const char *, const char *, const struct addrinfo *, struct addrinfo **);
+
+int getaddrinfo(const char *host, const char *port, const struct addrinfo *hints,
+                struct addrinfo **found)
+{
+    getaddrinfo_fn *real = (getaddrinfo_fn *)dlsym(RTLD_NEXT, "getaddrinfo");
+    hold_up("getaddrinfo");
+    return real(host, port, hints, found);
 }
 
 /* As in the PKCS#11 specification, section 5.13 (version 2.40), but for the names of the types. */
