@@ -35,7 +35,7 @@ EXTRA_DIST += \
     tests/e2e/test_admin.py \
     tests/e2e/test_arguments.py \
     tests/e2e/test_attach_pending.py \
-    tests/e2e/test_audit.py \
+    tests/e2e/test_audit.py tests/e2e/test_audit_codes.py tests/e2e/test_audit_time.py \
     tests/e2e/test_audit_crash.py \
     tests/e2e/test_audit_disk.py \
     tests/e2e/test_audit_powercut.py \

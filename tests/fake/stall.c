@@ -6,6 +6,9 @@
  *   C_Sign       a token (SoftHSM) that does not answer
  *   getaddrinfo  a name server that does not answer
  *   getpwuid_r   a directory service that does not answer
+ *
+ * And a file `clock` there sets the clock of the day by the seconds that it holds, as somebody with
+ * date(1) would: the clocks that only go on are what they were.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -14,6 +17,7 @@
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #define LOOK_US 2000 /* how often is looked whether the file is gone */
@@ -75,4 +79,24 @@ unsigned long C_Sign(unsigned long session, unsigned char *data, unsigned long d
     if (fails("C_Sign"))
         return CKR_DEVICE_REMOVED;
     return real ? real(session, data, data_len, signature, signature_len) : CKR_GENERAL_ERROR;
+}
+
+typedef int clock_gettime_fn(clockid_t, struct timespec *);
+
+int clock_gettime(clockid_t clock, struct timespec *out)
+{
+    clock_gettime_fn *real = (clock_gettime_fn *)dlsym(RTLD_NEXT, "clock_gettime");
+    int rc = real(clock, out);
+    const char *directory = getenv("QMPGATE_TEST_STALL");
+    char path[512], text[32] = "";
+    if (rc < 0 || clock != CLOCK_REALTIME || !directory)
+        return rc;
+    snprintf(path, sizeof(path), "%s/clock", directory);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return rc;
+    if (read(fd, text, sizeof(text) - 1) > 0)
+        out->tv_sec += strtol(text, NULL, 10);
+    close(fd);
+    return rc;
 }

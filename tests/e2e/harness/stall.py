@@ -24,6 +24,12 @@ class Stall:
         """Waits until a call is held up."""
         wait.until(lambda: os.path.exists(self.path(name + ".waits")), f"a call of {name}")
 
+    def set_clock(self, seconds):
+        """The daemon's clock of the day, so far from this machine's; all at once."""
+        with open(self.path("clock.new"), "w") as f:
+            f.write(str(seconds))
+        os.rename(self.path("clock.new"), self.path("clock"))
+
     def end(self, name):
         os.unlink(self.path(name))
         os.unlink(self.path(name + ".waits"))
