@@ -50,3 +50,7 @@ docs/man/qmpgate-arguments.7: docs/man/qmpgate-arguments.7.scd.in $(argument_tab
 	acl/print_arguments$(EXEEXT) $(srcdir)/tests/data/schema-7.2.json >$@.arguments && \
 	$(SED) -e '/^@ARGUMENTS@$$/{r $@.arguments' -e 'd' -e '}' $(srcdir)/docs/man/qmpgate-arguments.7.scd.in | \
 	($(make_man)) && rm -f $@.arguments
+
+# Programs that tests compile against the installed library.
+exampledir = $(docdir)/examples
+dist_example_DATA = docs/examples/layer-one.c
