@@ -1,6 +1,7 @@
 # Manual pages: docs/man/X.N.scd -> X.N by scdoc. Releases carry the pages, so that who builds one
 # needs no scdoc.
 man_pages = \
+    docs/man/libqmp.3 \
     docs/man/policy.conf.5 \
     docs/man/qmpgate-arguments.7 \
     docs/man/qmpgate-audit.1 \
@@ -10,6 +11,7 @@ man_pages = \
     docs/man/qmpgate.1 \
     docs/man/qmpgate.conf.5
 man_sources = \
+    docs/man/libqmp.3.scd \
     docs/man/policy.conf.5.scd \
     docs/man/qmpgate-arguments.7.scd.in \
     docs/man/qmpgate-audit.1.scd \

@@ -32,7 +32,8 @@ libqmp_gen_headers = libqmp/gen/include/libqmp/events.h libqmp/gen/include/libqm
     libqmp/gen/include/libqmp/ui.h libqmp/gen/include/libqmp/virtio.h \
     libqmp/gen/include/libqmp/yank.h
 libqmp_generator = libqmp/generate libqmp/own.symbols \
-    libqmp/generator/__init__.py libqmp/generator/headers.py libqmp/generator/layout.py libqmp/generator/model.py \
+    libqmp/generator/__init__.py libqmp/generator/headers.py libqmp/generator/layout.py libqmp/generator/manual.py \
+    libqmp/generator/model.py \
     libqmp/generator/names.py libqmp/generator/probes.py libqmp/generator/symbols.py libqmp/generator/tables.py \
     libqmp/generator/text.py
 EXTRA_DIST += $(libqmp_generator)
@@ -85,6 +86,16 @@ nodist_include_HEADERS += libqmp/gen/include/qmp.h
 pkgconfigdir = $(libdir)/pkgconfig
 pkgconfig_DATA = libqmp/libqmp.pc
 
+# As many pages as there are commands: not named here.
+install-data-local: install-libqmp-man
+uninstall-local: uninstall-libqmp-man
+.PHONY: install-libqmp-man uninstall-libqmp-man
+install-libqmp-man: libqmp/gen/stamp
+	$(MKDIR_P) '$(DESTDIR)$(man3dir)'
+	$(INSTALL_DATA) libqmp/gen/man/*.3 '$(DESTDIR)$(man3dir)'
+uninstall-libqmp-man:
+	for p in libqmp/gen/man/*.3; do rm -f '$(DESTDIR)$(man3dir)'/"$${p##*/}"; done
+
 # --- tests ---------------------------------------------------------------------------------------
 # Every command and event behind one face.
 noinst_LIBRARIES += libqmp/libqmpprobes.a
@@ -118,3 +129,8 @@ tests_fuzz_fuzz_reply_SOURCES = tests/fuzz/fuzz_reply.c tests/fuzz/replay.c
 tests_fuzz_fuzz_reply_LDADD = libqmp/libqmpprobes.a libqmp/libqmpall.la
 $(tests_fuzz_fuzz_event_OBJECTS) $(tests_fuzz_fuzz_reply_OBJECTS): libqmp/gen/stamp
 EXTRA_DIST += tests/fuzz/corpus/event tests/fuzz/corpus/reply
+
+EXTRA_PROGRAMS += tests/bench/bench_libqmp
+tests_bench_bench_libqmp_SOURCES = tests/bench/bench_libqmp.c
+tests_bench_bench_libqmp_LDADD = libqmp/libqmpall.la
+$(tests_bench_bench_libqmp_OBJECTS): libqmp/gen/stamp

@@ -1,0 +1,100 @@
+/* How fast libqmp is, in time of the processor (others may use it meanwhile): a message built,
+ * replies read into structures by the tape, and freed. `make tests/bench/bench_libqmp &&
+ * tests/bench/bench_libqmp [SCHEMA]`; SCHEMA is what query-qmp-schema returns (default: the pinned
+ * one of tests/data). */
+#include "config.h"
+
+#include <qmp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include "base/buf.h"
+#include "base/mem.h"
+
+#define RUN_US 300000 /* microseconds that each line takes */
+
+static struct qmp_msg *msg;
+
+static void die(struct qmp_error *err)
+{
+    fprintf(stderr, "bench_libqmp: %s\n", err ? qmp_error_text(err) : "no such file");
+    exit(1);
+}
+
+static void read_schema(const char *json)
+{
+    struct qmp_error *err = NULL;
+    struct qmp_schema_info_list *list;
+    if (qmp_query_qmp_schema_parse_reply(json, &list, &err) < 0)
+        die(err);
+    qmp_schema_info_list_free(list);
+}
+
+static void read_status(const char *json)
+{
+    struct qmp_error *err = NULL;
+    struct qmp_status_info *info;
+    if (qmp_query_status_parse_reply(json, &info, &err) < 0)
+        die(err);
+    qmp_status_info_free(info);
+}
+
+static void build_status(const char *json)
+{
+    struct qmp_error *err = NULL;
+    if (qmp_query_status_build(NULL, msg, &err) < 0)
+        die(err);
+}
+
+static int64_t now_us(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+static void run(const char *what, void (*once)(const char *json), const char *json)
+{
+    uint64_t rounds = 0;
+    int64_t begin = now_us(), now;
+    do {
+        for (int i = 0; i < 16; i++, rounds++)
+            once(json);
+        now = now_us();
+    } while (now - begin < RUN_US);
+    double ns = (double)(now - begin) * 1000 / (double)rounds;
+    printf("%-34s %9zu bytes %12.0f ns %8.0f MB/s\n", what, strlen(json), ns,
+           (double)strlen(json) * 1000 / ns);
+}
+
+static char *schema_reply(const char *path)
+{
+    struct buf b = { 0 };
+    size_t n = 0;
+    FILE *f = fopen(path, "rb");
+    if (!f)
+        die(NULL);
+    BUF_ADD_LIT(&b, "{\"return\": ");
+    do {
+        buf_commit(&b, n);
+        n = fread(buf_reserve(&b, 65536), 1, 65536, f);
+    } while (n > 0);
+    fclose(f);
+    buf_add(&b, "}", 2);
+    return buf_data(&b);
+}
+
+int main(int argc, char **argv)
+{
+    const char *top = getenv("abs_top_srcdir");
+    CLEANUP_FREE char *pinned = mem_printf("%s/tests/data/schema-7.2.json", top ? top : ".");
+    CLEANUP_FREE char *schema = schema_reply(argc > 1 ? argv[1] : pinned);
+    msg = qmp_msg_new();
+    run("build query-status", build_status, "{\"execute\":\"query-status\"}");
+    run("read and free query-status", read_status,
+        "{\"return\": {\"status\": \"running\", \"singlestep\": false, \"running\": true}}\r\n");
+    run("read and free query-qmp-schema", read_schema, schema);
+    qmp_msg_free(msg);
+    return 0;
+}
