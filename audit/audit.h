@@ -87,6 +87,9 @@ uint64_t audit_durable(const struct audit *a);
  * all, and whoever has not yet given up on it may go on. */
 bool audit_ticket_failed(struct audit *a, uint64_t ticket);
 
+/* If the last sync failed: tries again, now. */
+void audit_retry(struct audit *a);
+
 struct audit_stats {
     uint64_t records;    /* written */
     uint64_t failures;   /* commits that failed */

@@ -322,6 +322,14 @@ bool audit_ticket_failed(struct audit *a, uint64_t ticket)
     return failed;
 }
 
+void audit_retry(struct audit *a)
+{
+    pthread_mutex_lock(&a->mutex);
+    if (a->sync_failed)
+        flusher_poke(a);
+    flusher_unlock(a);
+}
+
 void audit_get_stats(struct audit *a, struct audit_stats *out)
 {
     pthread_mutex_lock(&a->mutex);

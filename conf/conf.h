@@ -18,6 +18,7 @@ enum conf_client_cert {
     CONF_CLIENT_CERT_NONE
 };
 enum conf_identity { CONF_IDENTITY_EXTERNAL, CONF_IDENTITY_SASL };
+enum conf_on_failure { CONF_ON_FAILURE_REFUSE, CONF_ON_FAILURE_DRAIN };
 enum conf_sync { CONF_SYNC_WRITE, CONF_SYNC_DATA, CONF_SYNC_NONE };
 enum conf_pwcheck { CONF_PWCHECK_SASLDB, CONF_PWCHECK_SASLAUTHD };
 enum conf_refusal_detail { CONF_REFUSAL_BRIEF, CONF_REFUSAL_FULL };
@@ -172,6 +173,8 @@ struct conf {
         char *path;
         enum conf_sync sync;
         unsigned reserve_kilobytes;
+        enum conf_on_failure on_failure;
+        unsigned on_failure_seconds;
         unsigned segment_megabytes, segment_hours; /* 0: never */
         char *seal_key;                            /* NULL: no seals */
         char *seal_public;                         /* NULL: the key tells */

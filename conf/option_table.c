@@ -338,6 +338,14 @@ const struct conf_option conf_options[] = {
       .doc = "Room on the disk that is set aside for records of administration, of the ends of sessions and of the "
              "outcomes of commands under way: a disk that others have filled, or clients, then refuses commands and "
              "still records these; 0: none. See *qmpgate-audit*(5), *FAILURE*." },
+    { AUDIT(on_failure), .name = "on_failure", .type = CONF_TYPE_CHOICE, .default_text = "refuse", .reload = true,
+      .choices = { { "refuse", CONF_ON_FAILURE_REFUSE }, { "drain", CONF_ON_FAILURE_DRAIN } },
+      .doc = "What to do while the log cannot be written, beyond refusing commands: stay, and go on when it can be "
+             "written again (refuse); or end, as at SIGTERM, after *on_failure_seconds*, with exit status 74, so that "
+             "clients, a service manager or another gateway in front of the same machines can do something about it (drain)." },
+    { AUDIT(on_failure_seconds), .name = "on_failure_seconds", .type = CONF_TYPE_NUMBER, .default_text = "30",
+      .min = 1, .max = SECONDS_A_DAY, .unit = "seconds", .reload = true,
+      .doc = "For how long the log fails, without a record written in between, before *on_failure* = \"drain\" ends the gateway." },
     { AUDIT(segment_megabytes), .name = "segment_megabytes", .type = CONF_TYPE_NUMBER,
       .default_text = "256", .max = 1048576, .unit = "MiB", .reload = true,
       .doc = "At this size the log is closed as a segment, and goes on in a new file; 0: whatever its size. "

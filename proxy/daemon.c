@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "net/tls.h"
+#include "proxy/audit_watch.h"
 #include "proxy/client.h"
 #include "proxy/dispatch.h"
 #include "proxy/expiry.h"
@@ -106,6 +107,14 @@ static void start_drain(struct daemon *d)
         clock_monotonic_us() + d->snapshot->conf->limits.drain_seconds * USEC_PER_SEC;
     daemon_post_all(d, run_drain);
     event_add(d->drain_timer, &tv);
+}
+
+void daemon_drain(struct daemon *d, int exit_code)
+{
+    if (d->draining)
+        return;
+    d->exit_code = exit_code;
+    start_drain(d);
 }
 
 /* --- signals ---------------------------------------------------------------------------------- */
@@ -286,6 +295,7 @@ static int start(struct daemon *d, struct error *err)
     if (rc < 0)
         return rc;
     set_loops_live(d, true);
+    d->audit_watch = audit_watch_new(d);
     libvirt_hosts_apply(d->libvirt, conf);
     listeners_start(d->listeners, d);
     reload_hold_everywhere(d);
@@ -369,6 +379,7 @@ static bool free_all(struct daemon *d)
     free(d->audit_path);
     vm_directories_free(d->directories);
     expiry_free(d->expiry);
+    audit_watch_free(d->audit_watch);
     service_free(d->service);
     inbox_destroy(&d->inbox);
     registry_free(d->registry);
@@ -429,6 +440,7 @@ int daemon_run(const char *config_file)
         log_info("qmpgated " PACKAGE_VERSION ": ready");
         event_base_dispatch(d.base);
         log_info("stopped");
+        code = d.exit_code;
     }
     bool done = end(&d);
     audit_batch_free(d.batch);

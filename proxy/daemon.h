@@ -11,6 +11,7 @@
 #include "proxy/loop.h"
 #include "proxy/pools.h"
 
+struct audit_watch;
 struct expiry_watch;
 struct libvirt_hosts;
 struct listeners;
@@ -57,6 +58,8 @@ struct daemon {
     struct event *drain_timer;
     bool draining;
     int64_t drain_until_us;
+    int exit_code; /* of an orderly end */
+    struct audit_watch *audit_watch;
     struct audit_batch *batch;
     struct listeners *listeners;
     struct vm_directories *directories;
@@ -69,6 +72,9 @@ struct daemon {
 
 /* Runs until it is told to stop; the exit code. */
 int daemon_run(const char *config_file);
+
+/* Main thread: as at SIGTERM, but for the exit code. */
+void daemon_drain(struct daemon *d, int exit_code);
 
 /* A record from the main thread, written at once; a failure is logged. */
 void daemon_record(struct daemon *d, const struct audit_record *record);

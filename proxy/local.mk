@@ -2,6 +2,7 @@
 noinst_LIBRARIES += proxy/libproxy.a
 proxy_libproxy_a_SOURCES = \
     proxy/attach.c proxy/attach.h \
+    proxy/audit_watch.c proxy/audit_watch.h \
     proxy/backend.h proxy/backend_socket.c \
     proxy/caller.h \
     proxy/client.c proxy/client.h proxy/client_input.c proxy/client_internal.h proxy/client_move.c \

@@ -228,7 +228,7 @@ def test_a_full_disk_stops_commands_and_no_more(house, qemu, place):
         pytest.skip("mount is not permitted here")
     try:
         gateway = house.gateway(qemu, audit_file=disk + "/audit.jsonl")
-        gateway.audit["path"] = gateway.audit_file
+        gateway.audit.update(path=gateway.audit_file, reserve_kilobytes=0)  # the disk is smaller than the default
         gateway.start()
         client = gateway.client("web1")
         filler = disk + "/filler"

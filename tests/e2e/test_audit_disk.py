@@ -267,3 +267,40 @@ def test_a_segment_that_cannot_be_made(house, qemu, place):
     wait.until(lambda: len(audit.files(gateway.audit_file)) == 2 or (client.call("query-name") and None), "the segment to be closed")
     assert client.result("query-name")
     audit.verify(*audit.files(gateway.audit_file))
+
+
+# --- and then ---------------------------------------------------------------------------------------
+
+def failing_gateway(house, place, *vms, **options):
+    directory = os.path.join(place, "log")
+    os.mkdir(directory)
+    faults = Faults(house.build, place, directory)
+    gateway = log_on(house, directory, *vms, **options)
+    gateway.env.update(faults.env)
+    gateway.start()
+    return gateway, faults
+
+
+def test_a_log_that_goes_on_failing_ends_the_gateway_where_that_is_asked_for(house, qemu, place):
+    gateway, faults = failing_gateway(house, place, qemu, on_failure="drain", on_failure_seconds=1)
+    client = gateway.client("web1")
+    faults.begin("write", "EIO")
+    refused(client, "Input/output error")
+    assert gateway.process.wait() == 74
+    client.drain()
+    assert "the audit log has failed for 1 s" in gateway.said() or "the audit log has failed for 2 s" in gateway.said()
+    assert "stop" not in qemu.commands()
+    gateway.status = 74
+
+
+def test_a_log_that_works_again_in_time_ends_nothing(house, qemu, place):
+    gateway, faults = failing_gateway(house, place, qemu, on_failure="drain", on_failure_seconds=2, sync="data")
+    client = gateway.client("web1")
+    for function in ("write", "fdatasync"):
+        faults.begin(function, "EIO")
+        wait.until(lambda: "error" in client.call("query-name"), "the log to fail")
+        faults.end(function)
+        wait.until(lambda: not audit_stats(client)["failing"], "the log to work")
+    before = client.result("gateway-stats")["uptime-seconds"]
+    wait.until(lambda: client.result("gateway-stats")["uptime-seconds"] >= before + 4, "time to pass")
+    assert client.result("stop") == {}
