@@ -34,11 +34,21 @@ struct audit_keeping {
 
 #define AUDIT_SINKS_MAX 16u
 
+/* How often the same peer may be written down for being refused; the defaults if all are 0. A
+ * record counts for one, and for one more for each KiB that it has. */
+struct audit_rates {
+    unsigned burst;      /* at once from one (host, identity) */
+    unsigned per_second; /* and then so many a second */
+    unsigned all_burst;  /* of all together: a peer that changes its address is one of them */
+    unsigned all_per_second;
+};
+
 struct audit_settings {
     const char *path; /* of the log; its lock is PATH.lock */
     unsigned sinks;   /* that retention waits for, at most AUDIT_SINKS_MAX: audit_hold_retention */
     enum audit_sync sync;
     uint64_t reserve; /* bytes that are set aside on the disk for what is vital; 0: none */
+    struct audit_rates rates;
     struct audit_keeping keeping;
     struct audit_signer *old_signer; /* vouches for the signer, if the last run's seals were its */
     /* Called by the flusher thread when audit_durable has grown (AUDIT_SYNC_DATA), or a sync

@@ -29,7 +29,7 @@ struct audit_batch *audit_batch_new(struct audit *a)
     struct audit_batch *b = MEM_NEW(struct audit_batch);
     struct error err;
     b->a = a;
-    b->limiter = rate_limiter_new();
+    b->limiter = rate_limiter_new(&a->rates);
     b->writer.out = &b->bodies;
     if (audit_hasher_new(&b->writer.hasher, &err) < 0) {
         /* it worked for the audit itself: the machine is at its end */
@@ -127,6 +127,7 @@ void audit_batch_add(struct audit_batch *b, const struct audit_record *r)
     e->vital = audit_is_vital(r);
     record_write(&b->writer, r);
     end_entry(b, e);
+    rate_charge(b->limiter, e->len);
 }
 
 bool audit_batch_empty(const struct audit_batch *b)

@@ -37,6 +37,7 @@ struct audit {
     char *path;
     enum audit_sync sync;
     uint64_t reserve; /* bytes */
+    struct audit_rates rates;
     void (*durable_cb)(void *opaque);
     void *opaque;
     int lock_fd;

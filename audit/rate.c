@@ -28,13 +28,22 @@ struct rate_limiter {
     uint64_t seed;      /* so that nobody can choose whom to share a slot with */
     unsigned n_surplus; /* buckets with a count */
     int64_t looked_us;  /* when they were last looked through */
+    struct audit_rates rates;
     struct bucket all;
+    struct bucket *last; /* of the record that was allowed last */
     struct slot slots[SLOTS];
 };
 
-struct rate_limiter *rate_limiter_new(void)
+struct rate_limiter *rate_limiter_new(const struct audit_rates *rates)
 {
+    static const struct audit_rates defaults = {
+        AUDIT_RATE_BURST,
+        AUDIT_RATE_PER_SECOND,
+        AUDIT_RATE_ALL_BURST,
+        AUDIT_RATE_ALL_PER_SECOND,
+    };
     struct rate_limiter *l = MEM_NEW(struct rate_limiter);
+    l->rates = rates->burst ? *rates : defaults;
     l->seed = (uint64_t)clock_monotonic_us() * 0x9e3779b97f4a7c15u ^ (uint64_t)(uintptr_t)l;
     return l;
 }
@@ -137,6 +146,35 @@ static void tell(struct rate_limiter *l, struct bucket *b, const char *host, con
     sink->tell(sink->opaque, &s);
 }
 
+static bool take_of_all(struct rate_limiter *l, int64_t now)
+{
+    if (l->all.filled_us == 0) {
+        l->all.tokens = (int64_t)l->rates.all_burst * USEC_PER_SEC;
+        l->all.filled_us = now;
+    }
+    return take(&l->all, now, l->rates.all_burst, l->rates.all_per_second);
+}
+
+/* Its count is told, if all together may still be written down; otherwise it is theirs. */
+static void give_way(struct rate_limiter *l, struct slot *slot, int64_t now,
+                     const struct rate_sink *sink)
+{
+    struct bucket *b = &slot->bucket;
+    if (b->surplus == 0)
+        return;
+    if (take_of_all(l, now)) {
+        tell(l, b, slot->host, slot->identity, sink);
+        return;
+    }
+    if (l->all.surplus == 0) {
+        l->all.since_us = b->since_us;
+        l->n_surplus++;
+    }
+    l->all.surplus += b->surplus;
+    b->surplus = 0;
+    l->n_surplus--;
+}
+
 /* The key's slot; a new key takes a free one of its four, or the one that was quiet longest. */
 static struct slot *find_slot(struct rate_limiter *l, const struct audit_record *r,
                               const struct rate_sink *sink)
@@ -153,9 +191,9 @@ static struct slot *find_slot(struct rate_limiter *l, const struct audit_record 
         if (set[i].key == 0 || set[i].bucket.filled_us < victim->bucket.filled_us)
             victim = &set[i];
     }
-    tell(l, &victim->bucket, victim->host, victim->identity, sink);
+    give_way(l, victim, r->utc_us, sink);
     *victim = (struct slot){ .key = key };
-    victim->bucket.tokens = (int64_t)AUDIT_RATE_BURST * USEC_PER_SEC;
+    victim->bucket.tokens = (int64_t)l->rates.burst * USEC_PER_SEC;
     victim->bucket.filled_us = r->utc_us;
     copy_text(victim->host, sizeof(victim->host), host);
     copy_text(victim->identity, sizeof(victim->identity), identity);
@@ -165,19 +203,26 @@ static struct slot *find_slot(struct rate_limiter *l, const struct audit_record 
 bool rate_allow(struct rate_limiter *l, const struct audit_record *r, const struct rate_sink *sink)
 {
     struct slot *slot = find_slot(l, r, sink);
-    if (!take(&slot->bucket, r->utc_us, AUDIT_RATE_BURST, AUDIT_RATE_PER_SECOND)) {
+    if (!take(&slot->bucket, r->utc_us, l->rates.burst, l->rates.per_second)) {
         count(l, &slot->bucket, r->utc_us);
         return false;
     }
-    if (l->all.filled_us == 0) {
-        l->all.tokens = (int64_t)AUDIT_RATE_ALL_BURST * USEC_PER_SEC;
-        l->all.filled_us = r->utc_us;
-    }
-    if (!take(&l->all, r->utc_us, AUDIT_RATE_ALL_BURST, AUDIT_RATE_ALL_PER_SECOND)) {
+    if (!take_of_all(l, r->utc_us)) {
         count(l, &l->all, r->utc_us);
         return false;
     }
+    l->last = &slot->bucket;
     return true;
+}
+
+void rate_charge(struct rate_limiter *l, size_t bytes)
+{
+    int64_t more = (int64_t)(bytes / AUDIT_RATE_RECORD_BYTES) * USEC_PER_SEC;
+    if (!l->last)
+        return;
+    l->last->tokens -= more;
+    l->all.tokens -= more;
+    l->last = NULL;
 }
 
 static void tell_if_due(struct rate_limiter *l, struct bucket *b, int64_t utc_us, bool all,

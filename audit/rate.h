@@ -16,7 +16,9 @@
 
 struct rate_limiter;
 
-struct rate_limiter *rate_limiter_new(void);
+#define AUDIT_RATE_RECORD_BYTES 1024u /* a longer record counts for more than one */
+
+struct rate_limiter *rate_limiter_new(const struct audit_rates *rates);
 void rate_limiter_free(struct rate_limiter *l);
 
 /* What was left out of the records of one key. */
@@ -39,6 +41,10 @@ bool rate_applies(const struct audit_record *r);
 /* True if the record is to be written, false if it was counted instead. A count that gives way to a
  * new key is told first. */
 bool rate_allow(struct rate_limiter *l, const struct audit_record *r, const struct rate_sink *sink);
+
+/* The record that was allowed last has so many bytes. So what one key, and all of them, can bring
+ * about is bounded in bytes too. */
+void rate_charge(struct rate_limiter *l, size_t bytes);
 
 /* Tells the counts that are due at `utc_us`, or all of them. */
 void rate_tell_due(struct rate_limiter *l, int64_t utc_us, bool all, const struct rate_sink *sink);

@@ -265,6 +265,7 @@ int audit_open(const struct audit_settings *settings, struct audit **out, struct
     a->path = mem_strdup(settings->path);
     a->sync = settings->sync;
     a->reserve = settings->reserve;
+    a->rates = settings->rates;
     a->durable_cb = settings->durable;
     a->opaque = settings->opaque;
     a->n_sinks = settings->sinks < AUDIT_SINKS_MAX ? settings->sinks : AUDIT_SINKS_MAX;

@@ -173,6 +173,8 @@ struct conf {
         char *path;
         enum conf_sync sync;
         unsigned reserve_kilobytes;
+        unsigned refusals_burst, refusals_per_second;
+        unsigned all_refusals_burst, all_refusals_per_second;
         enum conf_on_failure on_failure;
         unsigned on_failure_seconds;
         unsigned segment_megabytes, segment_hours; /* 0: never */

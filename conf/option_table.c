@@ -338,6 +338,21 @@ const struct conf_option conf_options[] = {
       .doc = "Room on the disk that is set aside for records of administration, of the ends of sessions and of the "
              "outcomes of commands under way: a disk that others have filled, or clients, then refuses commands and "
              "still records these; 0: none. See *qmpgate-audit*(5), *FAILURE*." },
+    { AUDIT(refusals_burst), .name = "refusals_burst", .type = CONF_TYPE_NUMBER, .default_text = "100",
+      .min = 1, .max = 1000000, .unit = "records",
+      .doc = "How many refused commands, failed logins and connections of nobody known are written down at once of one address "
+             "and identity, by each thread. What is more is counted in one record." },
+    { AUDIT(refusals_per_second), .name = "refusals_per_second", .type = CONF_TYPE_NUMBER, .default_text = "5",
+      .min = 1, .max = 100000, .unit = "records",
+      .doc = "And how many a second then. A record of more than a kibibyte counts for one more for each, so that this is a bound "
+             "in KiB a second, too." },
+    { AUDIT(all_refusals_burst), .name = "all_refusals_burst", .type = CONF_TYPE_NUMBER, .default_text = "2000",
+      .min = 1, .max = 1000000, .unit = "records",
+      .doc = "As *refusals_burst*, for all addresses and identities together." },
+    { AUDIT(all_refusals_per_second), .name = "all_refusals_per_second", .type = CONF_TYPE_NUMBER, .default_text = "100",
+      .min = 1, .max = 100000, .unit = "records",
+      .doc = "As *refusals_per_second*, for all addresses and identities together: the most that anybody who is refused can make "
+             "the log grow is about so many KiB a second for each thread." },
     { AUDIT(on_failure), .name = "on_failure", .type = CONF_TYPE_CHOICE, .default_text = "refuse", .reload = true,
       .choices = { { "refuse", CONF_ON_FAILURE_REFUSE }, { "drain", CONF_ON_FAILURE_DRAIN } },
       .doc = "What to do while the log cannot be written, beyond refusing commands: stay, and go on when it can be "

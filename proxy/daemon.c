@@ -232,6 +232,12 @@ static int open_audit(struct daemon *d, struct error *err)
         .path = conf->audit.path,
         .sinks = (unsigned)conf->n_sinks,
         .sync = audit_syncs[conf->audit.sync],
+        .rates = {
+            .burst = conf->audit.refusals_burst,
+            .per_second = conf->audit.refusals_per_second,
+            .all_burst = conf->audit.all_refusals_burst,
+            .all_per_second = conf->audit.all_refusals_per_second,
+        },
         .reserve = (uint64_t)conf->audit.reserve_kilobytes << 10,
         .keeping = keeping_of(d->snapshot),
         .old_signer = d->snapshot->seal_old_key,

@@ -145,6 +145,79 @@ static void what_was_allowed_is_never_limited(void **state)
     close_log(&l);
 }
 
+/* --- bytes -------------------------------------------------------------------------------------
+ */
+
+static void refuse_at_length(struct log *l, const char *peer, int64_t after_us)
+{
+    static char words[2000];
+    memset(words, 'w', sizeof(words));
+    struct audit_record r = {
+        .type = AUDIT_REFUSED,
+        .result = AUDIT_DENIED,
+        .utc_us = TEST_TIME + after_us,
+        .peer = peer,
+        .arguments = QMP_NONE,
+        .text = { words, sizeof(words) },
+    };
+    audit_batch_add(l->b, &r);
+}
+
+static off_t size_of(struct log *l)
+{
+    struct stat st;
+    uint64_t ticket;
+    struct error err;
+    assert_int_equal(audit_batch_commit(l->b, &ticket, &err), 0);
+    assert_int_equal(stat(l->path, &st), 0);
+    return st.st_size;
+}
+
+/* Who writes long ones gets fewer of them. */
+static void one_peer_fills_no_more_than_its_kibibytes(void **state)
+{
+    struct log l = open_log(state);
+    for (unsigned i = 0; i < 100000; i++) /* ten seconds of 10,000 each */
+        refuse_at_length(&l, "192.0.2.1:1", i * 100);
+    off_t most = (AUDIT_RATE_BURST + 10 * AUDIT_RATE_PER_SECOND) * 1024;
+    assert_in_range(size_of(&l), most / 2, most + 8192);
+    close_log(&l);
+}
+
+/* Ever new ones, each of which uses up what it has and gives way to the next with a count to tell.
+ */
+static void all_together_fill_no_more_than_theirs(void **state)
+{
+    struct log l = open_log(state);
+    for (unsigned i = 0; i < 1000000; i++) { /* ten seconds of 100,000 each */
+        char peer[64];
+        snprintf(peer, sizeof(peer), "[2001:db8::%x]:1", i / 120);
+        refuse_at_length(&l, peer, i * 10);
+    }
+    off_t most = (AUDIT_RATE_ALL_BURST + 10 * AUDIT_RATE_ALL_PER_SECOND) * 1024;
+    assert_in_range(size_of(&l), most / 4, most + 65536);
+    close_log(&l);
+}
+
+static void the_limits_can_be_set(void **state)
+{
+    struct fixture *f = *state;
+    struct audit_settings settings = { .path = f->path, .rates = { 3, 1, 5, 1 } };
+    struct log l = { .path = f->path };
+    struct error err;
+    assert_int_equal(audit_open(&settings, &l.a, &err), 0);
+    l.b = audit_batch_new(l.a);
+    for (unsigned i = 0; i < 10; i++)
+        refuse(&l, "192.0.2.1:1", NULL, 0);
+    assert_int_equal(written(&l, "refused"), 3);
+    for (unsigned i = 0; i < 10; i++)
+        refuse(&l, "192.0.2.2:1", NULL, 0);
+    assert_int_equal(written(&l, "refused"), 5);
+    refuse(&l, "192.0.2.2:1", NULL, USEC_PER_SEC);
+    assert_int_equal(written(&l, "refused"), 6);
+    close_log(&l);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -155,6 +228,9 @@ int main(void)
         AUDIT_TEST(a_count_is_told_when_it_is_due),
         AUDIT_TEST(ever_new_addresses_have_a_limit_together),
         AUDIT_TEST(what_was_allowed_is_never_limited),
+        AUDIT_TEST(one_peer_fills_no_more_than_its_kibibytes),
+        AUDIT_TEST(all_together_fill_no_more_than_theirs),
+        AUDIT_TEST(the_limits_can_be_set),
     };
     return cmocka_run_group_tests_name("audit_rate", tests, NULL, NULL);
 }
