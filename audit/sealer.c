@@ -113,9 +113,9 @@ static int append_seal(struct audit *a, const struct seal *seal, struct error *e
     CLEANUP_BUF struct buf body = { 0 };
     uint64_t ticket;
     seal_write_body(seal, &body);
-    struct batch_entry entry = { .len = buf_len(&body) };
+    struct batch_entry entry = { .len = buf_len(&body), .vital = true };
     struct commit_view view = {
-        .bodies = buf_data(&body), .entries = &entry, .n = 1, .seal = true
+        .bodies = buf_data(&body), .entries = &entry, .n = 1, .vital = true, .seal = true
     };
     return audit_commit(a, &view, &ticket, err);
 }
