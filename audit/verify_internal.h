@@ -56,7 +56,7 @@ struct verify {
 
     /* seals */
     struct promise promise;
-    uint64_t last_event; /* number of the last record that is neither seal nor segment */
+    uint64_t last_event;   /* number of the last record that is neither seal nor segment */
     uint64_t last_through; /* of the last good seal, and its time */
     int64_t last_seal_us;
     unsigned char key[AUDIT_HASH_BYTES]; /* of the last seal */

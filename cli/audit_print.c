@@ -212,7 +212,8 @@ void audit_print_head(enum audit_format format, const struct output *o)
         add_csv_head(&out);
     else if (format == AUDIT_FORMAT_TABLE)
         add_table_head(&out, o);
-    fwrite(buf_data(&out), 1, buf_len(&out), stdout);
+    if (buf_len(&out) > 0)
+        fwrite(buf_data(&out), 1, buf_len(&out), stdout);
 }
 
 void audit_print_record(enum audit_format format, const struct output *o,
@@ -230,5 +231,6 @@ void audit_print_record(enum audit_format format, const struct output *o,
         add_table_row(&out, o, v);
         break;
     }
-    fwrite(buf_data(&out), 1, buf_len(&out), stdout);
+    if (buf_len(&out) > 0)
+        fwrite(buf_data(&out), 1, buf_len(&out), stdout);
 }

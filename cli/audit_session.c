@@ -238,7 +238,8 @@ bool audit_session_end(struct audit_session *s)
     if (s->format != AUDIT_FORMAT_JSON)
         printf("Session %" PRIu64 "@%" PRIu64 ": %.*s\n", s->connection, run->first,
                (int)buf_len(&run->who), buf_len(&run->who) ? buf_data(&run->who) : "");
-    fwrite(buf_data(&s->text), 1, buf_len(&s->text), stdout);
+    if (buf_len(&s->text) > 0)
+        fwrite(buf_data(&s->text), 1, buf_len(&s->text), stdout);
     if (s->format != AUDIT_FORMAT_JSON)
         printf("%lu ok, %lu with an error, %lu refused, %lu unknown or cancelled\n", s->ok,
                s->error, s->denied, s->other);

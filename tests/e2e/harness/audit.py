@@ -4,6 +4,7 @@ import glob
 import hashlib
 import json
 import os
+import subprocess
 
 HASH_MARK = b',"hash":"'
 
@@ -42,6 +43,15 @@ def verify(*paths):
             previous, sequence = bytes.fromhex(digest), sequence + 1
             records.append(record)
     return records
+
+
+def judge(build, paths, *keys):
+    """What `qmpgate audit verify` says of the files: it must say that they are good."""
+    words = [word for key in keys for word in ("--key", key.public)]
+    done = subprocess.run([os.path.join(build, "cli", "qmpgate"), "audit", "verify", "--json", "--partial", *words, *paths],
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return json.loads(done.stdout)
 
 
 def parse(line):

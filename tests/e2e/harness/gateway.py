@@ -139,6 +139,7 @@ class Gateway:
     """Change the attributes before start(); afterwards they describe what runs."""
 
     def __init__(self, build, directory, pki):
+        self.build = build
         self.binary = os.path.join(build, "proxy", "qmpgated")
         self.directory = directory
         self.pki = pki
@@ -266,7 +267,10 @@ class Gateway:
         assert not report, report
         assert status == self.status, f"exit status {status}:\n{process.text}"
         if self.check_audit:
-            audit_schema.check(audit.verify(*audit.files(self.audit_file)))
+            paths = audit.files(self.audit_file)
+            audit_schema.check(audit.verify(*paths))
+            if paths:
+                audit.judge(self.build, paths)
 
     def crash(self):
         """kill -9. It can be started again."""
