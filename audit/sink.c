@@ -60,6 +60,8 @@ struct audit_sink {
     bool lagging;
 
     pthread_mutex_t lock; /* for all below */
+    pthread_cond_t ended;
+    bool over;            /* the thread is at its end */
     struct audit *audit;  /* NULL: detached */
     uint64_t last_record; /* then */
     int64_t until_us;     /* the end; 0: not asked for */
@@ -511,6 +513,10 @@ static void *run(void *opaque)
         if (!get_until(s))
             wait_to_retry(s);
     }
+    pthread_mutex_lock(&s->lock);
+    s->over = true;
+    pthread_cond_signal(&s->ended);
+    pthread_mutex_unlock(&s->lock);
     return NULL;
 }
 
@@ -554,8 +560,17 @@ void audit_sink_end(struct audit_sink *s, int64_t until_us)
 bool audit_sink_join(struct audit_sink *s, int64_t until_us)
 {
     struct timespec deadline = { .tv_sec = until_us / USEC_PER_SEC + 1 };
-    if (s->started && pthread_clockjoin_np(s->thread, NULL, CLOCK_MONOTONIC, &deadline) != 0)
+    int rc = 0;
+    if (!s->started)
+        return true;
+    pthread_mutex_lock(&s->lock);
+    while (!s->over && rc == 0)
+        rc = pthread_cond_timedwait(&s->ended, &s->lock, &deadline);
+    bool over = s->over;
+    pthread_mutex_unlock(&s->lock);
+    if (!over)
         return false;
+    pthread_join(s->thread, NULL);
     s->started = false;
     return true;
 }
@@ -593,6 +608,11 @@ int audit_sink_new(const struct audit_sink_settings *settings, struct audit_sink
     s->parser = sink_parser_new();
     s->units = MEM_NEW_N(struct unit, settings->queue);
     s->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&s->ended, &monotonic);
+    pthread_condattr_destroy(&monotonic);
     pthread_mutex_init(&s->lock, NULL);
     int rc = s->stop_fd < 0 ? error_set_errno(err, "cannot make an event descriptor") : 0;
     if (rc == 0)
@@ -627,6 +647,7 @@ void audit_sink_free(struct audit_sink *s)
         close(s->stop_fd);
     buf_free(&s->bytes);
     free(s->units);
+    pthread_cond_destroy(&s->ended);
     pthread_mutex_destroy(&s->lock);
     free(s);
 }

@@ -277,6 +277,26 @@ def test_what_was_rotated_away_meanwhile_is_sent(house, place, receivers):
     assert_in_order(rsyslog.seqs())
 
 
+def test_records_that_somebody_took_away_are_told_of(house, place, receivers):
+    rsyslog = receivers(Rsyslogd(place))
+    gateway = syslog_to(house.gateway(house.fake()), rsyslog)
+    gateway.check_audit = False  # there is a hole in it
+    gateway.start()
+    work(gateway)
+    gateway.stop()
+    rsyslog.kill()
+    gateway.start()
+    os.rename(gateway.audit_file, gateway.audit_file + ".1")
+    gateway.hang_up()
+    os.unlink(gateway.audit_file + ".1")
+    last = last_seq(gateway)
+    work(gateway)
+    rsyslog.start()
+    gateway.wait_log("are not in the log any more, and were not shipped")
+    wait.until(lambda: rsyslog.last() > last + 40, "the records after them")
+    assert sink(gateway)["skipped"] > 0
+
+
 def test_a_log_that_was_begun_anew_is_sent_as_a_whole(house, place, receivers):
     rsyslog = receivers(Rsyslogd(place))
     gateway = syslog_to(house.gateway(house.fake()), rsyslog).start()
