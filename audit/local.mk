@@ -48,7 +48,7 @@ audit_unit_tests = tests/unit/test_audit_faults tests/unit/test_audit_follow \
     tests/unit/test_secrets
 check_PROGRAMS += $(audit_unit_tests)
 TESTS += $(audit_unit_tests)
-EXTRA_DIST += tests/unit/audit_fixture.h tests/unit/log_fixture.h tests/unit/seal_fixture.h
+EXTRA_DIST += tests/unit/audit_fixture.h tests/unit/log_fixture.h tests/unit/seal_fixture.h tests/unit/verify_chain.h
 tests_unit_test_audit_faults_SOURCES = tests/unit/test_audit_faults.c
 tests_unit_test_audit_faults_LDADD = $(audit_ldadd) $(CMOCKA_LIBS)
 tests_unit_test_audit_faults_LDFLAGS = $(AM_LDFLAGS) \

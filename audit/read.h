@@ -40,17 +40,4 @@ int audit_tail(const char *path, uint64_t max_records, uint64_t max_bytes, audit
 int audit_tail_log(const char *path, uint64_t max_records, uint64_t max_bytes, audit_tail_fn *fn,
                    void *opaque, struct error *err) MUST_CHECK;
 
-struct audit_chain_summary {
-    uint64_t first_seq; /* 0: the file is empty */
-    uint64_t last_seq;
-    uint64_t records;
-    char last_hash[65]; /* hexadecimal, of the last record */
-};
-
-/* Checks that each line's number and hash follow from the line before. The first line must be
- * number 1, or a `segment` record, which tells the hash that it follows. *out is filled as far as
- * the chain is good; the error names the line. */
-int audit_verify_chain(const char *path, struct audit_chain_summary *out,
-                       struct error *err) MUST_CHECK;
-
 #endif

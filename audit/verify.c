@@ -195,12 +195,12 @@ static void check_beginning(struct verify *v, const struct verify_line *at,
         memcpy(v->before_first, s->previous, AUDIT_HASH_BYTES);
         v->before_known = true;
     }
-    if (at->ends.seq != 1)
-        return; /* whether that is good is known at the end */
-    if (s && memcmp(s->previous, zeros, sizeof(zeros)) != 0)
+    bool first = at->ends.seq == 1;
+    if (first && s && memcmp(s->previous, zeros, sizeof(zeros)) != 0)
         verify_fault(v, AUDIT_FAULT_SEGMENT, at,
                      "it has number 1 and says that another record came before it");
-    if (!hash_fits(v, at, zeros))
+    /* whether it may be the first one here is known at the end */
+    if ((first || s) && !hash_fits(v, at, first ? zeros : s->previous))
         verify_fault(v, AUDIT_FAULT_HASH, at,
                      "its text is not what its hash was made of: the record was changed");
 }

@@ -400,6 +400,15 @@ def test_31_the_first_segment_is_dropped(auditor, log):
     auditor(log.directory, "--partial", key=False)
 
 
+def test_31_what_the_first_record_that_is_left_follows_is_changed(auditor, log):
+    def change(lines):
+        previous = parse(lines[0])["previous"].encode()
+        lines[0] = lines[0].replace(previous, previous[::-1], 1)
+    os.unlink(log.closed(1, ".zst"))
+    edit(log.closed(2), change)
+    auditor.finds(log.directory, "hash", line=1, file=log.closed(2))
+
+
 # --- tampering: seals -----------------------------------------------------------------------------
 
 

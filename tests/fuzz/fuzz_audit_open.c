@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include "audit/audit.h"
 #include "audit/read.h"
+#include "tests/unit/verify_chain.h"
 #include "base/buf.h"
 #include "base/mem.h"
 

@@ -15,6 +15,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "qmp/scan.h"
+#include "tests/unit/verify_chain.h"
 
 #define TEST_TIME 1790000000123456 /* 2026-09-21T14:13:20.123456Z */
 

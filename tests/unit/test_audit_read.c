@@ -296,17 +296,17 @@ static void a_line_taken_out_doubled_or_moved_is_found(void **state)
 
     CLEANUP_FREE char *without = mem_printf("%.*s%s", (int)at[1], text, text + at[2]);
     rewrite(f->path, without, strlen(without));
-    assert_broken(f->path, "line 2: it has number 3 where 2 is due");
+    assert_broken(f->path, "line 2: record 3: record 2 is missing before it");
 
     CLEANUP_FREE char *twice = mem_printf("%.*s%s", (int)at[2], text, text + at[1]);
     rewrite(f->path, twice, strlen(twice));
-    assert_broken(f->path, "line 3: it has number 2 where 3 is due");
+    assert_broken(f->path, "line 3: record 2: its number is that of the record before it");
 
     rewrite(f->path, text + at[1], strlen(text + at[1]));
-    assert_broken(f->path, "line 1: it has number 2 and does not say what it follows");
+    assert_broken(f->path, "line 1: record 2: the file does not begin with a segment record");
 
     rewrite(f->path, text, strlen(text) - 1);
-    assert_broken(f->path, "line 5: it is torn");
+    assert_broken(f->path, "the last line is torn");
 }
 
 static void a_continued_log_stands_by_itself(void **state)
@@ -320,7 +320,7 @@ static void a_continued_log_stands_by_itself(void **state)
     char *previous = strstr(text, "\"previous\":\"") + 12;
     *previous = *previous == '0' ? '1' : '0';
     rewrite(f->path, text, strlen(text));
-    assert_broken(f->path, "line 1 (number 5): its hash does not match");
+    assert_broken(f->path, "line 1: record 5: its text");
 }
 
 int main(void)
