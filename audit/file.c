@@ -27,6 +27,7 @@ void audit_file_free(struct audit_file *f)
         return;
     reserve_free(f);
     cleanup_fd(&f->fd);
+    cleanup_fd(&f->directory);
     buf_free(&f->unsynced);
     free(f);
 }
@@ -71,18 +72,49 @@ int audit_find_line_start(int fd, const char *path, uint64_t from, uint64_t end,
     return 0;
 }
 
-int audit_sync_directory(const char *path, struct error *err)
+static char *directory_of(const char *path)
 {
     const char *slash = strrchr(path, '/');
-    CLEANUP_FREE char *directory =
-        !slash ? mem_strdup(".") : mem_strndup(path, slash == path ? 1 : (size_t)(slash - path));
-    CLEANUP_FD int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    /* a directory that we may write to but not read, or one that knows no fsync, is no failure */
-    if (fd < 0)
-        return errno == EACCES ? 0 : error_set_errno(err, "directory %s", directory);
-    if (fsync(fd) < 0 && errno != EINVAL && errno != EROFS)
+    if (!slash)
+        return mem_strdup(".");
+    return mem_strndup(path, slash == path ? 1 : (size_t)(slash - path));
+}
+
+/* -1 in *out for a directory that we may write to but not read, which is no failure. */
+static int open_directory(const char *path, int *out, struct error *err)
+{
+    CLEANUP_FREE char *directory = directory_of(path);
+    *out = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (*out < 0 && errno != EACCES)
         return error_set_errno(err, "directory %s", directory);
     return 0;
+}
+
+static int sync_directory(int fd, const char *path, struct error *err)
+{
+    if (fd < 0 || fsync(fd) == 0 || errno == EINVAL || errno == EROFS)
+        return 0;
+    CLEANUP_FREE char *directory = directory_of(path);
+    return error_set_errno(err, "directory %s", directory);
+}
+
+int audit_sync_directory(const char *path, struct error *err)
+{
+    CLEANUP_FD int fd = -1;
+    int rc = open_directory(path, &fd, err);
+    return rc < 0 ? rc : sync_directory(fd, path, err);
+}
+
+int audit_file_sync_entry(const struct audit_file *f, const char *path, struct error *err)
+{
+    return sync_directory(f->directory, path, err);
+}
+
+void audit_file_forget_directory(struct audit_file *f)
+{
+    f->fresh = false;
+    cleanup_fd(&f->directory);
+    f->directory = -1;
 }
 
 /* --- the end of a file that is there ---------------------------------------------------------- */
@@ -236,16 +268,18 @@ static int find_tail(int fd, const char *path, uint64_t *size, struct file_tail 
     return rc;
 }
 
-static struct audit_file *new_file(int take_fd, const struct stat *st, uint64_t size,
-                                   const struct audit_chain *end)
+/* Whatever is in it: who made it may have ended before its directory was synced. */
+static struct audit_file *new_file(int take_fd, int take_directory, const struct stat *st,
+                                   uint64_t size, const struct audit_chain *end)
 {
     struct audit_file *f = MEM_NEW(struct audit_file);
     f->fd = take_fd;
+    f->directory = take_directory;
+    f->fresh = true;
     f->dev = st->st_dev;
     f->ino = st->st_ino;
     f->offset = f->synced = size;
     f->end = *end;
-    f->fresh = size == 0;
     return f;
 }
 
@@ -264,12 +298,15 @@ int audit_file_open(const char *path, struct audit_file **out, struct file_tail 
 
     uint64_t size = (uint64_t)st.st_size;
     *tail = (struct file_tail){ 0 };
-    int rc = find_tail(fd, path, &size, tail, err);
+    CLEANUP_FD int directory = -1;
+    int rc = open_directory(path, &directory, err);
+    if (rc == 0)
+        rc = find_tail(fd, path, &size, tail, err);
     if (rc < 0) {
         file_tail_clear(tail);
         return rc;
     }
-    *out = new_file(TAKE_FD(fd), &st, size, &tail->chain);
+    *out = new_file(TAKE_FD(fd), TAKE_FD(directory), &st, size, &tail->chain);
     return 0;
 }
 
@@ -282,7 +319,11 @@ int audit_file_make(const char *path, struct audit_file **out, struct error *err
     struct stat st;
     if (fd < 0 || fstat(fd, &st) < 0)
         return error_set_errno(err, "%s", path);
-    *out = new_file(TAKE_FD(fd), &st, 0, &(struct audit_chain){ 0 });
+    CLEANUP_FD int directory = -1;
+    int rc = open_directory(path, &directory, err);
+    if (rc < 0)
+        return rc;
+    *out = new_file(TAKE_FD(fd), TAKE_FD(directory), &st, 0, &(struct audit_chain){ 0 });
     return 0;
 }
 

@@ -20,7 +20,8 @@ struct audit_file {
     bool uncopied;          /* they are too many to be kept there (not with AUDIT_SYNC_DATA) */
     struct audit_chain end; /* its last record, whose number is the ticket for all in it */
     uint64_t segment;       /* that it lies in */
-    bool fresh;             /* its directory entry is not yet on disk */
+    bool fresh;             /* its directory entry may not be on disk yet */
+    int directory;          /* to sync that; held open while it is fresh: descriptors may run out */
     bool suspect;           /* a sync failed: the bytes past `synced` may not be what was written */
     bool hollow;            /* writing them again failed half way */
     bool busy;              /* the flusher is syncing it without the lock */
@@ -52,6 +53,12 @@ int audit_file_mend(struct audit_file *f, const char *path, struct error *err) M
 
 /* Writes again what is not on disk, after a sync that failed. */
 int audit_file_rewrite(struct audit_file *f, const char *path, struct error *err) MUST_CHECK;
+
+/* The file's entry in its directory is on disk. `f` may be in use by others meanwhile. */
+int audit_file_sync_entry(const struct audit_file *f, const char *path,
+                          struct error *err) MUST_CHECK;
+/* From then on it is no longer fresh. */
+void audit_file_forget_directory(struct audit_file *f);
 
 /* fsync of the directory that `path` is in. */
 int audit_sync_directory(const char *path, struct error *err) MUST_CHECK;

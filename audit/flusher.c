@@ -30,7 +30,7 @@ static void note_synced(struct audit *a, struct audit_file *f, uint64_t end,
     f->synced = end;
     f->uncopied &= f->synced < f->offset;
     f->suspect = false;
-    f->fresh = false;
+    audit_file_forget_directory(f);
     a->sync_failed = false;
     audit_tell_state(a);
     a->synced = point->chain;
@@ -76,7 +76,7 @@ static void sync_file(struct audit *a, struct audit_file *f)
         if (fdatasync(f->fd) < 0)
             rc = error_set_errno(&err, "audit log %s", a->path);
         if (rc == 0 && fresh)
-            rc = audit_sync_directory(a->path, &err);
+            rc = audit_file_sync_entry(f, a->path, &err);
         pthread_mutex_lock(&a->mutex);
         f->busy = false;
     }
