@@ -11,7 +11,7 @@ import pytest
 
 from harness import audit, wait
 from harness.gateway import free_port, section_text
-from harness.process import resident_bytes
+from harness.process import freeze, resident_bytes
 from harness.sinks import FakeJournald, Journald, Mute, Rsyslogd, journald, server_context
 from harness.stall import Stall
 
@@ -202,6 +202,24 @@ def test_rsyslogd_by_tls_may_be_killed(house, place, pki, receivers):
     outage_under_load(gateway, rsyslog)
     assert_in_order(rsyslog.seqs())
     assert sink(gateway)["connections"] >= 4
+
+
+def test_what_lay_unread_at_a_receiver_that_died_is_sent_again(house, place, pki, receivers):
+    rsyslog = receivers(Rsyslogd(place, pki, free_port(), permitted="operator"))
+    gateway = tls_to(house.gateway(house.fake()), rsyslog, pki, settle_seconds=10).start()
+    work(gateway)
+    last = last_seq(gateway)
+    wait.until(lambda: has_all(rsyslog.seqs(), last), "all records")
+    freeze(rsyslog.process.pid)
+    work(gateway)
+    last = last_seq(gateway)
+    wait.until(lambda: (s := sink(gateway))["lag-records"] < 10 and s["unconfirmed"] > 40, "records in its kernel")
+    end = time.monotonic() + 2  # more than what the position waits for besides settle_seconds
+    wait.until(lambda: time.monotonic() > end, "a while")
+    rsyslog.kill()
+    rsyslog.start()
+    wait.until(lambda: has_all(rsyslog.seqs(), last), "all records")
+    assert_in_order(rsyslog.seqs())
 
 
 def test_journald_may_be_killed(house, place, receivers):
