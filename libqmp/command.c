@@ -1,6 +1,7 @@
 #include "config.h"
 #include "libqmp/command.h"
 
+#include <stdio.h>
 #include <string.h>
 #include "base/mem.h"
 #include "qmp/scan.h"
@@ -10,8 +11,10 @@
 
 struct qmp_msg {
     struct buf text; /* ended by NUL, which is not counted */
-    uint64_t id;
+    uint64_t id;     /* for what is built from now on */
     bool oob;
+    bool has_id; /* what was built */
+    char command[CODEC_COMMAND_NAME_MAX];
 };
 
 struct qmp_msg *qmp_msg_new(void)
@@ -95,7 +98,15 @@ int codec_build(const struct codec_command *command, const void *args, struct qm
     }
     buf_add(b, "}", 2);
     buf_truncate(b, buf_len(b) - 1);
+    msg->has_id = msg->id != 0;
+    snprintf(msg->command, sizeof(msg->command), "%s", command->name);
     return 0;
+}
+
+bool codec_msg_command(const struct qmp_msg *msg, char name[CODEC_COMMAND_NAME_MAX])
+{
+    memcpy(name, msg->command, sizeof(msg->command));
+    return buf_len(&msg->text) > 0 && !msg->has_id;
 }
 
 /* --- replies ---------------------------------------------------------------------------------- */

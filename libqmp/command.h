@@ -18,6 +18,16 @@ int codec_build(const struct codec_command *command, const void *args, struct qm
 int codec_parse_reply(const struct codec_command *command, const char *json, void *ret,
                       struct qmp_error **err);
 
+#define CODEC_COMMAND_NAME_MAX 128 /* bytes with NUL; QEMU's longest has 35 */
+
+/* The command that was built; false if there is none, or it has an id. */
+bool codec_msg_command(const struct qmp_msg *msg, char name[CODEC_COMMAND_NAME_MAX]);
+
+/* Over a session: built, sent, waited for, parsed. */
+struct qmp_session;
+int codec_call(const struct codec_command *command, struct qmp_session *session, const void *args,
+               void *ret, struct qmp_error **err);
+
 int codec_from_json(const struct codec_type *type, const char *json, void *place,
                     struct qmp_error **err);
 char *codec_to_json(const struct codec_type *type, const void *value, struct qmp_error **err);
@@ -107,6 +117,11 @@ void codec_event_free(const struct codec_events *events, struct codec_event *eve
     int c##_parse_reply(const char *json, ret_type *ret, struct qmp_error **err)      \
     {                                                                                 \
         return codec_parse_reply(&command_##c, json, ret, err);                       \
+    }                                                                                 \
+    int c(struct qmp_session *session, const args_type *args, ret_type *ret,          \
+          struct qmp_error **err)                                                     \
+    {                                                                                 \
+        return codec_call(&command_##c, session, args, ret, err);                     \
     }
 
 #endif

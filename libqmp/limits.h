@@ -9,4 +9,10 @@
 #define LIMIT_API_MEMBERS    256u         /* of one object, a bit each on the stack; 7.2 has 39 */
 #define LIMIT_API_PATH       256u         /* bytes of a member's path in an error, with NUL */
 
+/* --- a session -------------------------------------------------------------------------------- */
+#define LIMIT_API_LINE_DEPTH  1024u       /* levels of what is not read yet; QEMU's own limit */
+#define LIMIT_API_LINE_TOKENS 64u         /* of the top level only */
+#define LIMIT_API_EVENTS      1024u       /* events that nobody took; the oldest go first */
+#define LIMIT_API_READ_BYTES  (64u << 10) /* bytes at once */
+
 #endif

@@ -65,7 +65,9 @@ libqmp_libqmpall_la_SOURCES = \
     libqmp/limits.h \
     libqmp/number.c libqmp/number.h \
     libqmp/problem.c libqmp/problem.h \
+    libqmp/session.c libqmp/session_internal.h libqmp/session_call.c libqmp/session_open.c \
     libqmp/utf8.c libqmp/utf8.h \
+    net/address.c net/listen.c net/stream.c qmp/frame.c \
     base/buf.c base/clock.c base/error.c base/log.c base/mem.c base/secret.c \
     qmp/message.c qmp/names.c qmp/scan.c qmp/scan_number.c qmp/scan_string.c qmp/siphash.c qmp/tape.c qmp/write.c
 nodist_libqmp_libqmpall_la_SOURCES = $(libqmp_gen_sources)
@@ -80,7 +82,7 @@ libqmp_libqmp_la_LDFLAGS = $(QG_LDFLAGS) -no-undefined -version-info 0:0:0 \
 libqmp_libqmp_la_DEPENDENCIES = libqmp/libqmpall.la libqmp/gen/libqmp.map
 
 libqmpincludedir = $(includedir)/libqmp
-libqmpinclude_HEADERS = libqmp/include/libqmp/base.h
+libqmpinclude_HEADERS = libqmp/include/libqmp/base.h libqmp/include/libqmp/session.h
 nodist_libqmpinclude_HEADERS = $(libqmp_gen_headers)
 nodist_include_HEADERS += libqmp/gen/include/qmp.h
 pkgconfigdir = $(libdir)/pkgconfig
@@ -109,6 +111,11 @@ tests_libqmp_drive_SOURCES = tests/libqmp/drive.c
 tests_libqmp_drive_LDFLAGS = $(AM_LDFLAGS) -no-install
 tests_libqmp_drive_LDADD = libqmp/libqmpprobes.a libqmp/libqmp.la base/libbase.a
 $(tests_libqmp_drive_OBJECTS): libqmp/gen/stamp
+check_PROGRAMS += tests/libqmp/session_drive
+tests_libqmp_session_drive_SOURCES = tests/libqmp/session_drive.c
+tests_libqmp_session_drive_LDFLAGS = $(AM_LDFLAGS) -no-install
+tests_libqmp_session_drive_LDADD = libqmp/libqmpprobes.a libqmp/libqmp.la base/libbase.a
+$(tests_libqmp_session_drive_OBJECTS): libqmp/gen/stamp
 TESTS += tests/libqmp/test_commands tests/libqmp/test_abi tests/libqmp/test_headers
 EXTRA_DIST += tests/libqmp/commands.py tests/libqmp/newer.py \
     tests/libqmp/test_abi tests/libqmp/test_commands tests/libqmp/test_headers

@@ -131,6 +131,8 @@ def command(model, c):
     lines += [f"int {c.c}_build(const {args_type(model, c)} *args, struct qmp_msg *msg,",
               f"    struct qmp_error **err) QMP_MUST_CHECK{attribute(c.features)};",
               f"int {c.c}_parse_reply(const char *json, {ret_type(model, c)}{space}*ret,",
+              f"    struct qmp_error **err) QMP_MUST_CHECK{attribute(c.features)};",
+              f"int {c.c}(struct qmp_session *session, const {args_type(model, c)} *args, {ret_type(model, c)}{space}*ret,",
               f"    struct qmp_error **err) QMP_MUST_CHECK{attribute(c.features)};"]
     return "\n".join(lines + ["#endif"] * unstable) + "\n\n"
 
@@ -167,7 +169,7 @@ def needed_modules(model, module):
 
 def forward_declarations(model, module):
     """Structures of others that are pointed to."""
-    tags = set()
+    tags = {"qmp_session"}
 
     def use(t):
         if t and model.is_pointer(t) and t not in ("str", "any"):
@@ -257,6 +259,6 @@ def events_header(model):
 
 def umbrella(model):
     out = [banner("qmp.h", model), "/* All of libqmp. A program that needs little includes <libqmp/MODULE.h>. */\n",
-           "#ifndef LIBQMP_QMP_H\n#define LIBQMP_QMP_H\n\n#include <libqmp/base.h>\n"]
+           "#ifndef LIBQMP_QMP_H\n#define LIBQMP_QMP_H\n\n#include <libqmp/base.h>\n#include <libqmp/session.h>\n"]
     out += [f"#include <libqmp/{m}.h>\n" for m in (LISTS_MODULE, *model.modules, "events")]
     return "".join(out) + "\n#endif\n"

@@ -76,12 +76,15 @@ def members(model, t):
 # --- pages -----------------------------------------------------------------------------------------------
 
 ERRORS = """.SH ERRORS
-Both functions return 0, or \\-1 with an error in
+All three return 0, or \\-1 with an error in
 .IR *err .
 .B qmp_error_kind
 says what it is about: QMP_ERROR_KIND_ARGUMENT (nothing was made), QMP_ERROR_KIND_REPLY (what came is not what QEMU sends),
 QMP_ERROR_KIND_REFUSED (QEMU\\(aqs error: its class by
-.BR qmp_error_class ).
+.BR qmp_error_class );
+of a session also QMP_ERROR_KIND_CONNECTION and QMP_ERROR_KIND_TIMEOUT, of which
+.B qmp_error_outcome
+tells whether the command may have run.
 """
 
 
@@ -89,7 +92,9 @@ def command_page(model, c):
     star = "" if ret_type(model, c).endswith("*") else " "
     prototypes = [f"#include <libqmp/{c.module}.h>", "",
                   f"int {c.c}_build(const {args_type(model, c)} *args, struct qmp_msg *msg,", "    struct qmp_error **err);",
-                  f"int {c.c}_parse_reply(const char *json, {ret_type(model, c)}{star}*ret,", "    struct qmp_error **err);"]
+                  f"int {c.c}_parse_reply(const char *json, {ret_type(model, c)}{star}*ret,", "    struct qmp_error **err);",
+                  f"int {c.c}(struct qmp_session *session, const {args_type(model, c)} *args,",
+                  f"    {ret_type(model, c)}{star}*ret, struct qmp_error **err);"]
     args = "None: NULL.\n"
     if c.args:
         args = f"struct {esc(model.types[c.args].c)}\n" + members(model, model.types[c.args])

@@ -222,6 +222,9 @@ class Model:
             if c in taken:
                 raise FactsError(f"two types are {c} in C")
             taken[c] = True
+        functions = list(self.functions())
+        if len(functions) != len(set(functions)):
+            raise FactsError("two functions have one name in C")
 
     def all_tags(self):
         for t in self.types.values():
@@ -244,4 +247,4 @@ class Model:
         for c in {self.list_name(t) for t in self.lists} | set(BUILTIN_LISTS.values()):
             yield from (f"{c}_{f}" for f in ("new", "free", "copy", "equal", "to_json", "from_json", "append"))
         for command in self.commands:
-            yield from (f"{command.c}_build", f"{command.c}_parse_reply")
+            yield from (command.c, f"{command.c}_build", f"{command.c}_parse_reply")

@@ -31,8 +31,8 @@ def probes(model):
     for e in with_data:
         out.append(f"PROBE_EVENT({e.c}, {model.types[e.data].c}, {names.word(e.c)})\n")
     out.append("\nconst struct probe_command probe_commands[] = {\n")
-    out += [f"    {{ \"{c.name}\", probe_args_{c.c}, probe_reply_{c.c} }},\n" for c in model.commands]
-    out.append("    { NULL, NULL, NULL },\n};\n\nconst struct probe_event probe_events[] = {\n")
+    out += [f"    {{ \"{c.name}\", probe_args_{c.c}, probe_reply_{c.c}, probe_call_{c.c} }},\n" for c in model.commands]
+    out.append("    { NULL, NULL, NULL, NULL },\n};\n\nconst struct probe_event probe_events[] = {\n")
     for e in model.events:
         face = f"probe_event_{e.c}" if e in with_data else "NULL"
         out.append(f"    {{ \"{e.name}\", {names.constant('qmp_event_kind', e.name)}, {face} }},\n")

@@ -4,11 +4,13 @@
  * one of tests/data). */
 #include "config.h"
 
+#include <poll.h>
 #include <qmp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 #include "base/buf.h"
 #include "base/mem.h"
 
@@ -85,6 +87,72 @@ static char *schema_reply(const char *path)
     return buf_data(&b);
 }
 
+/* --- round trips ------------------------------------------------------------------------------ */
+
+#define TURNS 2000 /* of each, turn by turn, so that both have the same weather */
+
+static int compare(const void *a, const void *b)
+{
+    return *(const int64_t *)a < *(const int64_t *)b ? -1 : 1;
+}
+
+static int64_t wall_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+/* The same request by hand on the same socket. */
+static void raw_turn(int fd)
+{
+    static const char request[] = "{\"execute\":\"query-status\",\"id\":1000}\n";
+    char reply[4096];
+    struct pollfd p = { .fd = fd, .events = POLLIN };
+    size_t len = 0;
+    if (write(fd, request, sizeof(request) - 1) != sizeof(request) - 1)
+        die(NULL);
+    do {
+        poll(&p, 1, -1);
+        ssize_t n = read(fd, reply + len, sizeof(reply) - len);
+        if (n <= 0)
+            die(NULL);
+        len += (size_t)n;
+    } while (reply[len - 1] != '\n');
+}
+
+static void typed_turn(struct qmp_session *session)
+{
+    struct qmp_error *err = NULL;
+    struct qmp_status_info *info;
+    if (qmp_query_status(session, NULL, &info, &err) < 0)
+        die(err);
+    qmp_status_info_free(info);
+}
+
+static void run_session(const char *uri)
+{
+    static int64_t raw[TURNS], typed[TURNS];
+    struct qmp_error *err = NULL;
+    struct qmp_session *session;
+    if (qmp_open(uri, 5000, &session, &err) < 0)
+        die(err);
+    for (int i = 0; i < TURNS; i++) {
+        int64_t begin = wall_ns();
+        raw_turn(qmp_session_fd(session));
+        int64_t middle = wall_ns();
+        typed_turn(session);
+        raw[i] = middle - begin;
+        typed[i] = wall_ns() - middle;
+    }
+    qsort(raw, TURNS, sizeof(*raw), compare);
+    qsort(typed, TURNS, sizeof(*typed), compare);
+    printf("%-34s %27lld ns\n%-34s %27lld ns, %.3f of it\n", "raw query-status, median",
+           (long long)raw[TURNS / 2], "typed query-status, median", (long long)typed[TURNS / 2],
+           (double)typed[TURNS / 2] / (double)raw[TURNS / 2]);
+    qmp_close(session);
+}
+
 int main(int argc, char **argv)
 {
     const char *top = getenv("abs_top_srcdir");
@@ -96,5 +164,7 @@ int main(int argc, char **argv)
         "{\"return\": {\"status\": \"running\", \"singlestep\": false, \"running\": true}}\r\n");
     run("read and free query-qmp-schema", read_schema, schema);
     qmp_msg_free(msg);
+    if (argc > 2)
+        run_session(argv[2]);
     return 0;
 }

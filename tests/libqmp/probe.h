@@ -4,6 +4,7 @@
 #define TESTS_LIBQMP_PROBE_H
 
 #include <libqmp/events.h>
+#include <libqmp/session.h>
 
 struct probe_result {
     char *json;            /* owned; what came out */
@@ -16,6 +17,8 @@ struct probe_command {
     int (*args)(const char *json, struct qmp_msg *msg, struct probe_result *result);
     /* A reply parsed, copied and compared: what it returns, written from the copy. */
     int (*reply)(const char *json, struct probe_result *result);
+    /* Run over a session; `json`: arguments or NULL. */
+    int (*call)(struct qmp_session *session, const char *json, struct probe_result *result);
 };
 
 struct probe_event {

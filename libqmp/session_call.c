@@ -1,0 +1,149 @@
+/* Calls that wait, upon those that do not. */
+#include "config.h"
+#include "libqmp/session_internal.h"
+
+#include <libqmp/events.h>
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/clock.h"
+#include "base/mem.h"
+#include "qmp/scan.h"
+#include "qmp/write.h"
+
+/* Milliseconds to the deadline, for poll(2), rounded up; -1: none. */
+static int time_left(int64_t deadline_us)
+{
+    if (deadline_us < 0)
+        return -1;
+    int64_t left = deadline_us - clock_monotonic_us();
+    return left <= 0 ? 0 : (int)((left + USEC_PER_MSEC - 1) / USEC_PER_MSEC);
+}
+
+int session_wait(struct qmp_session *s, int timeout_ms,
+                 bool (*done)(const struct qmp_session *s, uint64_t id), uint64_t id)
+{
+    int64_t deadline = timeout_ms < 0 ? -1 : clock_monotonic_us() + timeout_ms * USEC_PER_MSEC;
+    for (;;) {
+        int rc = qmp_session_notify(s, NULL);
+        if (done(s, id))
+            return 0;
+        if (rc < 0)
+            return -1;
+        int left = time_left(deadline);
+        if (left == 0)
+            return 1;
+        unsigned wants = qmp_session_wants(s);
+        struct pollfd p = { .fd = qmp_session_fd(s),
+                            .events = (short)((wants & QMP_WANTS_READ ? POLLIN : 0) |
+                                              (wants & QMP_WANTS_WRITE ? POLLOUT : 0)) };
+        if (poll(&p, 1, left) < 0 && errno != EINTR)
+            return -1;
+    }
+}
+
+/* --- commands --------------------------------------------------------------------------------- */
+
+static bool reply_is_there(const struct qmp_session *s, uint64_t id)
+{
+    const struct session_request *r = session_find(s, id);
+    return r && r->reply;
+}
+
+/* The reply's text, owned; NULL with an error. */
+static char *wait_reply(struct qmp_session *s, const char *command, uint64_t id,
+                        struct qmp_error **err)
+{
+    char *json = NULL;
+    int rc = session_wait(s, s->timeout_ms > 0 ? s->timeout_ms : -1, reply_is_there, id);
+    enum qmp_outcome outcome = qmp_session_outcome(s, id);
+    if (rc == 0 && qmp_session_take_reply(s, &id, &json) == 1)
+        return json;
+    struct session_request *r = session_find(s, id);
+    if (rc < 0 && r && r->is_quit && outcome == QMP_OUTCOME_UNKNOWN)
+        return mem_strdup("{\"return\":{}}");
+    qmp_session_forget(s, id);
+    if (rc > 0)
+        problem_set(err, QMP_ERROR_KIND_TIMEOUT, outcome, "%s: no reply in %d ms", command,
+                    s->timeout_ms);
+    else
+        session_lost(s, outcome, err);
+    return NULL;
+}
+
+int codec_call(const struct codec_command *command, struct qmp_session *s, const void *args,
+               void *ret, struct qmp_error **err)
+{
+    uint64_t id;
+    char *json = NULL;
+    struct qmp_msg *msg = qmp_msg_new();
+    if (ret && command->returns)
+        memset(ret, 0, codec_place_size(command->returns));
+    if (codec_build(command, args, msg, err) == 0 && qmp_session_submit(s, msg, &id, err) == 0)
+        json = wait_reply(s, command->name, id, err);
+    qmp_msg_free(msg);
+    int rc = json ? codec_parse_reply(command, json, ret, err) : -1;
+    free(json);
+    return rc;
+}
+
+static const struct codec_type any = {
+    .name = "any", .kind = CODEC_ANY, .tag = CODEC_NONE, .u = CODEC_NONE, .open = CODEC_NONE
+};
+
+/* An object with nothing but `more`. */
+struct any_args {
+    char *more;
+};
+static const struct codec_type any_object = { .name = "arguments",
+                                              .kind = CODEC_OBJECT,
+                                              .size = sizeof(struct any_args),
+                                              .tag = CODEC_NONE,
+                                              .u = CODEC_NONE,
+                                              .open = offsetof(struct any_args, more) };
+
+static bool is_command_name(const char *name)
+{
+    size_t len = strlen(name);
+    return len > 0 && len < CODEC_COMMAND_NAME_MAX &&
+           strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") == len;
+}
+
+int qmp_execute(struct qmp_session *s, const char *name, const char *arguments, char **result,
+                struct qmp_error **err)
+{
+    struct codec_command command = { .name = name, .args = &any_object, .returns = &any };
+    struct any_args args = { mem_strdup(arguments) };
+    if (result)
+        *result = NULL;
+    if (!is_command_name(name)) {
+        free(args.more);
+        return problem_set(err, QMP_ERROR_KIND_ARGUMENT, QMP_OUTCOME_NOT_SENT,
+                           "a command cannot be called that");
+    }
+    int rc = codec_call(&command, s, arguments ? &args : NULL, result, err);
+    free(args.more);
+    return rc;
+}
+
+/* --- events ----------------------------------------------------------------------------------- */
+
+static bool event_is_there(const struct qmp_session *s, uint64_t unused)
+{
+    return s->n_events > 0;
+}
+
+int qmp_session_wait_event(struct qmp_session *s, int timeout_ms, struct qmp_event **event,
+                           struct qmp_error **err)
+{
+    *event = NULL;
+    int rc = session_wait(s, timeout_ms, event_is_there, 0);
+    if (rc < 0)
+        return session_lost(s, QMP_OUTCOME_UNKNOWN, err);
+    if (rc > 0)
+        return 0;
+    CLEANUP_FREE char *json = s->events[0];
+    memmove(s->events, s->events + 1, --s->n_events * sizeof(*s->events));
+    return qmp_event_parse(json, event, err) < 0 ? -1 : 1;
+}

@@ -1,0 +1,265 @@
+"""libqmp's sessions: against a real QEMU, and against monitors that hang, die, and talk nonsense. What is known of a command
+that got no answer is told as it is."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(TOP, "tests", "libqmp"))
+
+from commands import Answer, Schema  # noqa: E402
+
+ARGUMENT, REPLY, REFUSED, CONNECTION, TIMEOUT = 1, 2, 3, 4, 5  # enum qmp_error_kind
+UNKNOWN, NOT_SENT, FAILED = 0, 1, 2  # enum qmp_outcome
+LONG = 20000  # milliseconds
+
+
+class Session:
+    def __init__(self, build, uri, timeout=LONG):
+        self.process = subprocess.Popen([os.path.join(build, "tests", "libqmp", "session_drive"), uri, str(timeout)],
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8")
+        self.opened = self.answer()
+
+    def answer(self):
+        return Answer(self.process.stdout.readline().rstrip("\n"))
+
+    def tell(self, line):
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+
+    def ask(self, line):
+        self.tell(line)
+        return self.answer()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.stdin.close()
+        assert self.process.wait(60) == 0
+        self.process.stdout.close()
+
+
+@pytest.fixture
+def session(build):
+    opened = []
+
+    def make(vm, timeout=LONG):
+        opened.append(Session(build, f"unix:{vm.socket}", timeout))
+        return opened[-1]
+
+    yield make
+    for s in opened:
+        s.__exit__()
+
+
+def failed(answer, kind, outcome, words):
+    assert not answer.ok, answer.text
+    assert (answer.kind, answer.outcome) == (kind, outcome), answer.text
+    assert words in answer.text
+    return True
+
+
+# --- a real QEMU -----------------------------------------------------------------------------------------
+
+def test_a_session_negotiates_and_runs_typed_commands(house, session):
+    s = session(house.qemu())
+    assert s.opened.text == "oob"
+    assert json.loads(s.ask("call query-status -").text)["status"] in ("running", "prelaunch")
+    assert json.loads(s.ask("call query-name -").text) == {"name": "web1"}
+    assert s.ask("call stop -").text == "{}"
+    assert s.ask("event 5000 -").text == "STOP"
+
+
+def test_every_query_that_the_vm_answers_gives_equal_structures(house, session):
+    vm = house.qemu(machine=("-machine", "q35"))
+    s = session(vm)
+    schema = Schema(json.loads(s.ask("execute query-qmp-schema -").text))
+    same = 0
+    for name in sorted(c for c in schema.commands if c.startswith("query-") and not any(
+            "default" not in m for m in schema.types[schema.commands[c]["arg-type"]]["members"])):
+        raw, typed = s.ask(f"execute {name} -"), s.ask(f"call {name} -")
+        assert raw.ok == typed.ok, (name, raw.text, typed.text)
+        if raw.ok:
+            # what goes on by itself differs from call to call
+            assert json.loads(raw.text) == json.loads(typed.text) or name in ("query-blockstats", "query-stats"), name
+            same += 1
+        else:
+            failed(typed, REFUSED, FAILED, raw.text)
+    assert same > 40
+
+
+def test_a_refused_command_has_qemu_s_words(house, session):
+    s = session(house.qemu())
+    failed(s.ask('call device_del {"id":"no-such"}'), REFUSED, FAILED, "Device 'no-such' not found")
+    failed(s.ask("execute no-such-command -"), REFUSED, FAILED, "The command no-such-command has not been found")
+
+
+def test_many_commands_at_once_are_answered_in_order(house, session):
+    assert session(house.qemu()).ask("pipeline query-status 500").text == "500"
+
+
+def test_quit_succeeds_and_what_follows_says_that_nobody_is_there(house, session):
+    vm = house.qemu()
+    s = session(vm)
+    assert s.ask("call quit -").ok
+    vm.process.wait() if hasattr(vm.process, "wait") else None
+    deadline = time.monotonic() + 10
+    while (answer := s.ask("call query-status -")).ok and time.monotonic() < deadline:
+        pass
+    assert not answer.ok and answer.kind == CONNECTION
+
+
+def test_a_monitor_that_another_client_holds_is_a_timeout(house, session):
+    vm = house.qemu()
+    first = session(vm)
+    assert first.opened.ok
+    failed(session(vm, 300).opened, TIMEOUT, NOT_SENT, "another client may hold it")
+
+
+def test_a_vm_that_is_killed_leaves_its_command_unknown(house, session):
+    vm = house.qemu()
+    s = session(vm)
+    vm.freeze()
+    s.tell("call query-status -")
+    time.sleep(0.3)
+    vm.kill()
+    answer = s.answer()
+    assert not answer.ok and (answer.kind, answer.outcome) == (CONNECTION, UNKNOWN)
+    failed(s.ask("call query-status -"), CONNECTION, NOT_SENT, "")
+
+
+def test_a_late_reply_is_nobody_else_s(house, session):
+    vm = house.qemu()
+    s = session(vm)
+    vm.freeze()
+    s.ask("timeout 200 -")
+    failed(s.ask("call query-status -"), TIMEOUT, UNKNOWN, "query-status: no reply in 200 ms")
+    vm.thaw()
+    s.ask("timeout 20000 -")
+    assert json.loads(s.ask("call query-name -").text) == {"name": "web1"}
+
+
+# --- who speaks otherwise ----------------------------------------------------------------------------------
+
+def test_events_come_in_order_and_before_their_reply(house, session):
+    vm = house.scripted()
+    s = session(vm)
+    s.tell("call stop -")
+    request = vm.wait(1)[0]
+    assert request["execute"] == "stop"
+    stamp = {"timestamp": {"seconds": 1, "microseconds": 2}}
+    vm.say({"event": "STOP", **stamp}, {"event": "A_NEW_ONE", "data": {}, **stamp})
+    vm.answer(request)
+    assert s.answer().ok
+    assert [s.ask("event 1000 -").text for _ in range(2)] == ["STOP", "A_NEW_ONE"]
+    assert s.ask("event 0 -").text == ""
+
+
+def test_events_that_nobody_takes_are_bounded_and_counted(house, session):
+    vm = house.scripted()
+    s = session(vm)
+    s.tell("call stop -")
+    request = vm.wait(1)[0]
+    vm.say(*[{"event": "RESUME" if i == 1999 else "STOP", "timestamp": {"seconds": i, "microseconds": 0}} for i in range(2000)])
+    vm.answer(request)
+    assert s.answer().ok
+    assert s.ask("lost - -").text == "976"
+    assert [s.ask("event 0 -").text for _ in range(1025)] == ["STOP"] * 1023 + ["RESUME", ""]
+
+
+@pytest.mark.parametrize("said", [
+    b"hello\r\n", b"[1]\r\n", b'{"return": {}}\r\n', b'{"return": {}, "id": 77}\r\n', b'{"return": {}, "id": "1"}\r\n',
+    b'{"return": {}, "return": {}}\r\n', b'{"error": {"class": "GenericError", "desc": "JSON parse error"}}\r\n', b"\xff\r\n",
+    b'{"QMP": {}}\r\n'])
+def test_nonsense_ends_the_session(house, session, said):
+    vm = house.scripted()
+    s = session(vm)
+    s.tell("call query-status -")
+    vm.wait(1)
+    vm.sock.sendall(said)
+    answer = s.answer()
+    assert not answer.ok and (answer.kind, answer.outcome) == (CONNECTION, UNKNOWN), answer.text
+    failed(s.ask("call query-status -"), CONNECTION, NOT_SENT, "")
+
+
+def test_a_reply_of_another_form_fails_and_the_session_goes_on(house, session):
+    vm = house.scripted()
+    s = session(vm)
+    s.tell("call query-status -")
+    vm.answer(vm.wait(1)[0], {"running": 1})
+    failed(s.answer(), REPLY, UNKNOWN, "query-status.running: not a boolean")
+    s.tell("call query-name -")
+    vm.answer(vm.wait(2)[1], {"name": "x"})
+    assert s.answer().text == '{"name":"x"}'
+
+
+def test_a_reply_that_comes_twice_ends_the_session(house, session):
+    vm = house.scripted()
+    s = session(vm)
+    s.tell("call query-name -")
+    request = vm.wait(1)[0]
+    vm.answer(request, {})
+    assert s.answer().ok
+    vm.answer(request, {})
+    s.tell("call query-name -")
+    assert s.answer().kind == CONNECTION
+
+
+def test_who_does_not_greet_is_no_monitor(house, session):
+    vm = house.scripted()
+    vm.greeting = {"return": {}}
+    failed(session(vm).opened, CONNECTION, NOT_SENT, "it does not greet")
+
+
+def test_without_oob_in_the_greeting_none_is_asked_for(house, session):
+    vm = house.scripted()
+    vm.greeting["QMP"] = {**vm.greeting["QMP"], "capabilities": []}
+    assert session(vm).opened.text == ""
+
+
+# --- URIs ----------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("uri", ["", "unix", "/tmp/x", "tcp:localhost", "tcp:127.0.0.1:0", "tcp:127.0.0.1:70000", "tcp:127.0.0.1:1x",
+                                 "tcp:192.0.2.1:4444", "tcp:[2001:db8::1]:4444", "tcp:example.org:4444", "qmps://host/vm", "unix:"])
+def test_a_uri_that_names_no_local_monitor_is_refused(build, uri):
+    with Session(build, uri) as s:
+        assert not s.opened.ok and s.opened.kind in (ARGUMENT, CONNECTION) and s.opened.outcome == NOT_SENT
+        assert uri.startswith("unix:") or s.opened.kind == ARGUMENT, s.opened.text
+
+
+def test_nobody_there_is_an_error_of_the_connection(build, place):
+    with Session(build, f"unix:{place}/nothing") as s:
+        failed(s.opened, CONNECTION, NOT_SENT, "No such file or directory")
+
+
+@pytest.mark.parametrize("family,host", [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")])
+def test_a_monitor_on_a_port_of_this_machine(build, family, host):
+    with socket.socket(family) as listener:
+        try:
+            listener.bind((host, 0))
+        except OSError:
+            pytest.skip(f"no {host} here")
+        listener.listen()
+
+        def serve():
+            sock, _ = listener.accept()
+            sock.sendall(b'{"QMP": {"version": {}, "capabilities": []}}\r\n')
+            for line in sock.makefile("rb"):
+                sock.sendall(b'{"return": {}, "id": %d}\r\n' % json.loads(line)["id"])
+            sock.close()
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        text = f"[{host}]" if ":" in host else host
+        with Session(build, f"tcp:{text}:{listener.getsockname()[1]}") as s:
+            assert s.opened.ok, s.opened.text
+            assert s.ask("call stop -").ok
+        thread.join()

@@ -1,0 +1,127 @@
+/* session_drive URI TIMEOUT_MS: a session of libqmp, told what to do by lines of standard input.
+ *
+ *   execute COMMAND JSON    by its name; JSON "-": no arguments
+ *   call COMMAND JSON       by the typed function
+ *   pipeline COMMAND N      so many at once, without waiting, then all their replies
+ *   submit COMMAND -        without waiting for the reply
+ *   event MS -              the next event
+ *   lost - -                how many events were lost
+ *   timeout MS -            for what comes
+ *
+ * Each is answered by a line: "ok TEXT", or "error KIND OUTCOME TEXT". */
+#include "config.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/mem.h"
+#include "tests/libqmp/probe.h"
+
+static void answer(int rc, struct probe_result *result)
+{
+    if (rc >= 0)
+        printf("ok %s\n", result->json ? result->json : "");
+    else
+        printf("error %d %d %s\n", (int)qmp_error_kind(result->err),
+               (int)qmp_error_outcome(result->err), qmp_error_text(result->err));
+    fflush(stdout);
+    free(result->json);
+    qmp_error_free(result->err);
+}
+
+static int submit(struct qmp_session *s, const char *command, struct probe_result *r, uint64_t *id)
+{
+    struct qmp_msg *msg = qmp_msg_new();
+    int rc = probe_find_command(command)->args("{}", msg, r);
+    free(TAKE_PTR(r->json));
+    if (rc == 0)
+        rc = qmp_session_submit(s, msg, id, &r->err);
+    qmp_msg_free(msg);
+    return rc;
+}
+
+/* As a program with a loop of its own does it. */
+static int pipeline(struct qmp_session *s, const char *command, int n, struct probe_result *r)
+{
+    int got = 0;
+    uint64_t id, first = 0;
+    for (int i = 0; i < n; i++) {
+        if (submit(s, command, r, &id) < 0)
+            return -1;
+        first = first ? first : id;
+    }
+    while (got < n) {
+        unsigned wants = qmp_session_wants(s);
+        struct pollfd p = { .fd = qmp_session_fd(s),
+                            .events = (short)((wants & QMP_WANTS_READ ? POLLIN : 0) |
+                                              (wants & QMP_WANTS_WRITE ? POLLOUT : 0)) };
+        char *json;
+        poll(&p, 1, -1);
+        if (qmp_session_notify(s, &r->err) < 0)
+            return -1;
+        for (id = 0; qmp_session_take_reply(s, &id, &json) == 1; id = 0, got++) {
+            if (id != first + (uint64_t)got)
+                probe_fail("replies are not in order");
+            free(json);
+        }
+    }
+    r->json = mem_printf("%d", got);
+    return 0;
+}
+
+static int wait_event(struct qmp_session *s, int timeout_ms, struct probe_result *r)
+{
+    struct qmp_event *event = NULL;
+    int rc = qmp_session_wait_event(s, timeout_ms, &event, &r->err);
+    if (rc > 0)
+        r->json = mem_strdup(event->name);
+    qmp_event_free(event);
+    return rc;
+}
+
+static int run(struct qmp_session *s, const char *what, const char *name, const char *json,
+               struct probe_result *r)
+{
+    uint64_t id;
+    const char *arguments = strcmp(json, "-") == 0 ? NULL : json;
+    if (strcmp(what, "execute") == 0)
+        return qmp_execute(s, name, arguments, &r->json, &r->err);
+    if (strcmp(what, "call") == 0)
+        return probe_find_command(name)->call(s, arguments, r);
+    if (strcmp(what, "pipeline") == 0)
+        return pipeline(s, name, atoi(json), r);
+    if (strcmp(what, "submit") == 0)
+        return submit(s, name, r, &id) < 0 ? -1 : qmp_session_notify(s, &r->err);
+    if (strcmp(what, "event") == 0)
+        return wait_event(s, atoi(name), r);
+    if (strcmp(what, "lost") == 0)
+        r->json = mem_printf("%llu", (unsigned long long)qmp_session_events_lost(s));
+    else
+        qmp_session_set_timeout(s, atoi(name));
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    char *line = NULL;
+    size_t capacity = 0;
+    struct qmp_session *s = NULL;
+    struct probe_result opened = { 0 };
+    if (argc != 3)
+        probe_fail("usage: session_drive URI TIMEOUT_MS");
+    int rc = qmp_open(argv[1], atoi(argv[2]), &s, &opened.err);
+    if (rc == 0)
+        opened.json = mem_strdup(qmp_session_has_oob(s) ? "oob" : "");
+    answer(rc, &opened);
+    while (rc == 0 && getline(&line, &capacity, stdin) > 0) {
+        struct probe_result r = { 0 };
+        char *what = strtok(line, " "), *name = strtok(NULL, " "), *json = strtok(NULL, "\n");
+        if (!what || !name || !json)
+            probe_fail("a line must be: WHAT NAME JSON");
+        answer(run(s, what, name, json, &r), &r);
+    }
+    free(line);
+    qmp_close(s);
+    return 0;
+}
