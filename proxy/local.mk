@@ -68,7 +68,7 @@ proxy_qmpgated_LDADD = $(proxy_ldadd)
 
 proxy_unit_tests = \
     tests/unit/test_fairqueue tests/unit/test_login_backoff tests/unit/test_offload \
-    tests/unit/test_registry tests/unit/test_reload tests/unit/test_vm_board tests/unit/test_vms
+    tests/unit/test_registry tests/unit/test_reload tests/unit/test_vm_board tests/unit/test_vm_domains tests/unit/test_vms
 check_PROGRAMS += $(proxy_unit_tests)
 TESTS += $(proxy_unit_tests)
 tests_unit_test_fairqueue_SOURCES = tests/unit/test_fairqueue.c
@@ -83,5 +83,7 @@ tests_unit_test_reload_SOURCES = tests/unit/test_reload.c
 tests_unit_test_reload_LDADD = $(proxy_ldadd) $(CMOCKA_LIBS)
 tests_unit_test_vm_board_SOURCES = tests/unit/test_vm_board.c
 tests_unit_test_vm_board_LDADD = $(proxy_ldadd) $(CMOCKA_LIBS)
+tests_unit_test_vm_domains_SOURCES = tests/unit/test_vm_domains.c
+tests_unit_test_vm_domains_LDADD = $(proxy_ldadd) $(CMOCKA_LIBS)
 tests_unit_test_vms_SOURCES = tests/unit/test_vms.c
 tests_unit_test_vms_LDADD = $(proxy_ldadd) $(CMOCKA_LIBS)
