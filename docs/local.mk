@@ -22,7 +22,7 @@ man_sources = \
     docs/man/qmpgate.conf.5.scd.in
 EXTRA_DIST += $(man_sources) README.md COPYING docs/HACKING.md docs/performance.md docs/threat-model.md
 MAINTAINERCLEANFILES += $(man_pages)
-dist_doc_DATA += docs/logging-in.md
+dist_doc_DATA += docs/libvirt.md docs/logging-in.md
 dist_pkgdata_DATA += docs/qmpgate-audit.schema.json
 if BUILD_MAN
 dist_man_MANS += $(man_pages)
