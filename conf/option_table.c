@@ -307,6 +307,11 @@ const struct conf_option conf_options[] = {
     { LIBVIRT(labels.items), .count = offsetof(struct conf_libvirt, labels.n), .name = "labels",
       .type = CONF_TYPE_TEXTS, .value_doc = "{\"KEY=VALUE\", ...}", .reload = true,
       .check = conf_form_label, .doc = "What the policy may know each of these VMs by." },
+    { LIBVIRT(trust_metadata), .name = "trust_metadata", .type = CONF_TYPE_BOOL,
+      .default_text = "false", .reload = true,
+      .doc = "Labels in a domain's own metadata count as well, where *labels* has no value for the "
+             "key. Whoever may define a domain can write them, so that he chooses which grants by label hold for it. "
+             "docs/libvirt.md says how they are written." },
     { LIBVIRT(include), .count = offsetof(struct conf_libvirt, n_include), .name = "include",
       .type = CONF_TYPE_TEXTS, .value_doc = "{PATTERN, ...}", .reload = true,
       .default_doc = "all of them",

@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "proxy/daemon.h"
 #include "proxy/libvirt_domain.h"
+#include "proxy/libvirt_labels.h"
 #include "proxy/libvirt_tap.h"
 #include "proxy/monitor.h"
 #include "proxy/vm_domains.h"
@@ -53,7 +54,7 @@ struct libvirt_host {
     char *hostname;
 
     virConnectPtr conn; /* its thread's */
-    int lifecycle_id, monitor_id;
+    int lifecycle_id, metadata_id, monitor_id;
 };
 
 /* --- sets of UUIDs ---------------------------------------------------------------------------- */
@@ -238,16 +239,39 @@ static bool is_wanted(const struct conf_libvirt *section, const char *name)
            !matches(section->exclude, section->n_exclude, name);
 }
 
+/* What its metadata say, if that counts. Those that are not well formed say nothing. */
+static void read_labels(struct libvirt_host *h, virDomainPtr domain, const char *uuid,
+                        struct conf_labels *out)
+{
+    struct error err;
+    pthread_mutex_lock(&h->lock);
+    bool trust = h->section->trust_metadata;
+    pthread_mutex_unlock(&h->lock);
+    if (!trust)
+        return;
+    CLEANUP_FREE char *xml =
+        virDomainGetMetadata(domain, VIR_DOMAIN_METADATA_ELEMENT, LIBVIRT_LABELS_URI, 0);
+    if (xml && libvirt_labels_parse(xml, out, &err) < 0)
+        log_warning("libvirt %s: domain %s: its metadata's element labels %s: left out", h->name,
+                    uuid, err.text);
+}
+
 /* Under the lock, so that nothing is told after libvirt_host_stop. */
-static bool set_domain(struct libvirt_host *h, struct vm_domain *says, struct vm_names *changed)
+static bool set_domain(struct libvirt_host *h, struct vm_domain *says,
+                       const struct conf_labels *theirs, struct vm_names *changed)
 {
     if (h->stopping || !is_wanted(h->section, says->name))
         return false;
     says->connection = h->name;
     says->site = h->site;
-    says->labels = h->section->labels.items;
-    says->n_labels = h->section->labels.n;
+    struct conf_labels labels = { 0 }; /* what is configured comes first, and wins */
+    libvirt_labels_add(&labels, &h->section->labels);
+    if (h->section->trust_metadata)
+        libvirt_labels_add(&labels, theirs);
+    says->labels = labels.items;
+    says->n_labels = labels.n;
     vms_set_domain(h->daemon->vms, says, changed);
+    libvirt_labels_free(&labels);
     return true;
 }
 
@@ -261,9 +285,12 @@ static bool tell_domain(struct libvirt_host *h, virDomainPtr domain, struct vm_d
         return false;
     domain_says->uuid = uuid;
     domain_says->name = name;
+    struct conf_labels theirs = { 0 };
+    read_labels(h, domain, uuid, &theirs);
     pthread_mutex_lock(&h->lock);
-    bool wanted = set_domain(h, domain_says, &changed);
+    bool wanted = set_domain(h, domain_says, &theirs, &changed);
     pthread_mutex_unlock(&h->lock);
+    libvirt_labels_free(&theirs);
     tell_changed(h, &changed);
     return wanted;
 }
@@ -350,6 +377,13 @@ static int on_lifecycle(virConnectPtr conn, virDomainPtr domain, int event, int 
     return 0;
 }
 
+static void on_metadata(virConnectPtr conn, virDomainPtr domain, int type, const char *uri,
+                        void *opaque)
+{
+    (void)conn, (void)type, (void)uri;
+    add_todo(opaque, domain);
+}
+
 static void on_monitor_event(virConnectPtr conn, virDomainPtr domain, const char *event,
                              long long seconds, unsigned micros, const char *details, void *opaque)
 {
@@ -381,6 +415,11 @@ static int listen_to_events(struct libvirt_host *h, struct error *err)
         libvirt_host_unref(h);
         return libvirt_error(err, "cannot listen to its domains");
     }
+    h->metadata_id = virConnectDomainEventRegisterAny(
+        h->conn, NULL, VIR_DOMAIN_EVENT_ID_METADATA_CHANGE, VIR_DOMAIN_EVENT_CALLBACK(on_metadata),
+        libvirt_host_ref(h), let_go);
+    if (h->metadata_id < 0)
+        libvirt_host_unref(h);
     h->monitor_id = virConnectDomainQemuMonitorEventRegister(h->conn, NULL, NULL, on_monitor_event,
                                                              libvirt_host_ref(h), let_go, 0);
     if (h->monitor_id < 0) {
@@ -415,7 +454,7 @@ static int connect_to_it(struct libvirt_host *h, struct error *err)
     pthread_mutex_lock(&h->lock);
     h->lost = false;
     pthread_mutex_unlock(&h->lock);
-    h->lifecycle_id = h->monitor_id = -1;
+    h->lifecycle_id = h->metadata_id = h->monitor_id = -1;
     h->conn = virConnectOpen(h->uri);
     if (!h->conn)
         return libvirt_error(err, "cannot connect");
@@ -433,6 +472,8 @@ static void disconnect(struct libvirt_host *h)
         return;
     if (h->lifecycle_id >= 0)
         virConnectDomainEventDeregisterAny(h->conn, h->lifecycle_id);
+    if (h->metadata_id >= 0)
+        virConnectDomainEventDeregisterAny(h->conn, h->metadata_id);
     if (h->monitor_id >= 0)
         virConnectDomainQemuMonitorEventDeregister(h->conn, h->monitor_id);
     virConnectUnregisterCloseCallback(h->conn, on_close);

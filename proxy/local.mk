@@ -16,6 +16,7 @@ proxy_libproxy_a_SOURCES = \
     proxy/inbox.c proxy/inbox.h \
     proxy/keeping.c proxy/keeping.h \
     proxy/libvirt_hosts.h \
+    proxy/libvirt_labels.c proxy/libvirt_labels.h \
     proxy/listener.c proxy/listener.h \
     proxy/delegation.c proxy/delegation.h \
     proxy/login.c proxy/login.h \
@@ -67,12 +68,14 @@ proxy_qmpgated_SOURCES = proxy/main.c
 proxy_qmpgated_LDADD = $(proxy_ldadd)
 
 proxy_unit_tests = \
-    tests/unit/test_fairqueue tests/unit/test_login_backoff tests/unit/test_offload \
+    tests/unit/test_fairqueue tests/unit/test_libvirt_labels tests/unit/test_login_backoff tests/unit/test_offload \
     tests/unit/test_registry tests/unit/test_reload tests/unit/test_vm_board tests/unit/test_vm_domains tests/unit/test_vms
 check_PROGRAMS += $(proxy_unit_tests)
 TESTS += $(proxy_unit_tests)
 tests_unit_test_fairqueue_SOURCES = tests/unit/test_fairqueue.c
 tests_unit_test_fairqueue_LDADD = $(proxy_ldadd) $(CMOCKA_LIBS)
+tests_unit_test_libvirt_labels_SOURCES = tests/unit/test_libvirt_labels.c
+tests_unit_test_libvirt_labels_LDADD = $(proxy_ldadd) $(CMOCKA_LIBS)
 tests_unit_test_login_backoff_SOURCES = tests/unit/test_login_backoff.c
 tests_unit_test_login_backoff_LDADD = $(proxy_ldadd) $(CMOCKA_LIBS)
 tests_unit_test_offload_SOURCES = tests/unit/test_offload.c
@@ -87,3 +90,9 @@ tests_unit_test_vm_domains_SOURCES = tests/unit/test_vm_domains.c
 tests_unit_test_vm_domains_LDADD = $(proxy_ldadd) $(CMOCKA_LIBS)
 tests_unit_test_vms_SOURCES = tests/unit/test_vms.c
 tests_unit_test_vms_LDADD = $(proxy_ldadd) $(CMOCKA_LIBS)
+
+check_PROGRAMS += tests/fuzz/fuzz_libvirt_labels
+TESTS += tests/fuzz/fuzz_libvirt_labels
+tests_fuzz_fuzz_libvirt_labels_SOURCES = tests/fuzz/fuzz_libvirt_labels.c tests/fuzz/replay.c
+tests_fuzz_fuzz_libvirt_labels_LDADD = $(proxy_ldadd)
+EXTRA_DIST += tests/fuzz/corpus/libvirt_labels

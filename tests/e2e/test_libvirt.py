@@ -63,6 +63,50 @@ def test_labels_of_the_section_are_those_of_its_vms(gateway, libvirtd):
     assert names(gateway, "operator") == ["web1"]
 
 
+LABELS = "<metadata><q:labels xmlns:q='urn:qmpgate:labels:1'>{}</q:labels></metadata>"
+
+
+def test_labels_in_metadata_count_only_where_they_are_trusted(gateway, libvirtd):
+    libvirtd.domain("web1", metadata=LABELS.format("tenant=acme"))
+    gateway.start()
+    wait_names(gateway, "web1")
+    assert vms(gateway)["web1"]["labels"] == [] and names(gateway, "operator") == []
+    gateway.libvirts["host1"]["trust_metadata"] = True
+    gateway.reload()
+    wait_names(gateway, "web1", cert="operator")
+    assert vms(gateway)["web1"]["labels"] == ["tenant=acme"]
+
+
+def test_labels_of_the_section_win(gateway, libvirtd):
+    libvirtd.domain("web1", metadata=LABELS.format("tenant=acme\nrole=web"))
+    gateway.libvirts["host1"].update(trust_metadata=True, labels=["tenant=other"])
+    gateway.start()
+    wait_names(gateway, "web1")
+    assert vms(gateway)["web1"]["labels"] == ["tenant=other", "role=web"]
+    assert names(gateway, "operator") == []
+
+
+@pytest.mark.parametrize("bad", ["tenant=acme\ntenant=b", "<x/>tenant=acme", "tenant=acme\nrubbish", ""])
+def test_labels_that_are_none_bring_none(gateway, libvirtd, bad):
+    libvirtd.domain("web1", metadata=LABELS.format(bad))
+    gateway.libvirts["host1"]["trust_metadata"] = True
+    gateway.start()
+    wait_names(gateway, "web1")
+    assert vms(gateway)["web1"]["labels"] == []
+
+
+def test_labels_that_change_take_rights_away_at_once(gateway, libvirtd):
+    vm = libvirtd.domain("web1", metadata=LABELS.format("tenant=acme")).start()
+    gateway.libvirts["host1"]["trust_metadata"] = True
+    gateway.start()
+    wait_names(gateway, "web1", cert="operator")
+    client = gateway.client("web1", cert="operator")
+    client.result("query-status")
+    vm.virsh("metadata", "--uri", "urn:qmpgate:labels:1", "--key", "qmpgate", "--live", "--set", "<labels>tenant=b</labels>")
+    assert "GATEWAY_CLOSED" in [m.get("event") for m in client.drain()]
+    assert names(gateway, "operator") == []
+
+
 def test_an_invisible_domain_and_none_look_the_same(gateway, libvirtd):
     libvirtd.domain("db1").start()
     gateway.start()

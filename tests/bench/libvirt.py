@@ -1,0 +1,96 @@
+#!/usr/bin/env python3
+"""What a command costs by way of libvirt: through the gateway (TLS, policy and audit on), by virt-qemu-qmp-proxy (which checks
+nothing), and by calling virDomainQemuMonitorCommand, in one run, in turns, medians of the rounds. Real QEMUs, a real libvirtd."""
+
+import argparse
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(os.path.dirname(HERE), "e2e"))
+
+from harness import wait  # noqa: E402
+from harness.gateway import Gateway  # noqa: E402
+from harness.libvirt import Libvirtd  # noqa: E402
+from harness.pki import VM_DOMAIN, Pki  # noqa: E402
+from harness.process import Process  # noqa: E402
+
+POLICY = """
+role "r" { allow = {"@query"} }
+grant "g" { to = {"x509:CN=admin,O=Example"} role = {"r"} vms = {"*"} }
+"""
+PROXY = "/usr/bin/virt-qemu-qmp-proxy"
+
+
+def run(*argv):
+    out = subprocess.run(argv, stdout=subprocess.PIPE, check=True, text=True).stdout
+    return next(json.loads(line) for line in out.splitlines() if line.startswith("{"))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--build", default=os.environ.get("QMPGATE_BUILD"), help="the build tree")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=2)
+    parser.add_argument("--vms", default="1,8", help="how many VMs at once, one client each")
+    o = parser.parse_args()
+    counts = [int(n) for n in o.vms.split(",")]
+    place = tempfile.mkdtemp(prefix="qmpgate-bench-")
+    program = lambda name: os.path.join(o.build, "tests/bench", name)  # noqa: E731
+    libvirtd = gateway = None
+    proxies = []
+    try:
+        os.mkdir(place + "/pki")
+        pki = Pki.make(place + "/pki")
+        libvirtd = Libvirtd(place).start()
+        for i in range(max(counts)):
+            libvirtd.domain(f"vm{i}").start("--paused")
+        gateway = Gateway(o.build, place, pki)
+        gateway.policy = POLICY
+        gateway.libvirts["host1"] = {"uri": libvirtd.uri}
+        gateway.start()
+        gateway.wait_log("libvirt host1: connected")
+        sockets = place + "/proxy"
+        os.mkdir(sockets)
+        if os.path.exists(PROXY):
+            for i in range(max(counts)):
+                proxies.append(Process(["/usr/bin/python3", PROXY, "-c", libvirtd.uri, f"vm{i}", f"{sockets}/vm{i}.qmp"]))
+            for i in range(max(counts)):
+                wait.until(lambda i=i: wait.is_listening(f"{sockets}/vm{i}.qmp"), "the proxy")
+        seconds = ["--seconds", str(o.seconds)]
+        for n in counts:
+            many = ["--clients", str(n), "--vms", str(n)]
+            ways = {
+                "libvirt itself": lambda: run(program("libvirt_calls"), libvirtd.uri, str(o.seconds), *[f"vm{i}" for i in range(n)]),
+                "qmpgate": lambda: run(program("load"), "commands", "--port", str(gateway.port), "--sni-suffix", "." + VM_DOMAIN,
+                                       "--ca", pki.path("ca.crt"), "--cert", pki.path("admin.crt"), "--key", pki.path("admin.key"),
+                                       *many, *seconds),
+                "virt-qemu-qmp-proxy": lambda: run(program("load"), "commands", "--unix", sockets, *many, *seconds)}
+            if not proxies:
+                del ways["virt-qemu-qmp-proxy"]
+            results = {way: [] for way in ways}
+            for _ in range(o.rounds):
+                for way, measure in ways.items():
+                    results[way].append(measure())
+            print(f"{n} VMs, one client each, depth 1")
+            for way, rounds in results.items():
+                p50 = statistics.median(r["p50_us"] for r in rounds)
+                rate = statistics.median(r["rate"] for r in rounds)
+                ratio = statistics.median(r["p50_us"] / b["p50_us"] for r, b in zip(rounds, results["libvirt itself"]))
+                print(f"  {way:22} p50 {p50:8.0f} us   {rate:8.0f} a second   {ratio:5.2f} of libvirt itself (p50)", flush=True)
+    finally:
+        for thing in proxies:
+            thing.kill()
+        for thing in (gateway, libvirtd):
+            if thing:
+                thing.stop()
+        shutil.rmtree(place)
+
+
+if __name__ == "__main__":
+    main()
