@@ -18,41 +18,39 @@ static bool is_space(char c)
 
 /* --- what is to be taken out ------------------------------------------------------------------ */
 
-/* "json:" opens a document as a file name; members of any sort follow. Returns where it begins, or
- * text.len. */
-static size_t find_json(struct span text, size_t from)
+static bool ends_in(struct span text, size_t end, struct span what)
 {
-    static const struct span prefix = SPAN_LIT("json:");
-    for (size_t i = from; i + prefix.len <= text.len; i++) {
-        if (text_folded_equal(text.data + i, prefix.data, prefix.len))
-            return i + prefix.len;
-    }
-    return text.len;
+    return end >= what.len && text_folded_equal(text.data + end - what.len, what.data, what.len);
 }
 
-static bool begins(struct span text, size_t at, struct span what)
+/* Past the name of the program that a shell is told to run; a variable that is set there may be
+ * anything. */
+static size_t skip_program(struct span text, size_t at)
 {
-    return text.len - at >= what.len && text_folded_equal(text.data + at, what.data, what.len);
+    while (at < text.len && is_space(text.data[at]))
+        at++;
+    size_t program = at;
+    while (at < text.len && (is_word(text.data[at]) || text.data[at] == '/'))
+        at++;
+    return at < text.len && text.data[at] == '=' ? program : at;
 }
 
-/* "exec:PROGRAM ..." is run by a shell of the host, "...-cmd:PROGRAM ..." by QEMU. What stands
- * behind the program's name may be anything. Returns where it begins, or text.len. */
-static size_t find_program_arguments(struct span text)
+/* Behind a colon may begin what is of any sort to its end: "json:" opens a document as a file's
+ * name; "exec:PROGRAM ..." is run by a shell of the host, "...-cmd:PROGRAM ..." by QEMU. Returns
+ * where that begins (of programs, their arguments), or text.len. */
+static size_t find_opaque(struct span text, bool *program)
 {
-    for (size_t i = 0; i < text.len; i++) {
-        size_t at = i;
-        if (begins(text, i, SPAN_LIT("exec:")) && (i == 0 || !is_word(text.data[i - 1])))
-            at += strlen("exec:");
-        else if (begins(text, i, SPAN_LIT("-cmd:")))
-            at += strlen("-cmd:");
-        else
-            continue;
-        while (at < text.len && is_space(text.data[at]))
-            at++;
-        size_t program = at;
-        while (at < text.len && (is_word(text.data[at]) || text.data[at] == '/'))
-            at++;
-        return at < text.len && text.data[at] == '=' ? program : at; /* a variable */
+    const char *end = text.data + text.len, *p = text.data;
+    *program = false;
+    while (p < end && (p = memchr(p, ':', (size_t)(end - p)))) {
+        size_t colon = (size_t)(p++ - text.data);
+        if (ends_in(text, colon, SPAN_LIT("json")))
+            return colon + 1;
+        *program = ends_in(text, colon, SPAN_LIT("-cmd")) ||
+                   (ends_in(text, colon, SPAN_LIT("exec")) &&
+                    (colon == 4 || !is_word(text.data[colon - 5])));
+        if (*program)
+            return skip_program(text, colon + 1);
     }
     return text.len;
 }
@@ -182,10 +180,9 @@ static bool scrub(struct span text, bool braces, const struct secret_command *op
 {
     if (!is_suspect(text))
         return false;
-    size_t json = find_json(text, 0), program = find_program_arguments(text);
-    if (program < json)
-        json = program;
-    struct span head = { text.data, json };
+    bool program;
+    size_t opaque = find_opaque(text, &program);
+    struct span head = { text.data, opaque };
     struct source source = { head, find_last(head, '@'), find_last(head, '?'), braces, options };
     size_t done = 0;
     bool found = false;
@@ -198,12 +195,12 @@ static bool scrub(struct span text, bool braces, const struct secret_command *op
         BUF_ADD_LIT(out, AUDIT_REDACTED);
         done = cut.to;
     }
-    if (!found && json == text.len)
+    if (!found && opaque == text.len)
         return false;
     buf_add(out, head.data + done, head.len - done);
-    if (json < text.len && json == program)
+    if (opaque < text.len && program)
         buf_add_char(out, ' ');
-    if (json < text.len)
+    if (opaque < text.len)
         BUF_ADD_LIT(out, AUDIT_REDACTED);
     return true;
 }
