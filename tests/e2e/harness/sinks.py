@@ -84,7 +84,8 @@ class Rsyslogd:
         wait.until(lambda: os.path.exists(self.socket) or not self.process.running(), "rsyslogd's socket")
         assert self.process.running(), self.process.text
         if self.port:
-            wait.until(self._takes, f"rsyslogd's port: {self.process.text}")
+            wait.until(lambda: self._takes() or "bind" in self.process.text, "rsyslogd's port")
+            assert self._takes(), self.process.text
         return self
 
     def _takes(self):
