@@ -46,6 +46,7 @@ def check_fails_closed(gateway, qemu, client, begin, end, *words):
     for _ in range(5):
         refused(client, *words)
     assert "stop" not in qemu.commands(), "reached the VM"
+    gateway.wait_log("commands are refused: ")
     assert gateway.said().count("commands are refused: ") == 1, "one line, and not one a command"
     end()
     wait.until(lambda: "return" in client.call("stop"), "service to resume by itself")
