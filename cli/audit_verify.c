@@ -13,7 +13,7 @@
 #define TOLD_MAX      100u /* faults, and notes, that are told one by one */
 #define BAR_WIDTH     40
 #define BAR_EVERY_US  100000      /* between two drawings */
-#define BAR_BYTES_MIN (64u << 20) /* what takes no time needs no bar */
+#define BAR_BYTES_MIN (16u << 20) /* what takes no time needs no bar */
 
 struct run {
     struct seal_keys keys;

@@ -7,9 +7,9 @@ import subprocess
 
 import pytest
 
-from harness import auditlog
+from harness import auditlog, wait
 from harness.auditlog import Key, Log, digest_of, edit, parse, renumbered, seekable, zstd
-from harness.cli import LOCAL, OK, USAGE
+from harness.cli import LOCAL, OK, USAGE, Terminal
 from harness.cli_fixtures import cli  # noqa: F401
 from harness.pki import SOURCE
 
@@ -631,6 +631,51 @@ def test_control_characters_of_a_name_do_not_reach_the_terminal(auditor, log):
     os.rename(log.closed(2), evil)
     edit(evil, lambda lines: lines.pop(3) and None)
     assert "\033" not in auditor(log.directory, code=BAD).stdout
+
+
+@pytest.fixture
+def writer(build, place):
+    """The gateway's own writer: each line is an intent and an outcome."""
+    os.mkdir(os.path.join(place, "live"))
+    path = os.path.join(place, "live", "audit.jsonl")
+    child = subprocess.Popen([os.path.join(build, "tests/audit/audit_write"), path], stdin=subprocess.PIPE,
+                             stdout=subprocess.DEVNULL)
+
+    class Writer:
+        directory, log = os.path.dirname(path), path
+
+        @staticmethod
+        def write(n):
+            """It still writes the last of them when this is back."""
+            child.stdin.write(b"hello\n" * n)
+            child.stdin.flush()
+    yield Writer
+    child.stdin.close()
+    assert child.wait(wait.TIMEOUT * 2) == 0
+
+
+def test_a_log_that_is_being_written_is_good_at_any_time(cli, writer):
+    last = 0
+    for i in range(60):
+        writer.write(400)
+        if i == 0:
+            wait.until(lambda: os.path.exists(writer.log) and os.path.getsize(writer.log), "records")
+        if i == 10:
+            os.rename(writer.log, f"{writer.log}.1")  # as logrotate does; it is noticed within a second
+        said = json.loads(cli("audit", "verify", writer.directory, "--json").stdout)
+        assert said["good"], said
+        assert said["last"] >= last
+        last = said["last"]
+
+
+def test_a_bar_on_a_terminal(cli, writer):
+    writer.write(40000)
+    wait.until(lambda: os.path.exists(writer.log) and os.path.getsize(writer.log) > 20 << 20, "20 MB", timeout=60)
+    terminal = Terminal(cli.argv("audit", "verify", writer.directory), cli.environment())
+    terminal.expect(r"\[[#.]{40}\] +[0-9]+ %, [0-9]+ MB/s")
+    terminal.expect("Good")
+    assert terminal.wait() == OK
+    terminal.close()
 
 
 def test_a_full_disk_is_told(cli, log):

@@ -225,7 +225,8 @@ static void a_log_that_was_rolled_back_is_said(void **state)
     struct audit_chain_summary summary;
     struct error err;
     assert_int_equal(audit_verify_chain(f->path, &summary, &err), ERROR_INVALID);
-    assert_non_null(strstr(err.text, "line 3: record 6: records 3 to 5 are missing before it: the gateway noted"));
+    assert_non_null(strstr(
+        err.text, "line 3: record 6: records 3 to 5 are missing before it: the gateway noted"));
     assert_int_equal(count_text(f->path, "\"reason\":\"missing\""), 1);
 }
 
