@@ -88,6 +88,7 @@ enum acl_admin {
     ACL_ADMIN_AUDIT_TAIL = 1 << 4,
     ACL_ADMIN_LOGIN_RELEASE = 1 << 5,
     ACL_ADMIN_AUDIT_ALL = 1 << 6, /* no command: all records, with audit-tail */
+    ACL_ADMIN_AUDIT_ROTATE = 1 << 7,
 };
 /* The administration that some grant gives by name: a set of enum acl_admin. */
 unsigned acl_policy_admin(const struct acl_policy *p, struct acl_subject who);

@@ -22,7 +22,7 @@ static const struct {
     { "sessions", ACL_ADMIN_SESSIONS },     { "session-close", ACL_ADMIN_SESSION_CLOSE },
     { "reload", ACL_ADMIN_RELOAD },         { "stats", ACL_ADMIN_STATS },
     { "audit-tail", ACL_ADMIN_AUDIT_TAIL }, { "login-release", ACL_ADMIN_LOGIN_RELEASE },
-    { "audit-all", ACL_ADMIN_AUDIT_ALL },
+    { "audit-all", ACL_ADMIN_AUDIT_ALL },   { "audit-rotate", ACL_ADMIN_AUDIT_ROTATE },
 };
 
 /* --- reports ---------------------------------------------------------------------------------- */
@@ -196,7 +196,7 @@ static unsigned read_admin(struct acl_parser *p, cfg_t *section)
             acl_parse_refuse(
                 p, w,
                 "administration is sessions, session-close, reload, stats, audit-tail, "
-                "audit-all and login-release, by name");
+                "audit-all, audit-rotate and login-release, by name");
         admin |= bit;
     }
     return admin;

@@ -11,10 +11,10 @@ static const char gateway_event_prefix[] = "GATEWAY_";
 
 /* The gateway's own commands, for telling whether a glob means them. */
 static const char *const gateway_commands[] = {
-    "gateway-act-as",    "gateway-attach",        "gateway-audit-tail", "gateway-auth-start",
-    "gateway-auth-step", "gateway-detach",        "gateway-explain",    "gateway-info",
-    "gateway-list-vms",  "gateway-login-release", "gateway-reload",     "gateway-session-close",
-    "gateway-sessions",  "gateway-stats",
+    "gateway-act-as",        "gateway-attach",    "gateway-audit-rotate",  "gateway-audit-tail",
+    "gateway-auth-start",    "gateway-auth-step", "gateway-detach",        "gateway-explain",
+    "gateway-info",          "gateway-list-vms",  "gateway-login-release", "gateway-reload",
+    "gateway-session-close", "gateway-sessions",  "gateway-stats",
 };
 
 /* True if all that it holds is opened by name only. */

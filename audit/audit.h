@@ -26,6 +26,10 @@ struct audit_keeping {
     uint64_t segment_bytes;   /* a segment is closed that has reached this size; 0: by time only */
     uint64_t segment_seconds; /* a segment is closed that is so old; 0: by size only */
 
+    bool compress;         /* closed segments, by zstd */
+    uint64_t keep_seconds; /* a closed segment goes when it is so old; 0: never */
+    uint64_t keep_bytes;   /* and the oldest while all together have more; 0: however much */
+
     struct audit_signer *signer; /* seals are made with it (audit/sign.h); NULL: none. Referenced */
     uint64_t seal_records;       /* a seal is due after so many records; 0: any */
     uint64_t seal_seconds;       /* and after so many seconds; 0: any */
@@ -116,6 +120,14 @@ struct audit_stats {
     uint64_t rotation_failures; /* the segment goes on, and it is tried again */
     bool rotation_failing;      /* the last one */
     char rotation_error[ERROR_TEXT_MAX];
+
+    uint64_t segments;                 /* files that the log has, as the keeper last saw them */
+    uint64_t disk_bytes;               /* and their size */
+    uint64_t oldest_segment;           /* number of the first; 0: not known */
+    int64_t oldest_us;                 /* time of its first record, UTC; 0: not known */
+    bool retention_held;               /* some stay only because they are not sealed or shipped */
+    uint64_t upkeep_failures;          /* rounds that could not compress, remove, or look */
+    char upkeep_error[ERROR_TEXT_MAX]; /* while that is so */
 
     bool sealing;                    /* there is a key */
     uint64_t unsealed;               /* records that no seal covers yet */

@@ -3,14 +3,17 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include "audit/current.h"
 #include "audit/reserve.h"
+#include "audit/retention.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 
 #define RETRY_US (1 * USEC_PER_SEC)  /* after a rotation that failed */
-#define LOOK_US  (60 * USEC_PER_SEC) /* when there is nothing else to wait for */
+#define ROUND_US (60 * USEC_PER_SEC) /* from one look at the closed segments to the next */
+#define NICE     10                  /* compressing leaves the processors to who has use for them */
 
 /* What is the caller's is not kept. */
 static void take_settings(struct keeper *k, const struct audit_keeping *settings)
@@ -27,6 +30,7 @@ void keeper_init(struct keeper *k, const struct audit_keeping *settings)
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_cond_init(&k->wake, &attr);
     pthread_condattr_destroy(&attr);
+    pthread_mutex_init(&k->rounds, NULL);
     pthread_mutex_init(&k->rotating, NULL);
     take_settings(k, settings);
 }
@@ -34,6 +38,7 @@ void keeper_init(struct keeper *k, const struct audit_keeping *settings)
 void keeper_destroy(struct keeper *k)
 {
     pthread_cond_destroy(&k->wake);
+    pthread_mutex_destroy(&k->rounds);
     pthread_mutex_destroy(&k->rotating);
 }
 
@@ -58,6 +63,15 @@ static int begin_segment(struct audit *a, struct error *err)
     struct commit_view nothing = { .vital = true };
     uint64_t ticket;
     return audit_commit(a, &nothing, &ticket, err);
+}
+
+/* There is a closed segment more to be looked after. */
+static void ask_for_round(struct audit *a)
+{
+    pthread_mutex_lock(&a->mutex);
+    a->keeper.round_us = 0;
+    pthread_cond_signal(&a->keeper.wake);
+    pthread_mutex_unlock(&a->mutex);
 }
 
 static int rotate(struct audit *a, struct error *err)
@@ -88,9 +102,9 @@ static int rotate(struct audit *a, struct error *err)
     if (!closed)
         return rc;
     log_info("the audit's segment %llu is closed: %s", (unsigned long long)segment, closed);
-    if (begin_segment(a, &ignored) <
-        0) /* the next commit tries again, and is refused if it fails */
+    if (begin_segment(a, &ignored) < 0) /* the next commit tries again, or is refused */
         log_error("%s", ignored.text);
+    ask_for_round(a);
     return 0;
 }
 
@@ -136,27 +150,70 @@ static int64_t rotation_due(const struct audit *a)
 
 static void wait_until(struct audit *a, int64_t due)
 {
-    int64_t latest = clock_monotonic_us() + LOOK_US;
-    if (due > latest)
-        due = latest;
     struct timespec until = { .tv_sec = due / USEC_PER_SEC, .tv_nsec = due % USEC_PER_SEC * 1000 };
     pthread_cond_timedwait(&a->keeper.wake, &a->mutex, &until);
+}
+
+/* --- closed segments -------------------------------------------------------------------------- */
+
+/* Between the steps of a round, which may take long: a rotation does not wait for its end. */
+static bool go_on(void *opaque)
+{
+    struct audit *a = opaque;
+    struct error ignored; /* it is noted */
+    pthread_mutex_lock(&a->mutex);
+    bool stop = a->keeper.stop;
+    bool rotate_now = !stop && clock_monotonic_us() >= rotation_due(a);
+    pthread_mutex_unlock(&a->mutex);
+    if (rotate_now)
+        rotate_alone(a, &ignored);
+    return !stop;
+}
+
+static void note_round(struct audit *a, int rc, const struct error *err)
+{
+    struct audit_stats *s = &a->stats;
+    if (rc == 0) {
+        s->upkeep_error[0] = '\0';
+        return;
+    }
+    s->upkeep_failures++;
+    if (strcmp(s->upkeep_error, err->text) == 0)
+        return;
+    memcpy(s->upkeep_error, err->text, sizeof(s->upkeep_error));
+    log_error("closed segments of the audit cannot be looked after, and it is tried again: %s",
+              err->text);
+}
+
+/* Under the mutex, which it gives up for the round. */
+static void look_after(struct audit *a)
+{
+    struct error err;
+    a->keeper.round_us = clock_monotonic_us() + ROUND_US;
+    pthread_mutex_unlock(&a->mutex);
+    int rc = retention_round(a, go_on, a, &err);
+    pthread_mutex_lock(&a->mutex);
+    note_round(a, rc, &err);
 }
 
 static void *run(void *opaque)
 {
     struct audit *a = opaque;
-    struct error err;
+    struct error ignored;
+    (void)!setpriority(PRIO_PROCESS, (id_t)gettid(), NICE);
     pthread_mutex_lock(&a->mutex);
     while (!a->keeper.stop) {
+        int64_t now = clock_monotonic_us();
         int64_t due = rotation_due(a);
-        if (clock_monotonic_us() < due) {
-            wait_until(a, due);
-            continue;
+        if (now >= due) {
+            pthread_mutex_unlock(&a->mutex);
+            rotate_alone(a, &ignored);
+            pthread_mutex_lock(&a->mutex);
+        } else if (now >= a->keeper.round_us) {
+            look_after(a);
+        } else {
+            wait_until(a, due < a->keeper.round_us ? due : a->keeper.round_us);
         }
-        pthread_mutex_unlock(&a->mutex);
-        rotate_alone(a, &err);
-        pthread_mutex_lock(&a->mutex);
     }
     pthread_mutex_unlock(&a->mutex);
     return NULL;
@@ -166,6 +223,7 @@ void audit_configure(struct audit *a, const struct audit_keeping *settings)
 {
     pthread_mutex_lock(&a->mutex);
     take_settings(&a->keeper, settings);
+    a->keeper.round_us = 0;
     pthread_cond_signal(&a->keeper.wake);
     sealer_configure(a, settings);
     pthread_mutex_unlock(&a->mutex);

@@ -1,4 +1,5 @@
-/* The thread that looks after the log: closes segments by size and time. What is slow happens here,
+/* The thread that looks after the log: closes segments by size and time, compresses and removes
+ * them. What is slow happens here,
  * never on a loop, and never under the writer's mutex. */
 #ifndef AUDIT_KEEPER_H
 #define AUDIT_KEEPER_H
@@ -8,6 +9,7 @@
 #include "audit/audit.h"
 
 struct keeper {
+    pthread_mutex_t rounds;   /* one round of closed segments at a time; taken before all others */
     pthread_mutex_t rotating; /* one rotation at a time; taken before the writer's */
 
     /* under the writer's mutex */
@@ -16,6 +18,7 @@ struct keeper {
     bool large;          /* the segment has reached its size */
     bool stop;
     int64_t retry_us; /* a rotation failed: not again before */
+    int64_t round_us; /* when closed segments are looked at next */
 
     pthread_t thread;
     bool running;

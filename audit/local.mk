@@ -6,6 +6,7 @@ audit_libaudit_a_SOURCES = \
     audit/batch.c \
     audit/chain.c audit/chain.h \
     audit/codes.c audit/codes.def audit/codes.h \
+    audit/compress.c audit/compress.h \
     audit/current.c audit/current.h \
     audit/file.c audit/file.h \
     audit/flusher.c \
@@ -19,6 +20,7 @@ audit_libaudit_a_SOURCES = \
     audit/members.c audit/members.h \
     audit/moved.c audit/moved.h \
     audit/rate.c audit/rate.h \
+    audit/retention.c audit/retention.h \
     audit/read.c audit/read.h \
     audit/record.c audit/record.h \
     audit/recover.c audit/recover.h \
@@ -43,7 +45,7 @@ audit_ldadd = audit/libaudit.a qmp/libqmpcore.a base/libbase.a $(GNUTLS_LIBS) $(
 audit_unit_tests = tests/unit/test_audit_faults tests/unit/test_audit_follow \
     tests/unit/test_audit_rate \
     tests/unit/test_audit_read tests/unit/test_audit_record tests/unit/test_audit_seal \
-    tests/unit/test_audit_recover tests/unit/test_audit_seals tests/unit/test_audit_segments \
+    tests/unit/test_audit_recover tests/unit/test_audit_retention tests/unit/test_audit_seals tests/unit/test_audit_segments \
     tests/unit/test_audit_writer \
     tests/unit/test_secrets
 check_PROGRAMS += $(audit_unit_tests)
@@ -67,6 +69,10 @@ tests_unit_test_audit_seal_SOURCES = tests/unit/test_audit_seal.c
 tests_unit_test_audit_seal_LDADD = $(audit_ldadd) $(CMOCKA_LIBS)
 tests_unit_test_audit_recover_SOURCES = tests/unit/test_audit_recover.c
 tests_unit_test_audit_recover_LDADD = $(audit_ldadd) $(CMOCKA_LIBS)
+tests_unit_test_audit_retention_SOURCES = tests/unit/test_audit_retention.c
+tests_unit_test_audit_retention_LDADD = $(audit_ldadd) $(CMOCKA_LIBS)
+tests_unit_test_audit_retention_LDFLAGS = $(AM_LDFLAGS) \
+    -Wl,--wrap=fsync -Wl,--wrap=rename -Wl,--wrap=unlink -Wl,--wrap=gnutls_privkey_sign_data2
 tests_unit_test_audit_seals_SOURCES = tests/unit/test_audit_seals.c
 tests_unit_test_audit_seals_LDADD = $(audit_ldadd) $(CMOCKA_LIBS)
 tests_unit_test_audit_seals_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=gnutls_privkey_sign_data2

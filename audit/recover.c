@@ -224,7 +224,10 @@ static void search(struct search *s, const char *path, uint64_t segment)
     int rc = search_file(s, path);
     for (unsigned missing = 0; rc >= 0 && segment > 0 && missing < 2; segment--) {
         CLEANUP_FREE char *closed = segment_closed_path(path, segment, 0);
+        CLEANUP_FREE char *packed = mem_printf("%s.zst", closed);
         rc = search_file(s, closed);
+        if (rc == 0)
+            rc = search_file(s, packed);
         missing = rc == 0 ? missing + 1 : 0;
     }
 }

@@ -79,9 +79,15 @@ void sealer_note_durable(struct audit *a, const struct seal_point *point)
 static void force(struct audit *a, enum seal_reason reason)
 {
     struct sealer *s = &a->sealer;
-    s->forced = true;
-    s->reason = reason;
-    s->at = (struct seal_point){ .chain = a->chain, .segment = a->segment };
+    const struct seal_point end = { .chain = a->chain, .segment = a->segment };
+    if (s->forced) {
+        s->forced_again = true;
+        s->later = end;
+    } else {
+        s->forced = true;
+        s->reason = reason;
+        s->at = end;
+    }
     wake(a);
 }
 
@@ -312,10 +318,12 @@ static void step(struct audit *a)
         wait_until(a, due);
         return;
     }
-    uint64_t forced = s->at.chain.seq;
-    if (make_seal(a, reason, &at, NULL) == 0 && s->forced && s->at.chain.seq == forced &&
-        at.chain.seq >= forced)
-        s->forced = false;
+    bool forced = s->forced;
+    if (make_seal(a, reason, &at, NULL) < 0 || !forced)
+        return;
+    s->forced = s->forced_again;
+    s->forced_again = false;
+    s->at = s->later;
 }
 
 /* The flusher has ended, and nobody else writes: what came after its last sync is a seal of ours.

@@ -37,7 +37,9 @@ struct sealer {
     uint64_t begun_at;                   /* the chain's end at the start */
     int64_t sealed_us;                   /* monotonic, of the last seal; 0: none yet */
 
-    bool forced; /* a seal is due through `at`, whatever the time */
+    bool forced;       /* a seal is due through `at`, whatever the time */
+    bool forced_again; /* and then through `later`: who rotates all the time delays no seal */
+    struct seal_point later;
     enum seal_reason reason;
     struct seal_point at;
 

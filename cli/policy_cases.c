@@ -252,8 +252,10 @@ static const char *sees(const struct table *t, struct acl_subject who, const str
 
 static const char *admin_names(unsigned admin, char out[RULE_MAX])
 {
-    static const char *const names[] = { "sessions",   "session-close", "reload",   "stats",
-                                         "audit-tail", "login-release", "audit-all" };
+    static const char *const names[] = {
+        "sessions",   "session-close", "reload",    "stats",
+        "audit-tail", "login-release", "audit-all", "audit-rotate"
+    };
     size_t at = 0;
     for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
         if (admin & 1u << i)

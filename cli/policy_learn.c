@@ -112,8 +112,8 @@ static void take_intent(struct learner *l, const struct qmp_tape *t, const char 
 /* Administration by its names: "gateway-stats" is stats. */
 static void take_admin(struct learner *l, const char *identity, const char *command)
 {
-    static const char *const verbs[] = { "sessions", "session-close", "reload",
-                                         "stats",    "audit-tail",    "login-release" };
+    static const char *const verbs[] = { "sessions",   "session-close", "reload",      "stats",
+                                         "audit-tail", "login-release", "audit-rotate" };
     if (!is_grantable(l, identity, NULL))
         return;
     for (size_t i = 0; i < ARRAY_SIZE(verbs); i++) {

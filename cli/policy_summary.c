@@ -7,8 +7,9 @@
 #include "acl/rights_internal.h"
 #include "base/mem.h"
 
-static const char *const admin_names[] = { "sessions",   "session-close", "reload",   "stats",
-                                           "audit-tail", "login-release", "audit-all" };
+static const char *const admin_names[] = { "sessions",  "session-close", "reload",
+                                           "stats",     "audit-tail",    "login-release",
+                                           "audit-all", "audit-rotate" };
 
 const char *policy_admin_name(unsigned bit)
 {

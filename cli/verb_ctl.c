@@ -101,6 +101,11 @@ static const struct action actions[] = {
         .max = AUDIT_TAIL_MAX,
         .show = show_records,
     },
+    {
+        .name = "rotate",
+        .command = "gateway-audit-rotate",
+        .show = show_document,
+    },
 };
 
 static const struct action *find_action(const char *name)
@@ -156,13 +161,13 @@ static enum cli_exit run(struct cli *cli, int argc, char **argv)
     if (first < 0)
         return CLI_EXIT_USAGE;
     if (first >= argc)
-        return cli_usage(&verb_ctl,
-                         "ctl: reload, sessions, close, login-release, stats or audit-tail?");
+        return cli_usage(
+            &verb_ctl, "ctl: reload, sessions, close, login-release, stats, audit-tail or rotate?");
     const struct action *a = find_action(argv[first]);
     if (!a)
         return cli_usage(&verb_ctl,
                          "ctl has no \"%s\": there are reload, sessions, close, "
-                         "login-release, stats and audit-tail",
+                         "login-release, stats, audit-tail and rotate",
                          argv[first]);
     return run_action(cli, a, argc - first - 1, argv + first + 1);
 }
@@ -170,7 +175,7 @@ static enum cli_exit run(struct cli *cli, int argc, char **argv)
 const struct verb verb_ctl = {
     .name = "ctl",
     .synopsis = "reload | sessions | close ID | close IDENTITY | login-release [KEY=VALUE]... | "
-                "stats | audit-tail [N]",
+                "stats | audit-tail [N] | rotate",
     .summary = "Administer the gateway",
     .help =
         "  reload          read configuration, policy, certificates and CRL again; if anything\n"
@@ -181,6 +186,7 @@ const struct verb verb_ctl = {
         "  login-release   forget failed logins: of name=NAME, from address=ADDRESS, or of all\n"
         "  stats           numbers\n"
         "  audit-tail [N]  the last records of the audit, a line each\n"
+        "  rotate          close the audit log as a segment, and go on in a new one\n"
         "\n"
         "Each of them must be granted by name (admin in a grant of the policy).\n"
         "\n"

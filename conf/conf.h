@@ -19,6 +19,7 @@ enum conf_client_cert {
 };
 enum conf_identity { CONF_IDENTITY_EXTERNAL, CONF_IDENTITY_SASL };
 enum conf_on_failure { CONF_ON_FAILURE_REFUSE, CONF_ON_FAILURE_DRAIN };
+enum conf_compress { CONF_COMPRESS_ZSTD, CONF_COMPRESS_NONE };
 enum conf_sync { CONF_SYNC_WRITE, CONF_SYNC_DATA, CONF_SYNC_NONE };
 enum conf_pwcheck { CONF_PWCHECK_SASLDB, CONF_PWCHECK_SASLAUTHD };
 enum conf_refusal_detail { CONF_REFUSAL_BRIEF, CONF_REFUSAL_FULL };
@@ -178,9 +179,11 @@ struct conf {
         enum conf_on_failure on_failure;
         unsigned on_failure_seconds;
         unsigned segment_megabytes, segment_hours; /* 0: never */
-        char *seal_key;                            /* NULL: no seals */
-        char *seal_public;                         /* NULL: the key tells */
-        char *seal_old_key;                        /* NULL: none */
+        enum conf_compress compress;
+        unsigned keep_days, keep_megabytes; /* 0: for ever */
+        char *seal_key;                     /* NULL: no seals */
+        char *seal_public;                  /* NULL: the key tells */
+        char *seal_old_key;                 /* NULL: none */
         char *seal_old_public;
         unsigned seal_key_line, seal_old_key_line;
         unsigned seal_records, seal_seconds; /* 0: not by it */

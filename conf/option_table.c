@@ -374,6 +374,17 @@ const struct conf_option conf_options[] = {
       .default_text = "24", .max = 87600, .unit = "hours", .reload = true,
       .doc = "After this time the log is closed as a segment, if anything was recorded in it; 0: whatever its "
              "age." },
+    { AUDIT(compress), .name = "compress", .type = CONF_TYPE_CHOICE, .default_text = "zstd",
+      .choices = { { "zstd", CONF_COMPRESS_ZSTD }, { "none", CONF_COMPRESS_NONE } }, .reload = true,
+      .doc = "How closed segments are kept: compressed, some 8 times smaller, or as they are." },
+    { AUDIT(keep_days), .name = "keep_days", .type = CONF_TYPE_NUMBER, .default_text = "0",
+      .max = 36500, .unit = "days", .reload = true,
+      .doc = "Closed segments are removed that are older; 0: never for their age. None goes that a seal "
+             "does not cover (with *seal_key*), or that not every *audit_sink* has shipped." },
+    { AUDIT(keep_megabytes), .name = "keep_megabytes", .type = CONF_TYPE_NUMBER, .default_text = "0",
+      .max = 1073741824, .unit = "MiB", .reload = true,
+      .doc = "The oldest closed segments are removed while the log has more in all; 0: never for its size. "
+             "The same stay as with *keep_days*." },
     { AUDIT(seal_key), .name = "seal_key", .type = CONF_TYPE_KEY, .value_doc = "PATH",
       .default_doc = "none: no seals are made", .reload = true,
       .doc = "The Ed25519 key that seals the log, which nobody else may read: a PEM file, or a \"pkcs11:\" URI. "

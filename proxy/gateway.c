@@ -430,6 +430,8 @@ static const struct gateway_command commands[] = {
       .run = gateway_stats },
     { NAMED("gateway-audit-tail"), .phases = ATTACH | NEGOTIATE | READY,
       .admin = ACL_ADMIN_AUDIT_TAIL, .arguments = tail_args, .run = gateway_audit_tail },
+    { NAMED("gateway-audit-rotate"), .phases = ATTACH | NEGOTIATE | READY,
+      .admin = ACL_ADMIN_AUDIT_ROTATE, .run = gateway_audit_rotate },
     { NAMED("qmp_capabilities"), .phases = ANY, .arguments = enable_args, .run = qmp_capabilities },
     { NAMED("query-commands"), .phases = READY, .run = gateway_query_commands },
     { NAMED("query-qmp-schema"), .phases = READY, .run = gateway_query_schema },

@@ -61,6 +61,7 @@ void gateway_session_close(struct session *s, struct request *r);
 void gateway_reload(struct session *s, struct request *r);
 void gateway_stats(struct session *s, struct request *r);
 void gateway_audit_tail(struct session *s, struct request *r);
+void gateway_audit_rotate(struct session *s, struct request *r);
 /* --- gateway_logins.c --- */
 void gateway_login_release(struct session *s, struct request *r);
 /* Who is held back: a JSON object, for gateway-stats. */

@@ -346,6 +346,18 @@ static void write_audit_stats(struct buf *b, struct daemon *d)
                (unsigned long long)a.rotation_failures);
     if (a.rotation_error[0])
         add_text(b, "rotation-error", a.rotation_error);
+    buf_printf(b, ", \"segments\": %llu, \"disk-bytes\": %llu", (unsigned long long)a.segments,
+               (unsigned long long)a.disk_bytes);
+    if (a.oldest_us) {
+        char oldest[CLOCK_UTC_TEXT];
+        clock_format_utc(a.oldest_us, oldest);
+        buf_printf(b, ", \"oldest-segment\": %llu", (unsigned long long)a.oldest_segment);
+        add_text(b, "oldest-record", oldest);
+    }
+    buf_printf(b, ", \"retention-held\": %s, \"upkeep-failures\": %llu",
+               a.retention_held ? "true" : "false", (unsigned long long)a.upkeep_failures);
+    if (a.upkeep_error[0])
+        add_text(b, "upkeep-error", a.upkeep_error);
     if (a.sealing) {
         buf_printf(b, ", \"unsealed\": %llu, \"seals\": %llu, \"seal-failures\": %llu",
                    (unsigned long long)a.unsealed, (unsigned long long)a.seals,
@@ -521,5 +533,39 @@ void gateway_audit_tail(struct session *s, struct request *r)
     if (worker_submit(j->ticket.daemon->pools[POOL_GENERAL], &j->job) < 0) {
         free_tail(j);
         session_error(r, QMP_ERROR_GENERIC, "the gateway is too busy: try again");
+    }
+}
+
+/* --- gateway-audit-rotate --------------------------------------------------------------------- */
+
+struct rotate_job {
+    struct worker_job job;
+    struct ticket ticket;
+};
+
+static void run_rotate(struct worker_job *job)
+{
+    struct rotate_job *j = container_of(job, struct rotate_job, job);
+    struct audit_stats stats;
+    struct error err;
+    struct buf b = { 0 };
+    bool ok = audit_rotate(j->ticket.daemon->audit, &err) == 0;
+    audit_get_stats(j->ticket.daemon->audit, &stats);
+    if (ok)
+        buf_printf(&b, "{\"segment\": %llu}", (unsigned long long)stats.segment);
+    else
+        buf_add_str(&b, err.text);
+    answer_late(&j->ticket, ok, &b);
+    free(j);
+}
+
+void gateway_audit_rotate(struct session *s, struct request *r)
+{
+    struct rotate_job *j = MEM_NEW(struct rotate_job);
+    j->job.run = run_rotate;
+    j->ticket = ticket_of(s, r);
+    if (worker_submit(j->ticket.daemon->pools[POOL_GENERAL], &j->job) < 0) {
+        session_error(r, QMP_ERROR_GENERIC, "the gateway is too busy: try again");
+        free(j);
     }
 }

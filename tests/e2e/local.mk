@@ -40,6 +40,7 @@ EXTRA_DIST += \
     tests/e2e/test_audit_disk.py \
     tests/e2e/test_audit_powercut.py \
     tests/e2e/test_audit_seals.py \
+    tests/e2e/test_audit_segments.py \
     tests/e2e/test_blocking.py \
     tests/e2e/test_certs.py \
     tests/e2e/test_clients.py \

@@ -13,6 +13,14 @@ class Broken(AssertionError):
     """The chain does not hold."""
 
 
+def content(path):
+    """Of a file of the log, compressed or not: the zstd of Debian reads it."""
+    if path.endswith(".zst"):
+        return subprocess.run(["zstd", "-dcq", path], check=True, stdout=subprocess.PIPE).stdout
+    with open(path, "rb") as f:
+        return f.read()
+
+
 def read(path):
     """All records, oldest first; a line that is just being written is not there yet."""
     if not os.path.exists(path):
@@ -25,8 +33,7 @@ def verify(*paths):
     """Walks the chain through the files, oldest first, and returns the records."""
     previous, sequence, records = None, None, []
     for path in paths:
-        with open(path, "rb") as f:
-            data = f.read()
+        data = content(path)
         if data and not data.endswith(b"\n"):
             raise Broken(f"{path}: the last line is torn")
         for line in data.splitlines():
@@ -76,8 +83,7 @@ def follow(chain, lines):
 
 def files(path):
     """The log and what it was rotated to, oldest first: by the sequence number of the first record."""
-    names = [p for p in glob.glob(path.removesuffix(".jsonl") + ".*") if not p.endswith((".lock", ".next", ".zst")) and ".torn." not in p and os.path.getsize(p)]
-    def first(name):
-        with open(name, "rb") as f:
-            return json.loads(f.readline())["seq"]
-    return sorted(names, key=first)
+    names = [p for p in glob.glob(path.removesuffix(".jsonl") + ".*")
+             if not p.endswith((".lock", ".next")) and ".torn." not in p and os.path.getsize(p)]
+    names = [p for p in names if not (p.endswith(".zst") and p[:-4] in names)]
+    return sorted(names, key=lambda name: json.loads(content(name).split(b"\n", 1)[0])["seq"])

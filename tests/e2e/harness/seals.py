@@ -7,6 +7,8 @@ import os
 import subprocess
 import tempfile
 
+from .audit import content
+
 CUT = b',"signature":"'
 
 
@@ -51,16 +53,15 @@ def check(paths, keys):
     """Every seal of the logs (oldest first): signed by one of the keys, over a record that is before it. Gives them."""
     hashes, segments, segment, seals = {}, {}, None, []
     for path in paths:
-        with open(path, "rb") as f:
-            for line in f.read().splitlines():
-                record = json.loads(line)
-                if record["type"] == "segment":
-                    segment = record["segment"]
-                if record["type"] == "seal":
-                    key, = (k for k in keys if k.id == record["key"])
-                    assert key.signed(exported(line)), f"the signature of {record}"
-                    assert hashes[record["through"]] == record["digest"], record
-                    assert segments[record["through"]] == record["segment"], record
-                    seals.append(record)
-                hashes[record["seq"]], segments[record["seq"]] = record["hash"], segment
+        for line in content(path).splitlines():
+            record = json.loads(line)
+            if record["type"] == "segment":
+                segment = record["segment"]
+            if record["type"] == "seal":
+                key, = (k for k in keys if k.id == record["key"])
+                assert key.signed(exported(line)), f"the signature of {record}"
+                assert hashes[record["through"]] == record["digest"], record
+                assert segments[record["through"]] == record["segment"], record
+                seals.append(record)
+            hashes[record["seq"]], segments[record["seq"]] = record["hash"], segment
     return seals
