@@ -212,9 +212,11 @@ static void check_segment(struct verify *v, const struct verify_line *at,
         verify_fault(v, AUDIT_FAULT_SEGMENT, at,
                      "it begins segment %" PRIu64 ", where segment %" PRIu64 " is due", s->number,
                      v->segment + 1);
-    v->segment_before = v->segment;
+    void *marks = v->marks;
+    mem_grow(&marks, &v->cap_marks, v->n_marks + 1, sizeof(*v->marks));
+    v->marks = marks;
+    v->marks[v->n_marks++] = (struct segment_mark){ s->seq, s->number };
     v->segment = s->number;
-    v->segment_first = s->seq;
     v->out->segments++;
 }
 
@@ -550,6 +552,7 @@ int audit_verify(const struct audit_verify_settings *settings, struct audit_veri
         finish(&v, &all);
     audit_hasher_free(&v.hasher);
     free(v.recent);
+    free(v.marks);
     free(v.outside);
     return rc;
 }

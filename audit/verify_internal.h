@@ -33,6 +33,10 @@ struct verify_line {
     uint64_t number; /* of the line in the file */
 };
 
+struct segment_mark {
+    uint64_t first, number; /* record that it begins with; its own number */
+};
+
 struct verify {
     const struct audit_verify_settings *settings;
     struct audit_verify_summary *out;
@@ -40,12 +44,12 @@ struct verify {
     /* the chain */
     gnutls_hash_hd_t hasher;
     struct audit_chain chain;
-    bool begun;                     /* a record was read */
-    bool known;                     /* the chain's end is what the next record follows */
-    uint64_t segment;               /* number of the one that the chain's end is in; 0: not known */
-    uint64_t segment_before;        /* and of the one before it */
-    uint64_t segment_first;         /* record that the segment begins with */
-    char last_time[CLOCK_UTC_TEXT]; /* of the record that has the latest */
+    bool begun;                 /* a record was read */
+    bool known;                 /* the chain's end is what the next record follows */
+    uint64_t segment;           /* number of the one that the chain's end is in; 0: not known */
+    struct segment_mark *marks; /* owned: where each segment begins, in order */
+    size_t n_marks, cap_marks;
+    char last_time[CLOCK_UTC_TEXT];            /* of the record that has the latest */
     unsigned char (*recent)[AUDIT_HASH_BYTES]; /* owned, RECENT of them */
     uint64_t recent_from;                      /* the first record whose hash is in there */
 

@@ -98,7 +98,10 @@ static const unsigned char *find_hash(const struct verify *v, uint64_t seq)
 
 static uint64_t segment_of(const struct verify *v, uint64_t seq)
 {
-    return seq >= v->segment_first ? v->segment : v->segment_before;
+    size_t i = v->n_marks; /* a seal may be late, and several segments have begun since */
+    while (i > 0 && v->marks[i - 1].first > seq)
+        i--;
+    return i > 0 ? v->marks[i - 1].number : 0;
 }
 
 /* False if a fault was told. */
