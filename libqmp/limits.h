@@ -6,7 +6,7 @@
 #define LIMIT_API_DEPTH      512u /* levels; each backing file of an image is one, 200 are many */
 #define LIMIT_API_TOKENS     (2u << 20)   /* tokens; QEMU's own limit */
 #define LIMIT_API_MADE_BYTES (512u << 20) /* bytes of structures made of one message */
-#define LIMIT_API_MEMBERS    256u         /* of one object, a bit each on the stack; 7.2 has 39 */
+#define LIMIT_API_MEMBERS    256u         /* of one object, a bit each on the stack; 7.2 has 32 */
 #define LIMIT_API_PATH       256u         /* bytes of a member's path in an error, with NUL */
 
 /* --- a session -------------------------------------------------------------------------------- */

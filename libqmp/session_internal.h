@@ -35,6 +35,9 @@ struct qmp_session {
     char *lost; /* why the connection is, or NULL */
 };
 
+/* Before its greeting. */
+struct qmp_session *session_new(int take_fd, int timeout_ms);
+
 /* Queues text; `begins` of the request is set by it. */
 void session_queue(struct qmp_session *s, struct span text);
 struct session_request *session_find(const struct qmp_session *s, uint64_t id);

@@ -55,10 +55,10 @@ static int connect_uri(const char *uri, struct error *err)
 
 /* --- life ------------------------------------------------------------------------------------- */
 
-static struct qmp_session *new_session(int fd, int timeout_ms)
+struct qmp_session *session_new(int take_fd, int timeout_ms)
 {
     struct qmp_session *s = MEM_NEW(struct qmp_session);
-    s->stream = stream_new_plain(fd);
+    s->stream = stream_new_plain(take_fd);
     s->scanner = qmp_scanner_new(&line_limits);
     s->timeout_ms = timeout_ms;
     return s;
@@ -152,7 +152,7 @@ int qmp_open(const char *uri, int timeout_ms, struct qmp_session **session, stru
                                ? QMP_ERROR_KIND_ARGUMENT
                                : QMP_ERROR_KIND_CONNECTION,
                            QMP_OUTCOME_NOT_SENT, "%s", e.text);
-    struct qmp_session *s = new_session(fd, timeout_ms);
+    struct qmp_session *s = session_new(fd, timeout_ms);
     int rc = greet(s, timeout_ms > 0 ? timeout_ms : -1, begin, err);
     if (rc < 0) {
         qmp_close(s);
