@@ -28,6 +28,7 @@ EXTRA_DIST += \
     tests/e2e/harness/sasl.py \
     tests/e2e/harness/scripted_vm.py \
     tests/e2e/harness/seals.py \
+    tests/e2e/harness/sinks.py \
     tests/e2e/harness/stall.py \
     tests/e2e/harness/token.py \
     tests/e2e/harness/wait.py \
@@ -70,7 +71,7 @@ EXTRA_DIST += \
     tests/e2e/test_sasl_parts.py \
     tests/e2e/test_secrets.py tests/e2e/test_policy_parts.py tests/e2e/test_policy_shadow.py tests/e2e/test_tenant.py \
     tests/e2e/test_session_end.py \
-    tests/e2e/test_shutdown.py \
+    tests/e2e/test_shutdown.py tests/e2e/test_sinks.py \
     tests/e2e/test_unix_listener.py \
     tests/e2e/test_vm_directory.py \
     tests/e2e/test_vm_faults.py \
