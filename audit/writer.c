@@ -137,7 +137,10 @@ static void keep_until_synced(struct audit *a, struct span lines)
         buf_clear(&f->unsynced);
     else
         buf_add_span(&f->unsynced, lines);
-    flusher_note_commit(a);
+    if (a->sync == AUDIT_SYNC_WRITE && f->offset - f->synced > AUDIT_UNSYNCED_MAX / 4)
+        flusher_poke(a); /* sooner than in its time, so that the copy stays small */
+    else
+        flusher_note_commit(a);
 }
 
 /* Whether the disk takes what the kernel was given: with AUDIT_SYNC_WRITE nobody waits for that, so

@@ -415,6 +415,25 @@ static void write_refuses_after_a_failed_sync_and_resumes_by_itself(void **state
     assert_int_equal(count_text(f->path, "refused"), 0);
 }
 
+/* What is kept to be written again is bounded, and the disk hears of it before the bound. */
+static void write_syncs_sooner_where_much_is_written(void **state)
+{
+    struct fixture *f = *state;
+    char words[2001];
+    memset(words, 'w', 2000);
+    words[2000] = '\0';
+    struct audit *a = open_unsynced(f->path, AUDIT_SYNC_WRITE);
+    struct audit_batch *b = audit_batch_new(a);
+    for (unsigned i = 0; i < 4000; i++)
+        add_simple(b, AUDIT_INTENT, words); /* 8 MB */
+    commit(b);
+    int64_t begin = clock_monotonic_us();
+    wait_for_syncs(1);
+    assert_true(clock_monotonic_us() - begin < 400000);
+    audit_batch_free(b);
+    audit_close(a);
+}
+
 static void none_syncs_a_closed_segment_and_at_the_end_only(void **state)
 {
     struct fixture *f = *state;
@@ -722,6 +741,7 @@ int main(void)
         AUDIT_TEST(a_rotated_file_is_synced_before_what_follows_is_durable),
         AUDIT_TEST(write_does_not_wait_and_the_disk_has_it_within_a_second),
         AUDIT_TEST(write_refuses_after_a_failed_sync_and_resumes_by_itself),
+        AUDIT_TEST(write_syncs_sooner_where_much_is_written),
         AUDIT_TEST(none_syncs_a_closed_segment_and_at_the_end_only),
         AUDIT_TEST(errors_of_write_name_the_log_and_the_reason),
         AUDIT_TEST(the_reserve_is_kept_ahead_in_large_steps_and_given_back),
