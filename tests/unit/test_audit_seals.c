@@ -38,6 +38,18 @@ int __wrap_gnutls_privkey_sign_data2(gnutls_privkey_t key, gnutls_sign_algorithm
                  : __real_gnutls_privkey_sign_data2(key, algorithm, flags, data, signature);
 }
 
+int __real_fdatasync(int fd);
+int __wrap_fdatasync(int fd);
+static _Atomic bool sync_fails;
+
+int __wrap_fdatasync(int fd)
+{
+    if (!sync_fails)
+        return __real_fdatasync(fd);
+    errno = EIO;
+    return -1;
+}
+
 static void set_gate(bool closed)
 {
     pthread_mutex_lock(&lock);
@@ -577,6 +589,28 @@ static void a_key_that_does_not_sign_stops_nothing_and_is_told(void **state)
     audit_signer_unref(keys[0]);
 }
 
+/* Or the next power failure would make the seal a lie. */
+static void what_is_not_on_the_disk_is_not_sealed(void **state)
+{
+    struct fixture *f = *state;
+    struct audit_signer *signer = make_signer(f, "key");
+    struct log l = open_with(f, (struct audit_settings){
+                                    .sync = AUDIT_SYNC_DATA,
+                                    .keeping = { .signer = signer, .seal_records = 1 },
+                                });
+    sync_fails = true;
+    add_one(&l, "one");
+    WAIT_FOR(stats_of(&l).failing);
+    usleep(50000);
+    assert_int_equal(stats_of(&l).seals, 0);
+    sync_fails = false;
+    add_one(&l, "two");
+    WAIT_FOR(stats_of(&l).seals > 0);
+    close_log(&l);
+    assert_true(count_text(f->path, "\"type\":\"seal\"") > 0);
+    audit_signer_unref(signer);
+}
+
 static void a_key_that_is_slow_holds_nobody_up(void **state)
 {
     struct fixture *f = *state;
@@ -730,6 +764,7 @@ int main(void)
         AUDIT_TEST(a_restart_with_another_key_alone_has_nobody_vouch_for_it),
         AUDIT_TEST(a_key_change_just_before_a_death_is_remembered),
         AUDIT_TEST(a_key_that_does_not_sign_stops_nothing_and_is_told),
+        AUDIT_TEST(what_is_not_on_the_disk_is_not_sealed),
         AUDIT_TEST(a_key_that_is_slow_holds_nobody_up),
         AUDIT_TEST(a_file_that_is_lost_while_it_is_sealed_breaks_nothing),
         AUDIT_TEST(a_key_that_fails_at_the_exit_leaves_it_unsealed),
