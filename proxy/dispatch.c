@@ -244,7 +244,7 @@ static void refuse_for(struct session *s, struct request *r, enum audit_code cod
     static const char *const words[AUDIT_N_CODES] = {
         [AUDIT_CODE_SHUTDOWN] = "the gateway is shutting down",
         [AUDIT_CODE_VM_LOST] = "the VM is not connected",
-        [AUDIT_CODE_VM_UNREACHABLE] = "the gateway has no connection to the VM's libvirt now",
+        [AUDIT_CODE_VM_UNREACHABLE] = "the VM cannot be reached by way of its libvirt now",
         [AUDIT_CODE_VM_SILENT] =
             "the VM does not answer (an earlier command has been waiting for too long)",
         [AUDIT_CODE_OUT_OF_BAND_FULL] = "too many out-of-band commands are in flight",

@@ -60,7 +60,8 @@ struct monitor {
     struct acl_program *program; /* of loop->snapshot's policy; NULL until the schema is there */
     struct rights_entry *rights;
 
-    int64_t cut_off_us;        /* monotonic: its libvirt cannot be reached since then; 0: it can */
+    int64_t cut_off_us;        /* monotonic: since then nothing goes to it: its libvirt cannot be
+                                  reached, or says that it has ended; 0: all is well */
     struct event start_timer;  /* greeting and start-up deadline */
     struct event linger_timer; /* lets go when nobody came back */
     struct event hold_timer;   /* hold = true: tries again */

@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include "base/clock.h"
 #include "base/mem.h"
 #include "proxy/attach.h"
 #include "proxy/daemon.h"
@@ -92,16 +93,20 @@ static void run_left(struct loop *loop, struct loop_message *message)
     free(left);
 }
 
-/* libvirt tells of an end when it is over; the reply to what ended it may still be on its way. */
+/* libvirt tells of an end when it is over; the reply to what ended it may still be on its way.
+ * Until then nothing new is sent: the domain may have been started anew, and would get it. */
 static void run_changed(struct loop *loop, struct loop_message *message)
 {
     struct left_message *left = container_of(message, struct left_message, message);
     struct monitor *m = find(loop, left);
     struct vm *now = m && m->n_window ? vms_find_name(loop->daemon->vms, left->vm) : NULL;
-    if (m && m->n_window && (!now || !vm_same_target(now, m->vm)))
+    if (m && m->n_window && (!now || !vm_same_target(now, m->vm))) {
+        if (!m->cut_off_us)
+            m->cut_off_us = clock_monotonic_us();
         look_again_later(m);
-    else if (m)
+    } else if (m) {
         look_again(m);
+    }
     vm_unref(now);
     free(left);
 }

@@ -1,10 +1,12 @@
 """What goes wrong with libvirt, its host and its VMs: nobody hangs, nothing runs twice, no session slips onto another VM."""
 
+import os
 import uuid
 
 import pytest
 
 from harness import expect, wait
+from harness.client import Closed
 from harness.process import open_descriptors
 
 POLICY = """
@@ -168,6 +170,22 @@ def test_a_vm_that_is_started_anew_is_another_one_for_a_session(started, web1):
     assert started.client("web1").result("query-name") == {"name": "web1"}
 
 
+def test_what_follows_a_command_in_flight_does_not_reach_a_vm_that_was_started_anew(started, web1):
+    client = started.client("web1")
+    web1.freeze()
+    client.send({"execute": "query-status", "id": 1})
+    wait.until(lambda: started.records(type="intent", command="query-status"), "the command to be sent")
+    os.unlink(web1.trace)
+    web1.destroy()
+    web1.start()
+    expect.unknown_outcome(client.reply(1))
+    with pytest.raises((Closed, OSError)):
+        while True:
+            late = client.call("qom-get", path="/x", property="late")
+            assert "error" in late and "not run" in late["error"]["desc"], late
+    assert late_ones(web1) == []
+
+
 def test_a_session_never_slips_onto_another_vm_of_the_same_name(started, libvirtd, web1):
     """Stopped, undefined, and defined again with another UUID as fast as it goes, again and again."""
     machine = web1
@@ -194,7 +212,7 @@ def test_a_libvirtd_that_is_restarted_keeps_the_sessions(started, libvirtd, web1
     client.result("query-status")
     libvirtd.kill()
     wait_state(started, "web1", "unreachable")
-    expect.error(client.call("query-status"), "GenericError", "no connection", "not run")
+    expect.error(client.call("query-status"), "GenericError", "cannot be reached", "not run")
     expect.error(started.connect().ready().call("gateway-attach", vm="db1"), "GenericError", "no such VM")
     libvirtd.start()
     wait_state(started, "web1", "connected")
