@@ -295,6 +295,29 @@ def test_what_was_rotated_away_meanwhile_is_sent(house, place, receivers):
     assert_in_order(rsyslog.seqs())
 
 
+def segments(gateway):
+    """The closed ones."""
+    directory, name = os.path.split(gateway.audit_file[:-len(".jsonl")])
+    return [f for f in os.listdir(directory) if f.startswith(name + ".0")]
+
+
+def test_no_segment_is_removed_before_it_was_sent(house, place, receivers):
+    rsyslog = Rsyslogd(place)
+    gateway = syslog_to(house.gateway(house.fake()), rsyslog)
+    gateway.audit.update(segment_megabytes=1, keep_megabytes=1, compress="none")
+    gateway.check_audit = False  # its beginning will be gone
+    gateway.start()
+    while len(segments(gateway)) < 4:
+        work(gateway, 500)
+    last = last_seq(gateway)
+    assert len(segments(gateway)) >= 4
+    receivers(rsyslog)
+    wait.until(lambda: has_all(rsyslog.seqs(), last), "all records")
+    assert_in_order(rsyslog.seqs())
+    wait.until(lambda: len(segments(gateway)) < 4, "segments removed when they were sent", 150)  # looked for each minute
+    assert sink(gateway)["skipped"] == 0
+
+
 def test_records_that_somebody_took_away_are_told_of(house, place, receivers):
     rsyslog = receivers(Rsyslogd(place))
     gateway = syslog_to(house.gateway(house.fake()), rsyslog)
