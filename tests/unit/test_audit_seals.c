@@ -232,10 +232,10 @@ struct seals {
     struct {
         uint64_t seq, segment;
         unsigned char hash[AUDIT_HASH_BYTES];
-    } records[1000];
+    } records[2000];
     unsigned n_records;
     uint64_t segment;
-    struct seal at[100];
+    struct seal at[500];
     unsigned n;
 };
 
@@ -265,6 +265,7 @@ static bool take_line(void *opaque, struct span line)
     struct line_ends ends;
     struct seal seal;
     assert_true(line_parse_ends(line, &ends));
+    assert_true(s->n < ARRAY_SIZE(s->at) && s->n_records < ARRAY_SIZE(s->records));
     if (segment_parse(line, &start))
         s->segment = start.number;
     if (seal_parse_line(line, &seal)) {
