@@ -40,6 +40,7 @@ class Tail:
 
 def storm_gateway(house, *vms, **how):
     gateway = house.gateway(*vms, **how).add_control()
+    gateway.audit["compress"] = "none"  # files are read while they grow, and are followed by their names
     gateway.policy = gateway.policy.replace('"x509:CN=admin,O=Example"', f'"x509:CN=admin,O=Example", "unix:{user_name()}"')
     return gateway
 
