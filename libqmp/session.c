@@ -56,6 +56,7 @@ int qmp_session_submit(struct qmp_session *s, const struct qmp_msg *msg, uint64_
     session_queue(s, text);
     int n = snprintf(tail, sizeof(tail), ",\"id\":%llu}\n", (unsigned long long)*id);
     session_queue(s, (struct span){ tail, (size_t)n });
+    r->length = text.len + (size_t)n;
     return 0;
 }
 
@@ -79,12 +80,29 @@ enum qmp_outcome qmp_session_outcome(const struct qmp_session *s, uint64_t id)
     return r && s->written <= r->begins ? QMP_OUTCOME_NOT_SENT : QMP_OUTCOME_UNKNOWN;
 }
 
+/* Of a request that did not begin to leave nothing ever does. */
+static void take_back(struct qmp_session *s, struct session_request *r)
+{
+    char *at = buf_data(&s->out) + (r->begins - s->written);
+    size_t behind = (size_t)(s->queued - r->begins) - r->length;
+    memmove(at, at + r->length, behind);
+    buf_truncate(&s->out, buf_len(&s->out) - r->length);
+    s->queued -= r->length;
+    for (struct session_request *later = r + 1; later < s->requests + s->n_requests; later++)
+        later->begins -= r->length;
+    session_remove(s, r);
+}
+
 void qmp_session_forget(struct qmp_session *s, uint64_t id)
 {
     struct session_request *r = session_find(s, id);
-    if (r && r->reply)
+    if (!r)
+        return;
+    if (r->reply)
         session_remove(s, r);
-    else if (r)
+    else if (s->written <= r->begins)
+        take_back(s, r);
+    else
         r->forgotten = true; /* until its reply comes */
 }
 

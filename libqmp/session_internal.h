@@ -11,7 +11,8 @@
 /* A request whose reply has not come, or was not taken. */
 struct session_request {
     uint64_t id;
-    uint64_t begins; /* at this byte of all that was ever queued */
+    uint64_t begins; /* at this byte of all that was ever queued, and not taken back */
+    size_t length;   /* bytes */
     char *reply;     /* owned; JSON text, or NULL: none yet */
     bool forgotten;
     bool is_quit; /* the end of the stream is its reply */

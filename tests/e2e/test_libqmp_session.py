@@ -225,6 +225,39 @@ def test_without_oob_in_the_greeting_none_is_asked_for(house, session):
     assert session(vm).opened.text == ""
 
 
+def test_quit_succeeds_where_the_end_of_the_stream_is_its_reply(house, session):
+    vm = house.scripted()
+    s = session(vm)
+    s.tell("call quit -")
+    vm.wait(1)
+    vm.drop()
+    assert s.answer().text == "{}"
+
+
+def test_any_other_command_does_not(house, session):
+    vm = house.scripted()
+    s = session(vm)
+    s.tell("call stop -")
+    vm.wait(1)
+    vm.drop()
+    failed(s.answer(), CONNECTION, UNKNOWN, "ended the connection")
+
+
+def test_what_never_left_is_said_not_to_be_sent_and_never_is(house, session):
+    vm = house.qemu()
+    s = session(vm)
+    vm.freeze()
+    s.ask("timeout 300 -")
+    long = json.dumps({"path": "x" * 4000000, "property": "y"})
+    failed(s.ask(f"execute qom-get {long}"), TIMEOUT, UNKNOWN, "no reply")
+    failed(s.ask("call stop -"), TIMEOUT, NOT_SENT, "no reply")
+    failed(s.ask("call query-status -"), TIMEOUT, NOT_SENT, "no reply")
+    vm.thaw()
+    s.ask("timeout 60000 -")
+    assert json.loads(s.ask("call query-name -").text) == {"name": "web1"}
+    assert [c for c in vm.commands() if c in ("stop", "query-status", "query-name")] == ["query-name"]
+
+
 # --- URIs ----------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("uri", ["", "unix", "/tmp/x", "tcp:localhost", "tcp:127.0.0.1:0", "tcp:127.0.0.1:70000", "tcp:127.0.0.1:1x",

@@ -47,7 +47,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     CLEANUP_FD int peer = fds[1];
     for (int i = 0; i < 3; i++)
         submit(s);
+    FUZZ_ASSERT(qmp_session_notify(s, NULL) == 0); /* they leave */
     qmp_session_forget(s, 2);
+    submit(s);
+    qmp_session_forget(s, 4); /* which does not */
+    FUZZ_ASSERT(s->n_requests == 3 && buf_len(&s->out) == 0);
     /* in two parts, so that messages are cut */
     size_t half = size / 2;
     FUZZ_ASSERT(write(peer, data, half) == (ssize_t)half);

@@ -77,7 +77,8 @@ int qmp_session_submit(struct qmp_session *session, const struct qmp_msg *msg, u
 int qmp_session_take_reply(struct qmp_session *session, uint64_t *id, char **json) QMP_MUST_CHECK;
 /* What became of a command whose reply will never come. */
 enum qmp_outcome qmp_session_outcome(const struct qmp_session *session, uint64_t id);
-/* Its reply is wanted no more. QEMU may run it all the same. */
+/* Its reply is wanted no more. What did not begin to leave never will; the rest QEMU may run all
+ * the same: ask qmp_session_outcome before. */
 void qmp_session_forget(struct qmp_session *session, uint64_t id);
 
 /* Events are kept until they are taken, the newest 1024 of them; how many older ones were lost. */
