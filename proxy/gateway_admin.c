@@ -416,9 +416,19 @@ struct tail_job {
     bool all;              /* the caller may read everything */
     struct buf own;        /* his name, as a record has it */
     uint64_t count;
-    struct buf *lines; /* newest first */
+    struct tail_line *lines; /* newest first */
     size_t n_lines, cap;
 };
+
+/* An outcome does not say which machine of that name it was: its intent, which comes later here,
+ * does, and until then the outcome waits. */
+struct tail_line {
+    struct buf text;
+    uint64_t connection, request;
+    bool waits;
+};
+
+enum may_read { READ_NO, READ_YES, READ_AS_INTENT };
 
 static bool is_type(const struct audit_line *line, struct span type)
 {
@@ -439,39 +449,98 @@ static bool is_own(const struct tail_job *j, const struct audit_line *line)
 }
 
 /* A name may have been another VM's before. */
-static bool is_same_vm(const struct vm *vm, struct span uuid)
+static enum may_read is_same_vm(const struct vm *vm, const struct audit_line *line)
 {
-    return !vm->uuid || !uuid.len ||
-           (strlen(vm->uuid) == uuid.len && strncasecmp(vm->uuid, uuid.data, uuid.len) == 0);
+    struct span uuid = line->uuid;
+    if (!vm->uuid)
+        return READ_YES;
+    if (!uuid.len)
+        return is_type(line, SPAN_LIT("outcome")) ? READ_AS_INTENT : READ_NO;
+    return strlen(vm->uuid) == uuid.len && strncasecmp(vm->uuid, uuid.data, uuid.len) == 0
+               ? READ_YES
+               : READ_NO;
 }
 
-static bool sees_vm(const struct tail_job *j, const struct audit_line *line)
+static enum may_read sees_vm(const struct tail_job *j, const struct audit_line *line)
 {
     CLEANUP_FREE char *name = mem_strndup(line->vm.data, line->vm.len);
     struct vm *vm = vms_find_name(j->ticket.daemon->vms, name);
-    bool sees = vm && is_same_vm(vm, line->uuid) && acl_view_sees(j->view, &vm->acl);
+    enum may_read may = vm && acl_view_sees(j->view, &vm->acl) ? is_same_vm(vm, line) : READ_NO;
     vm_unref(vm);
-    return sees;
+    return may;
 }
 
-static bool may_read(const struct tail_job *j, const struct audit_line *line)
+static enum may_read may_read(const struct tail_job *j, const struct audit_line *line)
 {
+    enum may_read may = READ_YES;
     if (j->all)
-        return true;
-    if (line->vm.len && !sees_vm(j, line))
-        return false;
-    return line->vm.len && !is_personal(line) ? true : is_own(j, line);
+        return may;
+    if (line->vm.len)
+        may = sees_vm(j, line);
+    if (may == READ_NO || (line->vm.len && !is_personal(line)))
+        return may;
+    return is_own(j, line) ? may : READ_NO;
 }
 
+static void drop_line(struct tail_job *j, size_t i)
+{
+    buf_free(&j->lines[i].text);
+    j->n_lines--;
+    memmove(j->lines + i, j->lines + i + 1, (j->n_lines - i) * sizeof(*j->lines));
+}
+
+/* The intent of what waits is here. */
+static void settle(struct tail_job *j, const struct audit_line *intent, bool readable)
+{
+    for (size_t i = j->n_lines; i-- > 0;) {
+        struct tail_line *l = &j->lines[i];
+        if (!l->waits || l->connection != intent->connection || l->request != intent->request)
+            continue;
+        l->waits = false;
+        if (!readable)
+            drop_line(j, i);
+        return;
+    }
+}
+
+/* Numbers of connections begin anew at a start: what still waits has its intent nowhere. */
+static void drop_waiting(struct tail_job *j)
+{
+    for (size_t i = j->n_lines; i-- > 0;)
+        if (j->lines[i].waits)
+            drop_line(j, i);
+}
+
+static void keep_line(struct tail_job *j, const struct audit_line *line, bool waits)
+{
+    mem_grow((void **)&j->lines, &j->cap, j->n_lines + 1, sizeof(*j->lines));
+    j->lines[j->n_lines] = (struct tail_line){
+        .connection = line->connection,
+        .request = line->request,
+        .waits = waits,
+    };
+    buf_add_span(&j->lines[j->n_lines++].text, line->text);
+}
+
+/* What waits does not count, so that its intent is still come to. */
 static bool wanted(void *opaque, const struct audit_line *line)
 {
     struct tail_job *j = opaque;
-    if (!may_read(j, line))
-        return false;
-    mem_grow((void **)&j->lines, &j->cap, j->n_lines + 1, sizeof(*j->lines));
-    j->lines[j->n_lines] = (struct buf){ 0 };
-    buf_add_span(&j->lines[j->n_lines++], line->text);
-    return true;
+    enum may_read may = may_read(j, line);
+    if (is_type(line, SPAN_LIT("start")))
+        drop_waiting(j);
+    else if (is_type(line, SPAN_LIT("intent")))
+        settle(j, line, may == READ_YES);
+    if (may != READ_NO)
+        keep_line(j, line, may == READ_AS_INTENT);
+    return may == READ_YES;
+}
+
+static void limit_lines(struct tail_job *j)
+{
+    drop_waiting(j);
+    while (j->n_lines > j->count)
+        drop_line(j, j->n_lines - 1);
 }
 
 static void free_tail(struct tail_job *j)
@@ -489,12 +558,13 @@ static void run_tail(struct worker_job *job)
     struct buf b = { 0 };
     bool ok = audit_tail_log(j->ticket.daemon->audit_path, j->count, AUDIT_TAIL_BYTES_MAX, wanted,
                              j, &err) == 0;
+    limit_lines(j);
     BUF_ADD_LIT(&b, "[");
     for (size_t i = j->n_lines; i-- > 0;) {
-        buf_add_span(&b, gateway_buf_span(&j->lines[i]));
+        buf_add_span(&b, gateway_buf_span(&j->lines[i].text));
         if (i)
             BUF_ADD_LIT(&b, ", ");
-        buf_free(&j->lines[i]);
+        buf_free(&j->lines[i].text);
     }
     BUF_ADD_LIT(&b, "]");
     if (!ok) {

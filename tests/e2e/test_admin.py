@@ -186,8 +186,26 @@ def test_a_vm_that_had_the_name_before_is_another_one(house):
     gateway.reload()
     client = gateway.client("web1", "viewer")
     client.result("query-name")
-    intents = [r["command"] for r in tail(client) if r["type"] == "intent"]
-    assert "query-name" in intents and "query-memdev" not in intents
+    records = tail(client)
+    for type in ("intent", "outcome"):
+        commands = [r["command"] for r in records if r["type"] == type]
+        assert "query-name" in commands and "query-memdev" not in commands, type
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_the_newest_records_are_as_many_as_were_asked_for(house, count):
+    """Outcomes, which are read before their intents, neither get lost nor come on top."""
+    gateway = house.gateway()
+    uuid = "11111111-2222-3333-4444-555555555555"
+    gateway.policy += 'grant "v" { to = {"x509:CN=viewer,O=Example"} admin = {"audit-tail"} }\n'
+    gateway.add_vm(house.fake(uuid=uuid), uuid=uuid)
+    gateway.start()
+    client = gateway.client("web1", "viewer")
+    for _ in range(5):
+        client.result("query-name")
+    done = [r["seq"] for r in gateway.records(command="query-name")]
+    records = tail(client, count=count + 1)  # the last is its own
+    assert [r["seq"] for r in records][:-1] == done[-count:]
 
 
 def test_audit_tail_goes_on_in_what_was_rotated(gateway):
