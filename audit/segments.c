@@ -17,7 +17,7 @@ void audit_segments_clear(struct audit_segments *s)
     for (size_t i = 0; i < s->n; i++)
         free(s->at[i].path);
     for (size_t i = 0; i < s->n_strangers; i++)
-        free(s->strangers[i]);
+        free(s->strangers[i].path);
     free(s->at);
     free(s->strangers);
     *s = (struct audit_segments){ 0 };
@@ -79,12 +79,12 @@ static void add(struct audit_segments *s, const struct audit_segment *g, const c
     s->at[s->n++].path = mem_strdup(path);
 }
 
-static void add_stranger(struct audit_segments *s, const char *path)
+static void add_stranger(struct audit_segments *s, const char *path, bool has_records)
 {
     void *at = s->strangers;
     mem_grow(&at, &s->cap_strangers, s->n_strangers + 1, sizeof(*s->strangers));
     s->strangers = at;
-    s->strangers[s->n_strangers++] = mem_strdup(path);
+    s->strangers[s->n_strangers++] = (struct audit_stranger){ mem_strdup(path), has_records };
 }
 
 /* --- a directory ------------------------------------------------------------------------------ */
@@ -154,7 +154,7 @@ int audit_segments_add_directory(struct audit_segments *s, const char *directory
         if (rc == 0 && ((g.first_seq > 0 && !g.blemished) || g.damaged))
             add(s, &g, path);
         else if (rc == 0 || rc == ERROR_INVALID)
-            add_stranger(s, path);
+            add_stranger(s, path, rc == 0 && g.first_seq > 0);
         if (rc < 0 && may_pass_over(rc))
             rc = 0;
     }

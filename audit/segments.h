@@ -26,11 +26,17 @@ struct audit_segment {
                      * compressed or copied */
 };
 
+/* A regular file of a directory that does not begin with a record. */
+struct audit_stranger {
+    char *path;       /* owned */
+    bool has_records; /* behind something else */
+};
+
 /* Zeroed memory is an empty list. */
 struct audit_segments {
     struct audit_segment *at; /* owned, in order of first_seq */
     size_t n, cap;
-    char **strangers; /* owned: regular files of a directory without records */
+    struct audit_stranger *strangers; /* owned */
     size_t n_strangers, cap_strangers;
     /* An older list, to save looking into compressed files that have not changed since; or NULL. */
     const struct audit_segments *known;

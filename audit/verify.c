@@ -128,6 +128,30 @@ static void note_first(struct verify *v, const struct verify_line *at)
     v->recent_from = at->ends.seq;
 }
 
+/* `last` is a time. Most records are of its minute. */
+static bool is_time(const char *text, const char *last)
+{
+    enum { MINUTE = sizeof("2026-09-21T14:13") - 1 };
+    int64_t us;
+    if (memcmp(text, last, MINUTE) != 0)
+        return clock_parse_utc(text, CLOCK_UTC_TEXT - 1, &us);
+    const char *p = text + MINUTE; /* :20.123456Z */
+    bool good = p[0] == ':' && p[1] >= '0' && p[1] <= '5' && p[2] >= '0' && p[2] <= '9' &&
+                p[3] == '.' && p[10] == 'Z';
+    for (size_t i = 4; i < 10; i++)
+        good &= p[i] >= '0' && p[i] <= '9';
+    return good;
+}
+
+/* When the next seal is due hangs on the latest time, so none is taken that is none. */
+static void take_time(struct verify *v, const struct verify_line *at)
+{
+    if (!at->time || !is_time(at->time, v->last_time))
+        verify_fault(v, AUDIT_FAULT_LINE, at, "its time is none, or it is not where it belongs");
+    else if (memcmp(at->time, v->last_time, CLOCK_UTC_TEXT - 1) > 0)
+        memcpy(v->last_time, at->time, CLOCK_UTC_TEXT - 1);
+}
+
 static void move_on(struct verify *v, const struct verify_line *at)
 {
     if (v->known ? at->ends.seq != v->chain.seq + 1 : v->recent_from != at->ends.seq)
@@ -137,8 +161,7 @@ static void move_on(struct verify *v, const struct verify_line *at)
     memcpy(v->recent[at->ends.seq % RECENT], at->ends.hash, AUDIT_HASH_BYTES);
     v->known = true;
     v->out->records++;
-    if (at->time && memcmp(at->time, v->last_time, CLOCK_UTC_TEXT - 1) > 0)
-        memcpy(v->last_time, at->time, CLOCK_UTC_TEXT - 1);
+    take_time(v, at);
 }
 
 /* The line's hash, if it follows from `before`. */
@@ -513,6 +536,24 @@ static void judge_beginning(struct verify *v)
                      out->first_seq - 1);
 }
 
+/* A file with records behind something else may be all there is of them: to pass it over without a
+ * word would be to call a log good whose last file has one bad byte. What the gateway set aside is
+ * known by its name. */
+static void judge_strangers(struct verify *v, const struct audit_segments *all)
+{
+    for (size_t i = 0; i < all->n_strangers; i++) {
+        const struct audit_stranger *s = &all->strangers[i];
+        struct verify_line at = { .file = s->path };
+        if (s->has_records && !strstr(s->path, ".torn.")) {
+            at.number = 1;
+            verify_fault(v, AUDIT_FAULT_LINE, &at,
+                         "no record, though records come after it: the file was passed over");
+        } else if (v->out->faults > 0) {
+            verify_note(v, &at, "it was passed over: its first line is no record");
+        }
+    }
+}
+
 static void finish(struct verify *v, const struct audit_segments *all)
 {
     struct audit_verify_summary *out = v->out;
@@ -524,10 +565,7 @@ static void finish(struct verify *v, const struct audit_segments *all)
     }
     verify_seals_end(v);
     judge_beginning(v);
-    for (size_t i = 0; i < all->n_strangers && out->faults > 0; i++) {
-        struct verify_line at = { .file = all->strangers[i] };
-        verify_note(v, &at, "it was passed over: its first line is no record");
-    }
+    judge_strangers(v, all);
 }
 
 int audit_verify(const struct audit_verify_settings *settings, struct audit_verify_summary *out,

@@ -266,6 +266,18 @@ def test_15_a_line_without_end(auditor, log):
 # --- tampering: the ends --------------------------------------------------------------------------
 
 
+def test_15_the_first_line_of_the_last_file_is_spoiled(auditor, log):
+    """The file is not passed over with all that is in it."""
+    edit(log.path, lambda lines: lines.__setitem__(0, b"x" + lines[0]))
+    auditor.finds(log.directory, "line", line=1, file=log.path)
+
+
+def test_15_what_a_crash_set_aside_is_no_part_of_the_log(auditor, log):
+    with open(log.path + ".torn.7", "wb") as f:
+        f.write(b'{"v":1,"seq":7,' + bytes(100) + b"\n" + log.lines[-1])
+    auditor(log.directory)
+
+
 def test_16_the_tail_is_cut_off(auditor, log):
     seal = log.export()
     edit(log.path, lambda lines: lines[:index(lines, "seal", -1) - 3])
@@ -602,6 +614,63 @@ def test_a_seal_that_comes_too_late_is_found(auditor, place, keys):
         log.us += 100 * 1000000
     log.seal()
     auditor.finds(log.write(), "seal-late", words="after 10 records or 60 seconds")
+
+
+def test_a_start_that_is_only_hinted_at_is_no_excuse(auditor, place, keys):
+    """Who has no key writes that the gateway was down, and then whatever he likes."""
+    log = Log(place, key=keys[0])
+    log.begin()
+    log.fill(4)
+    for i in range(3):
+        log.command(i)
+    log.us += 7200 * 1000000
+    log.add("recovered", since=1, intents=0, sessions=0)
+    first = log.add("intent", connection=1, request=9, vm="web1", command="quit", text="forged")
+    for i in range(3):
+        log.command(i)
+        log.us += 100 * 1000000
+    auditor.finds(log.write(), "seal-late", record=first)
+
+
+def test_a_segment_that_begins_late_is_no_excuse(auditor, place, keys):
+    log = Log(place, key=keys[0])
+    log.begin()
+    log.fill(4)
+    for i in range(3):
+        log.command(i)
+    log.us += 7200 * 1000000
+    log.begin()
+    for i in range(3):
+        log.command(i)
+    auditor.finds(log.write(), "seal-late")
+
+
+def test_what_is_closed_by_a_recovery_is_no_gap(auditor, place, keys):
+    log = Log(place, key=keys[0])
+    log.begin()
+    log.fill(5)
+    log.us += 7200 * 1000000
+    log.add("recovered", since=1, intents=1, sessions=1)
+    log.add("outcome", result="unknown", code="crashed", connection=1, request=5, command="stop", intent=4)
+    log.add("session-close", result="unknown", code="crashed", connection=1)
+    log.add("start")
+    log.seal("start")
+    log.fill(4)
+    auditor(log.write())
+
+
+@pytest.mark.parametrize("when", ["zzzz-09-21T14:13:20.000000Z", "9999-99-21T14:13:20.000000Z"])
+def test_a_time_that_is_none_does_not_put_off_a_seal(auditor, place, keys, when):
+    log = Log(place, key=keys[0])
+    log.begin()
+    log.fill(4)
+    good, log.time = log.time, lambda: when
+    first = log.add("intent", connection=1, request=9, vm="web1", command="quit", text="forged")
+    log.time = good
+    for i in range(3):
+        log.command(i)
+        log.us += 100 * 1000000
+    auditor.finds(log.write(), "line", record=first, words="time")
 
 
 # --- how it is asked ------------------------------------------------------------------------------
