@@ -92,7 +92,7 @@ struct cut {
 struct source {
     struct span text;
     size_t last_at;                       /* of '@', 0 if there is none that matters */
-    size_t last_query;                    /* of '?', likewise */
+    size_t last_query;                    /* of '?' or '#', likewise */
     bool braces;                          /* a '{' opens a document */
     const struct secret_command *options; /* whose members NAME=VALUE are; NULL: of nobody known */
 };
@@ -101,6 +101,17 @@ static size_t find_last(struct span text, char c)
 {
     const char *p = memrchr(text.data, c, text.len);
     return p ? (size_t)(p - text.data) : 0;
+}
+
+/* Behind the first '?' or '#' at or after `from`, to the end; what is not sent to the server may be
+ * a token all the same. */
+static struct cut cut_of_query(const struct source *s, size_t from)
+{
+    struct span text = s->text;
+    for (size_t i = from; i <= s->last_query && i < text.len; i++)
+        if (text.data[i] == '?' || text.data[i] == '#')
+            return (struct cut){ i + 1, text.len };
+    return (struct cut){ text.len, text.len };
 }
 
 static bool hides_value(const struct source *s, struct span name, char separator)
@@ -124,17 +135,18 @@ static struct cut cut_of_word(const struct source *s, size_t start, size_t end)
     return none;
 }
 
-/* At "//": the user part up to the last '@', or else the query. */
+/* At "//": the user part up to the last '@', behind which the query comes; or else the query. An
+ * '@' behind a '?' may be of either, so nothing of such a URL is left. */
 static struct cut cut_of_url(const struct source *s, size_t slashes)
 {
     struct span text = s->text;
     size_t start = slashes + 2;
-    if (s->last_at >= start)
-        return (struct cut){ start, s->last_at };
-    if (s->last_query >= start && slashes > 0 && text.data[slashes - 1] == ':') {
-        const char *query = memchr(text.data + start, '?', text.len - start);
-        return (struct cut){ (size_t)(query + 1 - text.data), text.len };
+    if (s->last_at >= start) {
+        struct cut query = cut_of_query(s, start);
+        return (struct cut){ start, query.from <= s->last_at ? text.len : s->last_at };
     }
+    if (slashes > 0 && text.data[slashes - 1] == ':')
+        return cut_of_query(s, start);
     return (struct cut){ text.len, text.len };
 }
 
@@ -155,6 +167,8 @@ static struct cut next_cut(const struct source *s, size_t from)
         } else if (text.data[i] == '/' && i + 1 < text.len && text.data[i + 1] == '/') {
             cut = cut_of_url(s, i);
             i++;
+        } else if (i > 0 && i == from && i == s->last_at) { /* a user part was cut out just now */
+            cut = cut_of_query(s, i++);
         } else {
             i++;
         }
@@ -183,7 +197,9 @@ static bool scrub(struct span text, bool braces, const struct secret_command *op
     bool program;
     size_t opaque = find_opaque(text, &program);
     struct span head = { text.data, opaque };
-    struct source source = { head, find_last(head, '@'), find_last(head, '?'), braces, options };
+    size_t query = find_last(head, '?'), fragment = find_last(head, '#');
+    struct source source = { head, find_last(head, '@'), query > fragment ? query : fragment,
+                             braces, options };
     size_t done = 0;
     bool found = false;
     for (;;) {

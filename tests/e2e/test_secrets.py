@@ -53,6 +53,9 @@ COMMANDS = [
     ("blockdev-reopen", {"options": [DEEP]}),
     ("blockdev-create", {"job-id": "j", "options": {"driver": "luks", "size": 1, "file": HTTPS}}),
     ("blockdev-snapshot-sync", {"device": "d", "snapshot-file": f"https://user:{CANARY}@host/x"}),
+    ("blockdev-snapshot-sync", {"device": "d", "snapshot-file": f"https://user:{CANARY}@host/x?sig={CANARY}"}),
+    ("blockdev-snapshot-sync", {"device": "d", "snapshot-file": f"https://host/x#{CANARY}"}),
+    ("blockdev-snapshot-sync", {"device": "d", "snapshot-file": f"https://host/x?sig=a@{CANARY}"}),
     ("transaction", {"actions": [{"type": "blockdev-snapshot-sync", "data": {
         "device": "d", "snapshot-file": f"https://user:{CANARY}@host/x"}}]}),
     ("netdev_add", {"type": "user", "id": "n", "guestfwd": [{"str": f"tcp:10.0.2.1:80-cmd:nc {CANARY}"}]}),
