@@ -72,6 +72,19 @@ int audit_find_line_start(int fd, const char *path, uint64_t from, uint64_t end,
     return 0;
 }
 
+int audit_check_owner(const struct stat *st, const char *path, struct error *err)
+{
+    if (st->st_uid != geteuid() && st->st_uid != 0)
+        return error_set(err, ERROR_DENIED,
+                         "audit log %s: it belongs to another user (%u), who can change it: make "
+                         "it the gateway's, or move it away",
+                         path, (unsigned)st->st_uid);
+    if (st->st_mode & S_IWOTH)
+        return error_set(err, ERROR_DENIED,
+                         "audit log %s: anybody may write to it: take that right away", path);
+    return 0;
+}
+
 static char *directory_of(const char *path)
 {
     const char *slash = strrchr(path, '/');
@@ -295,6 +308,8 @@ int audit_file_open(const char *path, struct audit_file **out, struct file_tail 
         return error_set_errno(err, "audit log %s", path);
     if (!S_ISREG(st.st_mode))
         return error_set(err, ERROR_INVALID, "audit log %s: it is not a regular file", path);
+    if (audit_check_owner(&st, path, err) < 0)
+        return ERROR_DENIED;
 
     uint64_t size = (uint64_t)st.st_size;
     *tail = (struct file_tail){ 0 };

@@ -2,6 +2,7 @@
 #ifndef AUDIT_FILE_H
 #define AUDIT_FILE_H
 
+#include <sys/stat.h>
 #include <sys/types.h>
 #include "audit/chain.h"
 
@@ -36,6 +37,9 @@ struct file_tail {
     uint64_t torn_bytes;
 };
 void file_tail_clear(struct file_tail *tail);
+
+/* Nobody but the gateway's user, and root, can write it anew. */
+int audit_check_owner(const struct stat *st, const char *path, struct error *err) MUST_CHECK;
 
 /* Opens or makes the file. A torn last line is set aside in PATH.torn.SEQ first. */
 int audit_file_open(const char *path, struct audit_file **out, struct file_tail *tail,

@@ -4,7 +4,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
+#include "audit/file.h"
 #include "base/log.h"
 #include "base/mem.h"
 
@@ -53,6 +56,24 @@ bool lock_state_parse(struct span text, struct lock_state *out)
            take_hash(&p, '\n', out->key);
 }
 
+/* Where anybody may remove and rename, the log is whose it pleases. */
+static int check_place(const char *path, int lock_fd, const char *lock, struct error *err)
+{
+    const char *slash = strrchr(path, '/');
+    CLEANUP_FREE char *directory =
+        slash ? mem_strndup(path, (size_t)(slash + 1 - path)) : mem_strdup(".");
+    struct stat st;
+    if (stat(directory, &st) < 0)
+        return error_set_errno(err, "directory %s", directory);
+    if ((st.st_mode & S_IWOTH) && !(st.st_mode & S_ISVTX))
+        return error_set(err, ERROR_DENIED,
+                         "audit log %s: anybody may write to its directory: take that right away",
+                         path);
+    if (fstat(lock_fd, &st) < 0)
+        return error_set_errno(err, "audit log's lock %s", lock);
+    return audit_check_owner(&st, lock, err);
+}
+
 int audit_lock_take(const char *path, struct lock_state *state, struct error *err)
 {
     CLEANUP_FREE char *lock = mem_printf("%s.lock", path);
@@ -65,6 +86,9 @@ int audit_lock_take(const char *path, struct lock_state *state, struct error *er
             path);
     if (fd < 0)
         return error_set_errno(err, "audit log's lock %s", lock);
+    int rc = check_place(path, fd, lock, err);
+    if (rc < 0)
+        return rc;
     if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
         if (errno == EWOULDBLOCK)
             return error_set(err, ERROR_STATE,

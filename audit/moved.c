@@ -32,11 +32,12 @@ static bool look_at_line(void *opaque, struct span line)
 static bool is_better(const char *file, const struct audit_chain *known,
                       const struct audit_chain *best, struct audit_chain *end)
 {
-    struct error ignored; /* what is no log is somebody else's */
+    struct error ignored; /* what is no log, or not ours, is somebody else's */
     struct stat st;
     uint64_t size;
     CLEANUP_FD int fd = open(file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size == 0 ||
+        audit_check_owner(&st, file, &ignored) < 0 ||
         audit_find_line_start(fd, file, 0, (uint64_t)st.st_size, &size, &ignored) < 0 ||
         size == 0 || audit_read_last_line(fd, file, size, end, &ignored) < 0)
         return false;

@@ -190,6 +190,29 @@ static void a_file_that_is_no_log_is_refused_and_left_alone(void **state)
     }
 }
 
+static void what_others_can_change_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    CLEANUP_FREE char *lock = mem_printf("%s.lock", f->path);
+    write_log(f->path, 1);
+    const char *const files[] = { f->path, lock };
+    for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+        assert_int_equal(chmod(files[i], 0642), 0);
+        assert_not_opened(f->path, "anybody may write to it");
+        assert_int_equal(chmod(files[i], 0640), 0);
+        if (geteuid() != 0)
+            continue; /* only root gives a file away */
+        assert_int_equal(chown(files[i], 12345, 12345), 0);
+        assert_not_opened(f->path, "another user (12345)");
+        assert_int_equal(chown(files[i], 0, 0), 0);
+    }
+    assert_int_equal(chmod(f->directory, 0707), 0);
+    assert_not_opened(f->path, "anybody may write to its directory");
+    assert_int_equal(chmod(f->directory, 01707), 0);
+    write_log(f->path, 1);
+    assert_int_equal(chmod(f->directory, 0700), 0);
+}
+
 static void a_link_a_device_and_a_missing_directory_are_refused(void **state)
 {
     struct fixture *f = *state;
@@ -457,6 +480,7 @@ int main(void)
         AUDIT_TEST(zeros_of_a_crash_are_set_aside),
         AUDIT_TEST(an_older_torn_line_is_kept),
         AUDIT_TEST(a_file_that_is_no_log_is_refused_and_left_alone),
+        AUDIT_TEST(what_others_can_change_is_refused),
         AUDIT_TEST(a_link_a_device_and_a_missing_directory_are_refused),
         AUDIT_TEST(a_log_that_is_gone_at_the_start_is_said),
         AUDIT_TEST(a_log_that_was_rolled_back_is_said),
