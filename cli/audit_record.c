@@ -8,7 +8,9 @@
 #include "base/glob.h"
 #include "base/mem.h"
 
-#define PAIRS_MAX (1u << 20) /* commands on their way: in a log that is none, all are */
+/* Commands on their way: in a log that is none, all are, and a few bytes of a compressed one can be
+ * gigabytes. */
+#define PAIRS_BYTES_MAX (64u << 20)
 
 static const struct span member_names[] = {
 #define X(name, word) [AUDIT_MEMBER_##name] = { (word), sizeof(word) - 1 },
@@ -84,6 +86,7 @@ struct pair {
 
 struct audit_pairs {
     struct pair *all;
+    size_t bytes;      /* that they take */
     struct pair *last; /* the one whose line was given out */
 };
 
@@ -107,6 +110,18 @@ static void forget_all(struct audit_pairs *p)
         HASH_DEL(p->all, pair);
         free_pair_of(pair);
     }
+    p->bytes = 0;
+}
+
+static size_t bytes_of(const struct pair *pair)
+{
+    return sizeof(*pair) + buf_len(&pair->line);
+}
+
+static void take_out(struct audit_pairs *p, struct pair *pair)
+{
+    HASH_DEL(p->all, pair);
+    p->bytes -= bytes_of(pair);
 }
 
 void audit_pairs_free(struct audit_pairs *p)
@@ -129,15 +144,17 @@ static void keep_intent(struct audit_pairs *p, const struct audit_record_view *v
     struct pair *pair;
     struct pair_key key = key_of(v);
     HASH_FIND(hh, p->all, &key, sizeof(key), pair);
-    if (!pair) {
-        if (HASH_COUNT(p->all) >= PAIRS_MAX)
-            forget_all(p);
-        pair = MEM_NEW(struct pair);
-        pair->key = key;
-        HASH_ADD(hh, p->all, key, sizeof(key), pair);
+    if (pair) {
+        take_out(p, pair);
+        free_pair_of(pair);
     }
-    buf_clear(&pair->line);
+    if (p->bytes >= PAIRS_BYTES_MAX)
+        forget_all(p);
+    pair = MEM_NEW(struct pair);
+    pair->key = key;
     buf_add_span(&pair->line, v->line);
+    HASH_ADD(hh, p->all, key, sizeof(key), pair);
+    p->bytes += bytes_of(pair);
 }
 
 static void fill_in(struct audit_pairs *p, struct audit_record_view *v,
@@ -152,7 +169,7 @@ static void fill_in(struct audit_pairs *p, struct audit_record_view *v,
     HASH_FIND(hh, p->all, &key, sizeof(key), pair);
     if (!pair)
         return;
-    HASH_DEL(p->all, pair);
+    take_out(p, pair);
     free_pair_of(p->last);
     p->last = pair;
     if (!audit_view_parse((struct span){ buf_data(&pair->line), buf_len(&pair->line) }, intent)) {

@@ -10,9 +10,10 @@
 #include "base/mem.h"
 #include "cli/document.h"
 
-#define SHOWN    20u /* lines of a list for people; programs get all */
-#define SLOWEST  10u
-#define KEYS_MAX (1u << 20) /* of a list: a log that is none may have any number */
+#define SHOWN   20u /* lines of a list for people; programs get all */
+#define SLOWEST 10u
+/* Of all names: a log that is none may have any number, of any length. */
+#define NAMES_BYTES_MAX (64u << 20)
 
 /* What is counted of each person, machine, command, rule. */
 struct tally {
@@ -35,6 +36,7 @@ struct audit_stats_table {
     int64_t first_us, last_us;
     struct tally all;
     struct tally *lists[N_LISTS];
+    size_t names_bytes;
     struct slow slowest[SLOWEST]; /* the slowest first */
 };
 
@@ -78,8 +80,9 @@ static struct tally *find(struct audit_stats_table *s, enum list list, const str
 {
     struct tally *t;
     HASH_FIND(hh, s->lists[list], buf_data(name), (unsigned)buf_len(name), t);
-    if (t || HASH_COUNT(s->lists[list]) >= KEYS_MAX)
+    if (t || s->names_bytes >= NAMES_BYTES_MAX)
         return t;
+    s->names_bytes += sizeof(*t) + buf_len(name);
     t = MEM_NEW(struct tally);
     t->name = mem_strndup(buf_data(name), buf_len(name));
     HASH_ADD_KEYPTR(hh, s->lists[list], t->name, (unsigned)buf_len(name), t);

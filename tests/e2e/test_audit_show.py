@@ -4,13 +4,14 @@ import csv
 import io
 import json
 import os
+import resource
 import signal
 import subprocess
 
 import pytest
 
 from harness import wait
-from harness.auditlog import EPOCH, Log, seekable, zstd
+from harness.auditlog import EPOCH, Log, compact, hashed, seekable, zstd
 from harness.cli import LOCAL, OK, USAGE, Terminal
 from harness.cli_fixtures import cli  # noqa: F401
 
@@ -288,6 +289,25 @@ def test_what_cannot_be_read(cli, place):
     assert cli("audit", "show").code == USAGE
     done = cli("audit", "show", os.path.join(place, "nothing"))
     assert done.code == LOCAL and "nothing" in done.stderr
+
+
+@pytest.mark.parametrize("words", [(), ("--stats",)])
+def test_a_small_file_does_not_take_much_memory(cli, place, words):
+    """Half a gigabyte of commands without an end and of names, in a few kilobytes."""
+    path = os.path.join(place, "bomb.zst")
+    with open(path, "wb") as f:
+        packer = subprocess.Popen(["zstd", "-q", "-c"], stdin=subprocess.PIPE, stdout=f)
+        for i in range(1, 6001):
+            line, _ = hashed(bytes(32), compact({"v": 1, "seq": i, "time": "2026-09-21T14:13:20.000000Z", "type": "intent",
+                                                 "connection": 1, "request": i, "identity": f"{i}" + 90000 * "a"})[:-1].encode())
+            packer.stdin.write(line)
+        packer.stdin.close()
+        assert packer.wait() == 0 and os.path.getsize(path) < 1 << 20
+    limit = 400 << 20 if wait.scaled(1) == 1 else resource.RLIM_INFINITY  # the tables of a sanitizer are huge
+    done = subprocess.run(cli.argv("audit", "show", path, *words), stdout=subprocess.DEVNULL,
+                          stderr=subprocess.PIPE, env=cli.environment(),
+                          preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit)))
+    assert done.returncode == OK, done.stderr
 
 
 def test_a_reader_that_has_had_enough(cli, log):
