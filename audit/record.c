@@ -116,7 +116,8 @@ void record_write(struct arguments_writer *w, const struct audit_record *r)
     write_optional(out, "claimed", r->claimed);
     write_optional(out, "vm", r->vm);
     write_optional(out, "uuid", r->uuid);
-    write_optional_span(out, "command", r->command);
+    if (r->command.data) /* an empty name is a name, too */
+        write_member(out, "command", r->command);
     if (r->oob)
         BUF_ADD_LIT(out, ",\"oob\":true");
     if (r->tape && r->arguments != QMP_NONE && r->type != AUDIT_OUTCOME) {

@@ -157,7 +157,7 @@ def test_a_connection_that_is_closed_meanwhile_leaves_nothing(made, stall):
     assert workers(admin, "tokens")["queued"] == 0
     stall.end("C_Sign")
     wait.until(lambda: workers(admin, "tokens")["running"] == 0, "the workers")
-    wait.until(lambda: open_descriptors(gateway.pid) == before, "the descriptors")
+    wait.until(lambda: open_descriptors(gateway.pid) <= before, "the descriptors")
     gateway.client("web1").result("query-name")
 
 
@@ -250,7 +250,7 @@ def test_a_local_client_that_leaves_meanwhile_leaves_nothing(named, stall):
     for client in waiting:
         client.close()
     stall.end("getpwuid_r")
-    wait.until(lambda: open_descriptors(named.pid) == before, "the descriptors")
+    wait.until(lambda: open_descriptors(named.pid) <= before, "the descriptors")
     assert remote.result("gateway-stats")["connections"] == 1
 
 
