@@ -343,6 +343,10 @@ int current_find_chain(struct audit *a, const struct lock_state *state, struct e
     int rc = audit_file_open(a->path, &f, &tail, err);
     if (rc < 0)
         return rc;
+    if (!state->known && f->offset > 0)
+        log_warning("audit log %s: there is no lock file that says how far it went: should its end "
+                    "have been cut off, that cannot be seen here",
+                    a->path);
     rc = find_chain(a, state, f, &tail, &reason, err);
     if (rc < 0) {
         audit_file_free(f);

@@ -138,6 +138,17 @@ def test_the_chain_goes_on_after_a_restart(house, qemu):
     assert len(audit.verify(gateway.audit_file)) > before
 
 
+def test_a_lock_that_is_gone_is_told(house, qemu):
+    """Who cuts the end off and removes the lock is not noticed by the chain: so it is not done in silence."""
+    gateway = house.gateway(qemu).start()
+    gateway.client("web1").result("query-name")
+    gateway.stop()
+    os.unlink(gateway.audit_file + ".lock")
+    gateway.start()
+    gateway.wait_log("there is no lock file that says how far it went")
+    assert gateway.said().count("there is no lock file") == 1  # the first start was without a log, and said nothing
+
+
 def test_a_torn_last_line_does_not_break_it(house, qemu):
     gateway = house.gateway(qemu).start()
     gateway.stop()
