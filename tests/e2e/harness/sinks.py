@@ -116,9 +116,11 @@ class Rsyslogd:
 
     def seqs_of_whole(self):
         """Of a receiver that cuts, and makes other messages of the rest: the records that are whole."""
+        if not os.path.exists(self.file):
+            return []
         with open(self.file, "rb") as f:
-            texts = [line.split(b"\t", 3)[3] for line in f]
-        return [json.loads(text)["seq"] for text in texts if text.startswith(b'{"v":') and text.endswith(b'"}\n')]
+            texts = [line.split(b"\t", 3)[3] for line in f.read().split(b"\n")[:-1]]
+        return [json.loads(text)["seq"] for text in texts if text.startswith(b'{"v":') and text.endswith(b'"}')]
 
 
 class Journald:
