@@ -13,7 +13,8 @@
 
 #define RETRY_US (1 * USEC_PER_SEC)  /* after a rotation that failed */
 #define ROUND_US (60 * USEC_PER_SEC) /* from one look at the closed segments to the next */
-#define NICE     10                  /* compressing leaves the processors to who has use for them */
+#define LOOK_US  (60 * USEC_PER_SEC) /* from one look at the segment's age to the next */
+#define NICE     19                  /* the janitor's */
 
 /* What is the caller's is not kept. */
 static void take_settings(struct keeper *k, const struct audit_keeping *settings)
@@ -29,6 +30,7 @@ void keeper_init(struct keeper *k, const struct audit_keeping *settings)
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_cond_init(&k->wake, &attr);
+    pthread_cond_init(&k->round, &attr);
     pthread_condattr_destroy(&attr);
     pthread_mutex_init(&k->rounds, NULL);
     pthread_mutex_init(&k->rotating, NULL);
@@ -38,6 +40,7 @@ void keeper_init(struct keeper *k, const struct audit_keeping *settings)
 void keeper_destroy(struct keeper *k)
 {
     pthread_cond_destroy(&k->wake);
+    pthread_cond_destroy(&k->round);
     pthread_mutex_destroy(&k->rounds);
     pthread_mutex_destroy(&k->rotating);
 }
@@ -70,7 +73,7 @@ static void ask_for_round(struct audit *a)
 {
     pthread_mutex_lock(&a->mutex);
     a->keeper.round_us = 0;
-    pthread_cond_signal(&a->keeper.wake);
+    pthread_cond_signal(&a->keeper.round);
     pthread_mutex_unlock(&a->mutex);
 }
 
@@ -148,26 +151,39 @@ static int64_t rotation_due(const struct audit *a)
     return due < k->retry_us ? k->retry_us : due;
 }
 
-static void wait_until(struct audit *a, int64_t due)
+static void wait_until(struct audit *a, pthread_cond_t *cond, int64_t due)
 {
     struct timespec until = { .tv_sec = due / USEC_PER_SEC, .tv_nsec = due % USEC_PER_SEC * 1000 };
-    pthread_cond_timedwait(&a->keeper.wake, &a->mutex, &until);
+    pthread_cond_timedwait(cond, &a->mutex, &until);
 }
 
-/* --- closed segments -------------------------------------------------------------------------- */
-
-/* Between the steps of a round, which may take long: a rotation does not wait for its end. */
-static bool go_on(void *opaque)
+static void *keep(void *opaque)
 {
     struct audit *a = opaque;
     struct error ignored; /* it is noted */
     pthread_mutex_lock(&a->mutex);
-    bool stop = a->keeper.stop;
-    bool rotate_now = !stop && clock_monotonic_us() >= rotation_due(a);
-    pthread_mutex_unlock(&a->mutex);
-    if (rotate_now)
+    while (!a->keeper.stop) {
+        int64_t now = clock_monotonic_us();
+        int64_t due = rotation_due(a);
+        if (now < due) {
+            wait_until(a, &a->keeper.wake, due < now + LOOK_US ? due : now + LOOK_US);
+            continue;
+        }
+        pthread_mutex_unlock(&a->mutex);
         rotate_alone(a, &ignored);
-    return !stop;
+        pthread_mutex_lock(&a->mutex);
+    }
+    pthread_mutex_unlock(&a->mutex);
+    return NULL;
+}
+
+/* --- closed segments -------------------------------------------------------------------------- */
+
+/* Asked between the steps of a round, which may take long. */
+static bool go_on(void *opaque)
+{
+    const struct audit *a = opaque;
+    return !a->keeper.stop;
 }
 
 static void note_round(struct audit *a, int rc, const struct error *err)
@@ -196,24 +212,16 @@ static void look_after(struct audit *a)
     note_round(a, rc, &err);
 }
 
-static void *run(void *opaque)
+static void *sweep(void *opaque)
 {
     struct audit *a = opaque;
-    struct error ignored;
     (void)!setpriority(PRIO_PROCESS, (id_t)gettid(), NICE);
     pthread_mutex_lock(&a->mutex);
     while (!a->keeper.stop) {
-        int64_t now = clock_monotonic_us();
-        int64_t due = rotation_due(a);
-        if (now >= due) {
-            pthread_mutex_unlock(&a->mutex);
-            rotate_alone(a, &ignored);
-            pthread_mutex_lock(&a->mutex);
-        } else if (now >= a->keeper.round_us) {
+        if (clock_monotonic_us() >= a->keeper.round_us)
             look_after(a);
-        } else {
-            wait_until(a, due < a->keeper.round_us ? due : a->keeper.round_us);
-        }
+        else
+            wait_until(a, &a->keeper.round, a->keeper.round_us);
     }
     pthread_mutex_unlock(&a->mutex);
     return NULL;
@@ -225,36 +233,46 @@ void audit_configure(struct audit *a, const struct audit_keeping *settings)
     take_settings(&a->keeper, settings);
     a->keeper.round_us = 0;
     pthread_cond_signal(&a->keeper.wake);
+    pthread_cond_signal(&a->keeper.round);
     sealer_configure(a, settings);
     pthread_mutex_unlock(&a->mutex);
 }
 
-/* --- the thread ------------------------------------------------------------------------------- */
+/* --- the threads ------------------------------------------------------------------------------ */
 
 int keeper_start(struct audit *a, struct error *err)
 {
+    struct keeper *k = &a->keeper;
     /* signals are for the main thread */
     sigset_t all, old;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &old);
-    int rc = pthread_create(&a->keeper.thread, NULL, run, a);
+    int rc = pthread_create(&k->thread, NULL, keep, a);
+    k->running = rc == 0;
+    if (rc == 0) {
+        rc = pthread_create(&k->janitor, NULL, sweep, a);
+        k->sweeping = rc == 0;
+    }
     pthread_sigmask(SIG_SETMASK, &old, NULL);
     if (rc != 0) {
+        keeper_stop(a);
         errno = rc;
         return error_set_errno(err, "the audit log's keeper");
     }
-    a->keeper.running = true;
     return 0;
 }
 
 void keeper_stop(struct audit *a)
 {
-    if (!a->keeper.running)
-        return;
+    struct keeper *k = &a->keeper;
     pthread_mutex_lock(&a->mutex);
-    a->keeper.stop = true;
-    pthread_cond_signal(&a->keeper.wake);
+    k->stop = true;
+    pthread_cond_signal(&k->wake);
+    pthread_cond_signal(&k->round);
     pthread_mutex_unlock(&a->mutex);
-    pthread_join(a->keeper.thread, NULL);
-    a->keeper.running = false;
+    if (k->running)
+        pthread_join(k->thread, NULL);
+    if (k->sweeping)
+        pthread_join(k->janitor, NULL);
+    k->running = k->sweeping = false;
 }

@@ -1,10 +1,12 @@
-/* The thread that looks after the log: closes segments by size and time, compresses and removes
- * them. What is slow happens here,
- * never on a loop, and never under the writer's mutex. */
+/* Two threads that look after the log. The keeper closes segments by size and time; the loops may
+ * wait for it, so it has their priority. The janitor compresses and removes closed ones, with what
+ * the other threads leave of a processor. What is slow happens here, never on a loop, and never
+ * under the writer's mutex. */
 #ifndef AUDIT_KEEPER_H
 #define AUDIT_KEEPER_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include "audit/audit.h"
 
@@ -14,14 +16,15 @@ struct keeper {
 
     /* under the writer's mutex */
     struct audit_keeping settings;
-    pthread_cond_t wake; /* on CLOCK_MONOTONIC */
-    bool large;          /* the segment has reached its size */
-    bool stop;
-    int64_t retry_us; /* a rotation failed: not again before */
-    int64_t round_us; /* when closed segments are looked at next */
+    pthread_cond_t wake;  /* on CLOCK_MONOTONIC */
+    pthread_cond_t round; /* the same, for the janitor */
+    bool large;           /* the segment has reached its size */
+    _Atomic bool stop;    /* written under the mutex; read without it */
+    int64_t retry_us;     /* a rotation failed: not again before */
+    int64_t round_us;     /* when closed segments are looked at next */
 
-    pthread_t thread;
-    bool running;
+    pthread_t thread, janitor;
+    bool running, sweeping; /* the one, the other */
 };
 
 void keeper_init(struct keeper *k, const struct audit_keeping *settings);
