@@ -459,7 +459,7 @@ def test_a_receiver_that_reads_nothing_costs_a_bounded_queue(house, mute):
     gateway.env["ASAN_OPTIONS"] = os.environ.get("ASAN_OPTIONS", "") + ":quarantine_size_mb=1"  # memory, not its grave
     gateway.start()
     wait.until(lambda: sink(gateway)["connected"], "a connection")
-    work(gateway, 300)
+    work(gateway, 1500)  # what is made once, and the sanitizer's graves, are there before
     before = resident_bytes(gateway.pid)
     work(gateway, 3000)
     found = sink(gateway)
