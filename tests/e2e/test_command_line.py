@@ -183,6 +183,10 @@ def test_as_root_it_becomes_the_user(house, qemu, pki, place):
     gateway.options.update(user="daemon", group=grp.getgrgid(user.pw_gid).gr_name)
     os.chmod(gateway.directory, 0o777)
     os.chmod(qemu.socket, 0o666)
+    log = place + "/log"  # a log in a directory that anybody may write to is refused
+    os.mkdir(log, 0o750)
+    os.chown(log, user.pw_uid, user.pw_gid)
+    gateway.audit_file = gateway.audit["path"] = log + "/audit.jsonl"
     gateway.start()
     with open(f"/proc/{gateway.pid}/status") as f:
         status = dict(line.split(":", 1) for line in f.read().splitlines())
