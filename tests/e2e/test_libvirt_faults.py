@@ -264,6 +264,7 @@ def test_a_vm_that_was_restarted_meanwhile_is_another_one(started, libvirtd, web
     wait_state(started, "web1", "unreachable")
     web1.kill()
     libvirtd.start()
+    wait.until(lambda: "shut off" in web1.virsh("domstate"), "a libvirtd that has seen the end of web1")
     web1.start()
     assert "GATEWAY_VM_DOWN" in [m.get("event") for m in client.drain()]
 

@@ -95,7 +95,10 @@ class Domain:
         os.kill(self.pid, signal.SIGCONT)
 
     def kill(self):
-        os.kill(self.pid, signal.SIGKILL)
+        """Returns when it is gone: a libvirtd that starts before would take it for one that runs."""
+        pid = self.pid
+        os.kill(pid, signal.SIGKILL)
+        wait.until(lambda: not wait.is_alive(pid), f"the end of {self.name}")
 
     def received(self):
         """Every request that reached its monitor, libvirt's own too."""

@@ -26,6 +26,15 @@ def is_listening(path):
         return re.search(rf": \w+ \w+ 00010000 .* {re.escape(path)}$", f.read(), re.M) is not None
 
 
+def is_alive(pid):
+    """False once its files and sockets are closed too, though nobody waited for it yet."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as f:
+            return f.read().rpartition(b")")[2].split()[0] not in (b"Z", b"X")
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
 def scaled(seconds):
     """A time that a slow build (sanitizers, valgrind) may take longer for."""
     return seconds * float(os.environ.get("QMPGATE_TEST_SLOWNESS", "1"))
