@@ -5,10 +5,10 @@
 #include "audit/internal.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <string.h>
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/thread.h"
 
 #define WRITE_WAIT_US (500 * USEC_PER_MSEC) /* AUDIT_SYNC_WRITE: from a commit to its sync */
 
@@ -93,11 +93,8 @@ static void wait_for_work(struct audit *a)
     a->asleep = true;
     while (!a->poked && !a->stop)
         pthread_cond_wait(&a->wake, &a->mutex);
-    while (!a->stop && a->sync_at_us > clock_monotonic_us()) {
-        struct timespec at = { .tv_sec = a->sync_at_us / USEC_PER_SEC,
-                               .tv_nsec = a->sync_at_us % USEC_PER_SEC * 1000 };
-        pthread_cond_timedwait(&a->wake, &a->mutex, &at);
-    }
+    while (!a->stop && a->sync_at_us > clock_monotonic_us())
+        (void)thread_wait_until(&a->wake, &a->mutex, a->sync_at_us);
     a->asleep = false;
 }
 
@@ -148,12 +145,7 @@ void flusher_unlock(struct audit *a)
 
 int flusher_start(struct audit *a, struct error *err)
 {
-    /* signals are for the main thread */
-    sigset_t all, old;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old);
-    int rc = pthread_create(&a->thread, NULL, run, a);
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    int rc = thread_start(&a->thread, run, a);
     if (rc != 0) {
         errno = rc;
         return error_set_errno(err, "the audit log's flusher");

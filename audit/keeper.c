@@ -2,7 +2,6 @@
 #include "audit/keeper.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <sys/resource.h>
 #include "audit/current.h"
 #include "audit/reserve.h"
@@ -10,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/thread.h"
 
 #define RETRY_US (1 * USEC_PER_SEC)  /* after a rotation that failed */
 #define ROUND_US (60 * USEC_PER_SEC) /* from one look at the closed segments to the next */
@@ -26,12 +26,8 @@ static void take_settings(struct keeper *k, const struct audit_keeping *settings
 
 void keeper_init(struct keeper *k, const struct audit_keeping *settings)
 {
-    pthread_condattr_t attr;
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&k->wake, &attr);
-    pthread_cond_init(&k->round, &attr);
-    pthread_condattr_destroy(&attr);
+    thread_cond_init(&k->wake);
+    thread_cond_init(&k->round);
     pthread_mutex_init(&k->rounds, NULL);
     pthread_mutex_init(&k->rotating, NULL);
     take_settings(k, settings);
@@ -151,12 +147,6 @@ static int64_t rotation_due(const struct audit *a)
     return due < k->retry_us ? k->retry_us : due;
 }
 
-static void wait_until(struct audit *a, pthread_cond_t *cond, int64_t due)
-{
-    struct timespec until = { .tv_sec = due / USEC_PER_SEC, .tv_nsec = due % USEC_PER_SEC * 1000 };
-    pthread_cond_timedwait(cond, &a->mutex, &until);
-}
-
 static void *keep(void *opaque)
 {
     struct audit *a = opaque;
@@ -166,7 +156,8 @@ static void *keep(void *opaque)
         int64_t now = clock_monotonic_us();
         int64_t due = rotation_due(a);
         if (now < due) {
-            wait_until(a, &a->keeper.wake, due < now + LOOK_US ? due : now + LOOK_US);
+            int64_t look = now + LOOK_US;
+            (void)thread_wait_until(&a->keeper.wake, &a->mutex, due < look ? due : look);
             continue;
         }
         pthread_mutex_unlock(&a->mutex);
@@ -221,7 +212,7 @@ static void *sweep(void *opaque)
         if (clock_monotonic_us() >= a->keeper.round_us)
             look_after(a);
         else
-            wait_until(a, &a->keeper.round, a->keeper.round_us);
+            (void)thread_wait_until(&a->keeper.round, &a->mutex, a->keeper.round_us);
     }
     pthread_mutex_unlock(&a->mutex);
     return NULL;
@@ -243,17 +234,12 @@ void audit_configure(struct audit *a, const struct audit_keeping *settings)
 int keeper_start(struct audit *a, struct error *err)
 {
     struct keeper *k = &a->keeper;
-    /* signals are for the main thread */
-    sigset_t all, old;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old);
-    int rc = pthread_create(&k->thread, NULL, keep, a);
+    int rc = thread_start(&k->thread, keep, a);
     k->running = rc == 0;
     if (rc == 0) {
-        rc = pthread_create(&k->janitor, NULL, sweep, a);
+        rc = thread_start(&k->janitor, sweep, a);
         k->sweeping = rc == 0;
     }
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
     if (rc != 0) {
         keeper_stop(a);
         errno = rc;

@@ -13,14 +13,15 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/thread.h"
 
 #define RETRY_US (5 * USEC_PER_SEC)   /* after a run that failed */
 #define LOOK_US  (10 * USEC_PER_MSEC) /* how often the end of a run is looked for */
 
 struct seal_command {
     pthread_mutex_t mutex; /* for all below */
-    pthread_cond_t wake;   /* on CLOCK_MONOTONIC */
-    char *command;         /* NULL: none */
+    pthread_cond_t wake;
+    char *command; /* NULL: none */
     char *queue[SEAL_COMMAND_QUEUE];
     unsigned n; /* queued, oldest first */
     int64_t retry_us;
@@ -33,12 +34,8 @@ struct seal_command {
 struct seal_command *seal_command_new(void)
 {
     struct seal_command *c = MEM_NEW(struct seal_command);
-    pthread_condattr_t attr;
     pthread_mutex_init(&c->mutex, NULL);
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&c->wake, &attr);
-    pthread_condattr_destroy(&attr);
+    thread_cond_init(&c->wake);
     return c;
 }
 
@@ -197,9 +194,7 @@ static void wait_for_work(struct seal_command *c, int64_t now)
         pthread_cond_wait(&c->wake, &c->mutex);
         return;
     }
-    int64_t due = c->retry_us > now ? c->retry_us : now;
-    struct timespec until = { .tv_sec = due / USEC_PER_SEC, .tv_nsec = due % USEC_PER_SEC * 1000 };
-    pthread_cond_timedwait(&c->wake, &c->mutex, &until);
+    (void)thread_wait_until(&c->wake, &c->mutex, c->retry_us > now ? c->retry_us : now);
 }
 
 static void *run(void *opaque)
@@ -223,11 +218,7 @@ static void *run(void *opaque)
 /* Under the mutex. */
 static void start_thread(struct seal_command *c)
 {
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int rc = pthread_create(&c->thread, NULL, run, c);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    int rc = thread_start(&c->thread, run, c);
     if (rc != 0)
         log_error("seal_command: its thread does not start: %s", strerror(rc));
     else

@@ -2,7 +2,6 @@
 #include "audit/sealer.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <string.h>
 #include "audit/current.h"
 #include "audit/seal_command.h"
@@ -10,25 +9,17 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/thread.h"
 
 #define RETRY_US     (2 * USEC_PER_SEC)  /* after a seal that could not be made */
 #define LOOK_US      (60 * USEC_PER_SEC) /* when there is nothing else to wait for */
 #define CHANGE_TRIES 3u                  /* that an old key has, to vouch for the next */
 #define STOP_US      (10 * USEC_PER_SEC) /* that the exit seal may take */
 
-static void cond_init(pthread_cond_t *cond)
-{
-    pthread_condattr_t attr;
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(cond, &attr);
-    pthread_condattr_destroy(&attr);
-}
-
 void sealer_init(struct sealer *s, const struct audit_keeping *keeping)
 {
-    cond_init(&s->wake);
-    cond_init(&s->ended);
+    thread_cond_init(&s->wake);
+    thread_cond_init(&s->ended);
     s->signer = audit_signer_ref(keeping->signer);
     s->every = keeping->seal_records;
     s->within = keeping->seal_seconds;
@@ -294,8 +285,7 @@ static void wait_until(struct audit *a, int64_t due)
     int64_t latest = clock_monotonic_us() + LOOK_US;
     if (due > latest)
         due = latest;
-    struct timespec until = { .tv_sec = due / USEC_PER_SEC, .tv_nsec = due % USEC_PER_SEC * 1000 };
-    pthread_cond_timedwait(&a->sealer.wake, &a->mutex, &until);
+    (void)thread_wait_until(&a->sealer.wake, &a->mutex, due);
 }
 
 /* Under the mutex. */
@@ -399,12 +389,7 @@ int sealer_start(struct audit *a, const struct audit_settings *settings, struct 
     s->unsealed_since_us = clock_monotonic_us();
     s->command = seal_command_new();
     seal_command_configure(s->command, settings->keeping.seal_command);
-    /* signals are for the main thread */
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int rc = pthread_create(&s->thread, NULL, run, a);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    int rc = thread_start(&s->thread, run, a);
     if (rc != 0) {
         errno = rc;
         return error_set_errno(err, "the thread that seals the audit log");
@@ -419,11 +404,10 @@ bool sealer_stop(struct audit *a)
     if (!s->running)
         return true;
     int64_t due = clock_monotonic_us() + STOP_US;
-    struct timespec until = { .tv_sec = due / USEC_PER_SEC, .tv_nsec = due % USEC_PER_SEC * 1000 };
     pthread_mutex_lock(&a->mutex);
     s->stop = true;
     pthread_cond_signal(&s->wake);
-    while (!s->done && pthread_cond_timedwait(&s->ended, &a->mutex, &until) != ETIMEDOUT)
+    while (!s->done && thread_wait_until(&s->ended, &a->mutex, due))
         ;
     bool done = s->done;
     pthread_mutex_unlock(&a->mutex);

@@ -5,12 +5,10 @@
 #include <errno.h>
 #include <gnutls/crypto.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include "audit/follow.h"
 #include "audit/line.h"
 #include "audit/sink_flight.h"
@@ -18,6 +16,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/thread.h"
 
 #define LOOK_LOG_US      (100 * USEC_PER_MSEC) /* how often it is asked for new records */
 #define LOOK_PEER_US     (250 * USEC_PER_MSEC) /* ... the receiver, while something is under way */
@@ -522,14 +521,9 @@ static void *run(void *opaque)
 
 int audit_sink_start(struct audit_sink *s, struct error *err)
 {
-    sigset_t all, before;
     char name[16];
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int failed = pthread_create(&s->thread, NULL, run, s);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    errno = failed;
-    if (failed)
+    errno = thread_start(&s->thread, run, s);
+    if (errno)
         return error_set_errno(err, "cannot start a thread for the audit sink %s",
                                s->settings.name);
     snprintf(name, sizeof(name), "sink-%.10s", s->settings.name);
@@ -559,13 +553,12 @@ void audit_sink_end(struct audit_sink *s, int64_t until_us)
 
 bool audit_sink_join(struct audit_sink *s, int64_t until_us)
 {
-    struct timespec deadline = { .tv_sec = until_us / USEC_PER_SEC + 1 };
-    int rc = 0;
+    bool in_time = true;
     if (!s->started)
         return true;
     pthread_mutex_lock(&s->lock);
-    while (!s->over && rc == 0)
-        rc = pthread_cond_timedwait(&s->ended, &s->lock, &deadline);
+    while (!s->over && in_time)
+        in_time = thread_wait_until(&s->ended, &s->lock, until_us + USEC_PER_SEC);
     bool over = s->over;
     pthread_mutex_unlock(&s->lock);
     if (!over)
@@ -608,11 +601,7 @@ int audit_sink_new(const struct audit_sink_settings *settings, struct audit_sink
     s->parser = sink_parser_new();
     s->units = MEM_NEW_N(struct unit, settings->queue);
     s->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&s->ended, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    thread_cond_init(&s->ended);
     pthread_mutex_init(&s->lock, NULL);
     int rc = s->stop_fd < 0 ? error_set_errno(err, "cannot make an event descriptor") : 0;
     if (rc == 0)

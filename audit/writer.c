@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/thread.h"
 
 #define TELL_US  (10 * USEC_PER_SEC) /* between two times that it is said that the log fails */
 #define OUT_KEEP (1u << 20)          /* bytes of the commit buffer that stay */
@@ -274,11 +275,7 @@ int audit_open(const struct audit_settings *settings, struct audit **out, struct
     a->n_sinks = settings->sinks < AUDIT_SINKS_MAX ? settings->sinks : AUDIT_SINKS_MAX;
     a->lock_fd = -1;
     pthread_mutex_init(&a->mutex, NULL);
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&a->wake, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    thread_cond_init(&a->wake);
     keeper_init(&a->keeper, &settings->keeping);
     sealer_init(&a->sealer, &settings->keeping);
     int rc = open_all(a, settings, err);

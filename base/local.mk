@@ -11,6 +11,7 @@ base_libbase_a_SOURCES = \
     base/log.c base/log.h \
     base/mem.c base/mem.h \
     base/secret.c base/secret.h \
+    base/thread.c base/thread.h \
     base/uri.c base/uri.h \
     base/util.h
 

@@ -5,7 +5,6 @@
 #include <libvirt/libvirt.h>
 #include <libvirt/virterror.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +14,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/thread.h"
 #include "proxy/libvirt_domain.h"
 #include "proxy/loop.h"
 
@@ -35,28 +35,19 @@ struct libvirt_threads {
 struct libvirt_threads *libvirt_threads_new(void)
 {
     struct libvirt_threads *t = MEM_NEW(struct libvirt_threads);
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_mutex_init(&t->lock, NULL);
-    pthread_cond_init(&t->none, &attributes);
-    pthread_condattr_destroy(&attributes);
+    thread_cond_init(&t->none);
     return t;
 }
 
 bool libvirt_threads_start(struct libvirt_threads *t, const char *name, void *(*run)(void *),
                            void *opaque)
 {
-    sigset_t all, before;
     pthread_t thread;
     pthread_mutex_lock(&t->lock);
     t->count++;
     pthread_mutex_unlock(&t->lock);
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int rc = pthread_create(&thread, NULL, run, opaque);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (rc != 0) {
+    if (thread_start(&thread, run, opaque) != 0) {
         libvirt_threads_leave(t);
         return false;
     }
@@ -75,12 +66,10 @@ void libvirt_threads_leave(struct libvirt_threads *t)
 
 bool libvirt_threads_wait(struct libvirt_threads *t, int64_t deadline_us)
 {
-    struct timespec until = { .tv_sec = deadline_us / USEC_PER_SEC,
-                              .tv_nsec = deadline_us % USEC_PER_SEC * 1000 };
-    int rc = 0;
+    bool in_time = true;
     pthread_mutex_lock(&t->lock);
-    while (t->count && rc == 0)
-        rc = pthread_cond_timedwait(&t->none, &t->lock, &until);
+    while (t->count && in_time)
+        in_time = thread_wait_until(&t->none, &t->lock, deadline_us);
     bool none = t->count == 0;
     pthread_mutex_unlock(&t->lock);
     return none;

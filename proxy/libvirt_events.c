@@ -4,9 +4,9 @@
 #include <libvirt/libvirt.h>
 #include <libvirt/virterror.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include "base/log.h"
+#include "base/thread.h"
 
 /* libvirt has one event loop a process, so this is the process's. */
 static pthread_t thread;
@@ -38,12 +38,7 @@ static void *run(void *opaque)
 
 static int start_thread(struct error *err)
 {
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int rc = pthread_create(&thread, NULL, run, NULL);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (rc != 0)
+    if (thread_start(&thread, run, NULL) != 0)
         return error_set(err, ERROR_SYSTEM, "cannot start the thread of libvirt's events");
     pthread_setname_np(thread, "libvirt-events");
     return 0;

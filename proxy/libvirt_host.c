@@ -13,6 +13,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/thread.h"
 #include "proxy/daemon.h"
 #include "proxy/libvirt_domain.h"
 #include "proxy/libvirt_labels.h"
@@ -496,9 +497,7 @@ static void disconnect(struct libvirt_host *h)
 static void wait_a_while(struct libvirt_host *h, unsigned ms)
 {
     int64_t until_us = clock_monotonic_us() + ms * USEC_PER_MSEC;
-    struct timespec until = { .tv_sec = until_us / USEC_PER_SEC,
-                              .tv_nsec = until_us % USEC_PER_SEC * 1000 };
-    pthread_cond_timedwait(&h->wake, &h->lock, &until);
+    (void)thread_wait_until(&h->wake, &h->lock, until_us);
 }
 
 static void look_at_todo(struct libvirt_host *h, struct named *take_todo)
@@ -581,12 +580,8 @@ struct libvirt_host *libvirt_host_new(struct daemon *daemon, struct libvirt_thre
                                       struct error *err)
 {
     struct libvirt_host *h = MEM_NEW(struct libvirt_host);
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_mutex_init(&h->lock, NULL);
-    pthread_cond_init(&h->wake, &attributes);
-    pthread_condattr_destroy(&attributes);
+    thread_cond_init(&h->wake);
     atomic_store(&h->refs, 2); /* its thread's, and the caller's */
     h->daemon = daemon;
     h->threads = threads;

@@ -6,10 +6,9 @@
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <utlist.h>
-#include "base/clock.h"
 #include "base/mem.h"
+#include "base/thread.h"
 
 struct worker_pool {
     const char *name;
@@ -79,22 +78,13 @@ static int start_thread(struct worker_pool *pool, struct error *err)
 
 /* --- life ------------------------------------------------------------------------------------- */
 
-static void init_idle(struct worker_pool *pool)
-{
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&pool->idle, &monotonic);
-    pthread_condattr_destroy(&monotonic);
-}
-
 struct worker_pool *worker_pool_new(const char *name, unsigned threads, bool patient,
                                     unsigned max_queued, struct error *err)
 {
     struct worker_pool *pool = MEM_NEW(struct worker_pool);
     pthread_mutex_init(&pool->lock, NULL);
     pthread_cond_init(&pool->wake, NULL);
-    init_idle(pool);
+    thread_cond_init(&pool->idle);
     pool->name = name;
     pool->patient = patient;
     pool->max_queued = max_queued;
@@ -122,13 +112,11 @@ static void ask_to_stop(struct worker_pool *pool)
 
 bool worker_pool_stop(struct worker_pool *pool, int64_t deadline_us)
 {
-    struct timespec until = { .tv_sec = deadline_us / USEC_PER_SEC,
-                              .tv_nsec = deadline_us % USEC_PER_SEC * 1000 };
-    int rc = 0;
+    bool in_time = true;
     pthread_mutex_lock(&pool->lock);
     ask_to_stop(pool);
-    while ((pool->queued || pool->running) && rc == 0)
-        rc = pthread_cond_timedwait(&pool->idle, &pool->lock, &until);
+    while ((pool->queued || pool->running) && in_time)
+        in_time = thread_wait_until(&pool->idle, &pool->lock, deadline_us);
     bool done = !pool->queued && !pool->running;
     pthread_mutex_unlock(&pool->lock);
     if (done)
