@@ -2,6 +2,7 @@
 #include "audit/line.h"
 
 #include "base/clock.h"
+#include "base/decimal.h"
 
 /* The line's end: ,"hash":"<64 digits>"}\n */
 #define END_LEN   (sizeof(AUDIT_LINE_HASH) - 1 + AUDIT_HASH_TEXT + sizeof(AUDIT_LINE_END) - 1)
@@ -10,14 +11,8 @@
 /* The number, up to the comma behind it; NULL if there is none. */
 static const char *parse_seq(const char *p, const char *end, uint64_t *seq)
 {
-    *seq = 0;
-    if (p == end || *p < '1' || *p > '9')
+    if (p == end || *p == '0' || !decimal_take(&p, end, seq))
         return NULL;
-    for (; p < end && *p >= '0' && *p <= '9'; p++) {
-        if (__builtin_mul_overflow(*seq, 10u, seq) ||
-            __builtin_add_overflow(*seq, (uint64_t)(*p - '0'), seq))
-            return NULL;
-    }
     return p < end && *p == ',' ? p : NULL;
 }
 

@@ -8,6 +8,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include "audit/file.h"
+#include "base/decimal.h"
 #include "base/log.h"
 #include "base/mem.h"
 
@@ -22,13 +23,7 @@
 /* SEQ_DIGITS digits and the space behind them. */
 static bool take_count(const char **p, uint64_t *out)
 {
-    *out = 0;
-    for (unsigned i = 0; i < SEQ_DIGITS; i++, ++*p) {
-        if (**p < '0' || **p > '9' || __builtin_mul_overflow(*out, 10u, out) ||
-            __builtin_add_overflow(*out, (uint64_t)(**p - '0'), out))
-            return false;
-    }
-    return *(*p)++ == ' ';
+    return decimal_take_fixed(p, SEQ_DIGITS, out) && *(*p)++ == ' ';
 }
 
 static bool take_hash(const char **p, char after, unsigned char out[AUDIT_HASH_BYTES])

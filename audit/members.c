@@ -1,6 +1,8 @@
 #include "config.h"
 #include "audit/members.h"
 
+#include "base/decimal.h"
+
 #define START "{\"v\":1"
 
 /* Past a string's closing quote. */
@@ -187,11 +189,6 @@ bool member_decode(struct span value, struct buf *out)
 
 bool member_number(struct span value, uint64_t *out)
 {
-    *out = 0;
-    for (size_t i = 0; i < value.len; i++) {
-        if (value.data[i] < '0' || value.data[i] > '9' || __builtin_mul_overflow(*out, 10u, out) ||
-            __builtin_add_overflow(*out, (uint64_t)(value.data[i] - '0'), out))
-            return false;
-    }
-    return value.len > 0;
+    const char *end = value.data + value.len;
+    return decimal_take(&value.data, end, out) && value.data == end;
 }

@@ -4,6 +4,7 @@
 #include "audit/line.h"
 #include "base/base64.h"
 #include "base/clock.h"
+#include "base/decimal.h"
 #include "base/mem.h"
 #include "base/secret.h"
 
@@ -104,13 +105,7 @@ static bool take_number(struct cursor *c, const char *name, uint64_t *out)
     if (!take_text(c, name))
         return false;
     const char *start = c->p;
-    *out = 0;
-    for (; c->p < c->end && *c->p >= '0' && *c->p <= '9'; c->p++) {
-        if (__builtin_mul_overflow(*out, 10u, out) ||
-            __builtin_add_overflow(*out, (uint64_t)(*c->p - '0'), out))
-            return false;
-    }
-    return c->p > start && (*start != '0' || c->p == start + 1);
+    return decimal_take(&c->p, c->end, out) && (*start != '0' || c->p == start + 1);
 }
 
 /* A string's `len` bytes, and its closing quote. */

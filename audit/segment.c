@@ -7,6 +7,7 @@
 #include "audit/record.h"
 #include "audit/seal.h"
 #include "base/clock.h"
+#include "base/decimal.h"
 #include "base/mem.h"
 
 #define SUFFIX ".jsonl"
@@ -36,14 +37,10 @@ static bool take_literal(struct span *rest, struct span literal)
 
 static bool take_number(struct span *rest, uint64_t *out)
 {
-    *out = 0;
-    if (rest->len == 0 || *rest->data < '1' || *rest->data > '9')
+    const char *end = rest->data + rest->len;
+    if (rest->len == 0 || *rest->data == '0' || !decimal_take(&rest->data, end, out))
         return false;
-    for (; rest->len > 0 && *rest->data >= '0' && *rest->data <= '9'; rest->data++, rest->len--) {
-        if (__builtin_mul_overflow(*out, 10u, out) ||
-            __builtin_add_overflow(*out, (uint64_t)(*rest->data - '0'), out))
-            return false;
-    }
+    rest->len = (size_t)(end - rest->data);
     return *out <= SEGMENT_MAX;
 }
 

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include "base/decimal.h"
 #include "base/mem.h"
 
 #define WORDS      "qmpgate-sink 1 "
@@ -32,13 +33,8 @@ bool sink_position_parse(struct span text, struct audit_chain *out)
     if (text.len != SINK_POSITION_LEN || memcmp(text.data, WORDS, WORDS_LEN) != 0)
         return false;
     const char *p = text.data + WORDS_LEN;
-    for (unsigned i = 0; i < SEQ_DIGITS; i++) {
-        if (p[i] < '0' || p[i] > '9' || __builtin_mul_overflow(out->seq, 10u, &out->seq) ||
-            __builtin_add_overflow(out->seq, (uint64_t)(p[i] - '0'), &out->seq))
-            return false;
-    }
-    p += SEQ_DIGITS;
-    return p[0] == ' ' && audit_hash_parse((struct span){ p + 1, AUDIT_HASH_TEXT }, out->hash) &&
+    return decimal_take_fixed(&p, SEQ_DIGITS, &out->seq) && p[0] == ' ' &&
+           audit_hash_parse((struct span){ p + 1, AUDIT_HASH_TEXT }, out->hash) &&
            memcmp(p + 1 + AUDIT_HASH_TEXT, ";\n", 2) == 0;
 }
 

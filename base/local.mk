@@ -5,6 +5,7 @@ base_libbase_a_SOURCES = \
     base/cfglex.c base/cfglex.h \
     base/cfgtext.c base/cfgtext.h \
     base/clock.c base/clock.h \
+    base/decimal.h \
     base/error.c base/error.h \
     base/glob.c base/glob.h \
     base/limits.h \
