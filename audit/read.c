@@ -8,79 +8,18 @@
 #include <unistd.h>
 #include "audit/file.h"
 #include "audit/line.h"
+#include "audit/members.h"
 #include "audit/segment.h"
 #include "audit/segments.h"
 #include "audit/source.h"
+#include "base/decimal.h"
 #include "base/log.h"
 #include "base/mem.h"
 
-#define WINDOW (2 * AUDIT_LINE_MAX) /* bytes read at once: a whole line is always in it */
+#define START_LEN (sizeof(AUDIT_LINE_START) - 1)
+#define WINDOW    (2 * AUDIT_LINE_MAX) /* bytes read at once: a whole line is always in it */
 
 /* --- one line --------------------------------------------------------------------------------- */
-
-struct cursor {
-    const char *p, *end;
-};
-
-/* Past a string's closing quote; `*out` is what is between the quotes. */
-static bool skip_string(struct cursor *c, struct span *out)
-{
-    if (c->p == c->end || *c->p != '"')
-        return false;
-    const char *start = ++c->p;
-    for (; c->p < c->end; c->p++) {
-        if (*c->p == '"') {
-            *out = (struct span){ start, (size_t)(c->p - start) };
-            c->p++;
-            return true;
-        }
-        if (*c->p == '\\' && ++c->p == c->end)
-            return false;
-    }
-    return false;
-}
-
-/* Past a value: a string, or what is between balanced brackets, or up to the next comma or bracket.
- * `*string` is what is between the quotes, `*number` the value, if the value is such. */
-static bool skip_value(struct cursor *c, struct span *string, uint64_t *number)
-{
-    unsigned depth = 0;
-    struct span inner;
-    *string = (struct span){ 0 };
-    *number = 0;
-    if (c->p < c->end && *c->p == '"')
-        return skip_string(c, string);
-    const char *start = c->p;
-    for (const char *p = start; p < c->end && *p >= '0' && *p <= '9'; p++) {
-        if (__builtin_mul_overflow(*number, 10u, number) ||
-            __builtin_add_overflow(*number, (uint64_t)(*p - '0'), number))
-            return false;
-    }
-    while (c->p < c->end) {
-        switch (*c->p) {
-        case '"':
-            if (!skip_string(c, &inner))
-                return false;
-            continue;
-        case '{':
-        case '[':
-            depth++;
-            break;
-        case '}':
-        case ']':
-            if (depth == 0)
-                return c->p > start;
-            depth--;
-            break;
-        case ',':
-            if (depth == 0)
-                return c->p > start;
-            break;
-        }
-        c->p++;
-    }
-    return false;
-}
 
 static void take_count(struct audit_line *out, struct span name, uint64_t value)
 {
@@ -90,7 +29,7 @@ static void take_count(struct audit_line *out, struct span name, uint64_t value)
         out->request = value;
 }
 
-static void take_member(struct audit_line *out, struct span name, struct span value)
+static void take_string(struct audit_line *out, struct span name, struct span value)
 {
     static const struct {
         struct span name;
@@ -112,44 +51,40 @@ static void take_member(struct audit_line *out, struct span name, struct span va
     }
 }
 
-static bool parse_members(struct cursor *c, struct audit_line *out)
+/* False for a number that is too large. */
+static bool take(struct audit_line *out, const struct member *m)
 {
-    struct span name, value;
+    const char *p = m->value.data, *end = p + m->value.len;
     uint64_t number;
-    while (c->p < c->end && *c->p == ',') {
-        c->p++;
-        if (!skip_string(c, &name) || c->p == c->end || *c->p != ':')
+    if (*p == '"') {
+        take_string(out, m->name, (struct span){ p + 1, m->value.len - 2 });
+    } else if (*p >= '0' && *p <= '9') {
+        if (!decimal_take(&p, end, &number))
             return false;
-        c->p++;
-        if (!skip_value(c, &value, &number))
-            return false;
-        if (value.data)
-            take_member(out, name, value);
-        else
-            take_count(out, name, number);
+        take_count(out, m->name, number);
     }
-    return c->p + 1 == c->end && *c->p == '}';
+    return true;
 }
 
 bool audit_line_parse(struct span line, struct audit_line *out)
 {
-    static const struct span start = SPAN_LIT("{\"v\":1");
-    static const struct span seq_name = SPAN_LIT(",\"seq\":");
+    struct member_walk walk;
+    struct member m;
     *out = (struct audit_line){ 0 };
     if (line.len > 0 && line.data[line.len - 1] == '\n')
         line.len--;
-    if (line.len < start.len + seq_name.len ||
-        memcmp(line.data, AUDIT_LINE_START, sizeof(AUDIT_LINE_START) - 1) != 0)
+    if (line.len < START_LEN || memcmp(line.data, AUDIT_LINE_START, START_LEN) != 0)
         return false;
-    for (const char *p = line.data + sizeof(AUDIT_LINE_START) - 1;
-         p < line.data + line.len && *p >= '0' && *p <= '9'; p++) {
-        if (__builtin_mul_overflow(out->seq, 10u, &out->seq) ||
-            __builtin_add_overflow(out->seq, (uint64_t)(*p - '0'), &out->seq))
-            return false;
-    }
+    const char *seq = line.data + START_LEN;
+    if (!decimal_take(&seq, line.data + line.len, &out->seq) || out->seq == 0 ||
+        !member_walk_start(&walk, line))
+        return false;
     out->text = line;
-    struct cursor c = { line.data + start.len, line.data + line.len };
-    return out->seq > 0 && parse_members(&c, out) && out->type.len > 0;
+    int more;
+    while ((more = member_walk_next(&walk, &m)) > 0)
+        if (!take(out, &m))
+            return false;
+    return more == 0 && out->type.len > 0;
 }
 
 /* --- backwards -------------------------------------------------------------------------------- */
