@@ -8,7 +8,7 @@
 #include "audit/verify.h"
 #include "base/clock.h"
 #include "base/mem.h"
-#include "cli/policy.h"
+#include "cli/file.h"
 
 #define TOLD_MAX      100u /* faults, and notes, that are told one by one */
 #define BAR_WIDTH     40
@@ -258,7 +258,7 @@ static enum cli_exit take_outside(struct run *r, const char *path)
     CLEANUP_FREE struct seal *seals = NULL;
     struct error err;
     size_t n;
-    enum cli_exit code = policy_read_file(path, &text);
+    enum cli_exit code = cli_read_file(path, &text);
     if (code != CLI_EXIT_OK)
         return code;
     if (audit_read_seals(path, (struct span){ buf_data(&text), buf_len(&text) }, &seals, &n, &err) <

@@ -17,6 +17,7 @@ cli_libcli_a_SOURCES = \
     cli/connect.c cli/connect.h \
     cli/document.c cli/document.h \
     cli/event_line.c cli/event_line.h \
+    cli/file.c cli/file.h \
     cli/line_editor.c cli/line_editor.h \
     cli/login.c cli/login.h \
     cli/output.c cli/output.h \
@@ -45,6 +46,7 @@ cli_libcli_a_SOURCES = \
     cli/relay.c cli/relay.h \
     cli/session.c cli/session.h \
     cli/shell.h cli/shell_builtin.c \
+    cli/tool.c cli/tool.h \
     cli/uri.c cli/uri.h \
     cli/verb_audit.c \
     cli/verb_bridge.c \

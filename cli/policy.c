@@ -9,45 +9,12 @@
 #include "qmp/scan.h"
 
 const struct qmp_scan_limits policy_scan_limits = {
-    .max_bytes = POLICY_FILE_MAX,
+    .max_bytes = CLI_FILE_MAX,
     .max_depth = 64,
     .max_tokens = 4u << 20,
 };
 
 /* --- files ------------------------------------------------------------------------------------ */
-
-static enum cli_exit read_stream(const char *path, FILE *f, struct buf *out)
-{
-    struct error err;
-    size_t n;
-    errno = 0;
-    while ((n = fread(buf_reserve(out, 65536), 1, 65536, f)) > 0) {
-        buf_commit(out, n);
-        if (buf_len(out) > POLICY_FILE_MAX) {
-            error_set(&err, ERROR_STATE, "%s is longer than %u MiB", path, POLICY_FILE_MAX >> 20);
-            return cli_fail_local(&err);
-        }
-    }
-    if (ferror(f)) {
-        error_set_errno(&err, "%s", path);
-        return cli_fail_local(&err);
-    }
-    *buf_reserve(out, 1) = '\0';
-    return CLI_EXIT_OK;
-}
-
-enum cli_exit policy_read_file(const char *path, struct buf *out)
-{
-    FILE *f = fopen(path, "rbe");
-    if (!f) {
-        struct error err;
-        error_set_errno(&err, "%s", path);
-        return cli_fail_local(&err);
-    }
-    enum cli_exit code = read_stream(path, f, out);
-    fclose(f);
-    return code;
-}
 
 static void tell_error(void *opaque, const char *line)
 {
@@ -68,7 +35,7 @@ enum cli_exit policy_load(const char *path, struct acl_policy **out)
 {
     CLEANUP_BUF struct buf text = { 0 };
     *out = NULL;
-    enum cli_exit code = policy_read_file(path, &text);
+    enum cli_exit code = cli_read_file(path, &text);
     return code != CLI_EXIT_OK ? code : policy_parse(path, &text, out);
 }
 
@@ -123,7 +90,7 @@ static enum cli_exit add(struct policy_schemas *s, const char *name, struct span
 enum cli_exit policy_schemas_load(struct policy_schemas *s, const char *path)
 {
     CLEANUP_BUF struct buf text = { 0 };
-    enum cli_exit code = policy_read_file(path, &text);
+    enum cli_exit code = cli_read_file(path, &text);
     if (code != CLI_EXIT_OK)
         return code;
     return add(s, path, (struct span){ buf_data(&text), buf_len(&text) });

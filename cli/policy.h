@@ -5,6 +5,7 @@
 #include <string.h>
 #include "acl/acl.h"
 #include "cli/cli.h"
+#include "cli/file.h"
 #include "qmp/scan.h"
 
 extern const struct verb policy_check;
@@ -16,11 +17,6 @@ extern const struct verb policy_learn;
 extern const struct verb policy_test;
 
 /* --- files ------------------------------------------------------------------------------------ */
-
-#define POLICY_FILE_MAX (256u << 20) /* bytes; a text that is longer is not what was meant */
-
-/* The whole file, with a NUL behind it that is not counted. Failures are told. */
-enum cli_exit policy_read_file(const char *path, struct buf *out);
 
 /* Errors in a policy go to standard error as FILE:LINE, and are CLI_EXIT_POLICY. */
 enum cli_exit policy_parse(const char *path, const struct buf *text, struct acl_policy **out);

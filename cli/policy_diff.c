@@ -331,7 +331,7 @@ static void gather(struct diff *d, const struct side *s)
 static enum cli_exit load_side(struct side *s, const char *path, struct qmp_schema *schema)
 {
     CLEANUP_BUF struct buf bytes = { 0 };
-    enum cli_exit code = policy_read_file(path, &bytes);
+    enum cli_exit code = cli_read_file(path, &bytes);
     if (code == CLI_EXIT_OK)
         code = policy_parse(path, &bytes, &s->policy);
     if (code != CLI_EXIT_OK)

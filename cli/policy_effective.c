@@ -243,7 +243,7 @@ static enum cli_exit ask(const struct cli *cli, const struct policy_subject *s, 
     CLEANUP_RIGHTS struct acl_rights *rights = NULL;
     CLEANUP_POLICY_TEXT struct policy_text text = { 0 };
     CLEANUP_BUF struct buf bytes = { 0 };
-    enum cli_exit code = policy_read_file(path, &bytes);
+    enum cli_exit code = cli_read_file(path, &bytes);
     if (code == CLI_EXIT_OK)
         code = policy_parse(path, &bytes, &policy);
     if (code == CLI_EXIT_OK)

@@ -27,7 +27,7 @@ static void tell(void *opaque, const char *line)
 static enum cli_exit test(const struct cli *cli, struct policy_cases *c, const char *path)
 {
     CLEANUP_BUF struct buf text = { 0 };
-    enum cli_exit code = policy_read_file(path, &text);
+    enum cli_exit code = cli_read_file(path, &text);
     if (code != CLI_EXIT_OK)
         return code;
     if (strlen(buf_data(&text)) != buf_len(&text)) {

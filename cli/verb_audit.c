@@ -3,35 +3,13 @@
 #include "config.h"
 #include "cli/audit.h"
 
-#include <string.h>
+#include "cli/tool.h"
 
 static const struct verb *const tools[] = { &audit_verify_tool, &audit_show };
 
-static const struct verb *find_tool(const char *name)
-{
-    for (size_t i = 0; i < ARRAY_SIZE(tools); i++)
-        if (strcmp(strchr(tools[i]->name, ' ') + 1, name) == 0)
-            return tools[i];
-    return NULL;
-}
-
 static enum cli_exit run(struct cli *cli, int argc, char **argv)
 {
-    int first = cli_no_options(&verb_audit, argc, argv);
-    if (first < 0)
-        return CLI_EXIT_USAGE;
-    if (first >= argc)
-        return cli_usage(&verb_audit, "audit: verify or show?");
-    const struct verb *tool = find_tool(argv[first]);
-    if (!tool)
-        return cli_usage(&verb_audit, "audit has no \"%s\"", argv[first]);
-    argc -= first;
-    argv += first;
-    if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
-        cli_print_help(tool);
-        return CLI_EXIT_OK;
-    }
-    return tool->run(cli, argc, argv);
+    return cli_run_tool(&verb_audit, tools, ARRAY_SIZE(tools), "verify or show?", cli, argc, argv);
 }
 
 const struct verb verb_audit = {

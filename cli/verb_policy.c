@@ -3,37 +3,17 @@
 #include "config.h"
 #include "cli/policy.h"
 
+#include "cli/tool.h"
+
 static const struct verb *const tools[] = {
     &policy_check, &policy_test,  &policy_explain, &policy_effective,
     &policy_diff,  &policy_drift, &policy_learn,
 };
 
-static const struct verb *find_tool(const char *name)
-{
-    for (size_t i = 0; i < ARRAY_SIZE(tools); i++)
-        if (strcmp(strchr(tools[i]->name, ' ') + 1, name) == 0)
-            return tools[i];
-    return NULL;
-}
-
 static enum cli_exit run(struct cli *cli, int argc, char **argv)
 {
-    int first = cli_no_options(&verb_policy, argc, argv);
-    if (first < 0)
-        return CLI_EXIT_USAGE;
-    const struct verb *tool = first < argc ? find_tool(argv[first]) : NULL;
-    if (first >= argc)
-        return cli_usage(&verb_policy,
-                         "policy: check, test, explain, effective, diff, drift or learn?");
-    if (!tool)
-        return cli_usage(&verb_policy, "policy has no \"%s\"", argv[first]);
-    argc -= first;
-    argv += first;
-    if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
-        cli_print_help(tool);
-        return CLI_EXIT_OK;
-    }
-    return tool->run(cli, argc, argv);
+    return cli_run_tool(&verb_policy, tools, ARRAY_SIZE(tools),
+                        "check, test, explain, effective, diff, drift or learn?", cli, argc, argv);
 }
 
 const struct verb verb_policy = {
