@@ -67,7 +67,7 @@ tests_unit_test_judge_SOURCES = tests/unit/test_judge.c tests/acl/cases.c
 tests_unit_test_judge_LDADD = $(acl_ldadd) $(CMOCKA_LIBS)
 tests_unit_test_rules_SOURCES = tests/unit/test_rules.c tests/acl/cases.c
 tests_unit_test_rules_LDADD = $(acl_ldadd) $(CMOCKA_LIBS)
-tests_unit_test_reach_SOURCES = tests/unit/test_reach.c tests/qmp/schema_file.c tests/qmp/schema_file.h
+tests_unit_test_reach_SOURCES = tests/unit/test_reach.c $(schema_file)
 tests_unit_test_reach_LDADD = $(acl_ldadd) $(JSON_C_LIBS) $(CMOCKA_LIBS)
 
 tests_unit_test_hmp_SOURCES = tests/unit/test_hmp.c
@@ -117,7 +117,7 @@ check_PROGRAMS += tests/fuzz/fuzz_judge tests/fuzz/fuzz_reach
 TESTS += tests/fuzz/fuzz_judge tests/fuzz/fuzz_reach
 tests_fuzz_fuzz_judge_SOURCES = tests/fuzz/fuzz_judge.c tests/fuzz/replay.c
 tests_fuzz_fuzz_judge_LDADD = $(acl_ldadd)
-tests_fuzz_fuzz_reach_SOURCES = tests/fuzz/fuzz_reach.c tests/fuzz/replay.c
+tests_fuzz_fuzz_reach_SOURCES = tests/fuzz/fuzz_reach.c tests/fuzz/replay.c $(schema_file)
 tests_fuzz_fuzz_reach_LDADD = $(acl_ldadd)
 tests_fuzz_fuzz_policy_SOURCES = tests/fuzz/fuzz_policy.c tests/fuzz/replay.c
 tests_fuzz_fuzz_policy_LDADD = $(acl_ldadd)

@@ -29,7 +29,7 @@ static void get_hostname(char out[SYSLOG_HOSTNAME_MAX + 1])
         *out = '\0';
     out[SYSLOG_HOSTNAME_MAX] = '\0';
     if (!syslog_is_printable(out, SYSLOG_HOSTNAME_MAX))
-        strcpy(out, "-"); /* RFC 5424's word for none */
+        memcpy(out, "-", sizeof("-")); /* RFC 5424's word for none */
 }
 
 static enum audit_sink_type type_of(const struct conf_audit_sink *c)

@@ -58,7 +58,7 @@ tests_fuzz_fuzz_answer_SOURCES = tests/fuzz/fuzz_answer.c tests/fuzz/replay.c
 tests_fuzz_fuzz_answer_LDADD = $(qmp_ldadd)
 tests_fuzz_fuzz_schema_SOURCES = tests/fuzz/fuzz_schema.c tests/fuzz/replay.c
 tests_fuzz_fuzz_schema_LDADD = $(qmp_ldadd)
-tests_fuzz_fuzz_validate_SOURCES = tests/fuzz/fuzz_validate.c tests/fuzz/replay.c
+tests_fuzz_fuzz_validate_SOURCES = tests/fuzz/fuzz_validate.c tests/fuzz/replay.c $(schema_file)
 tests_fuzz_fuzz_validate_LDADD = $(qmp_ldadd)
 EXTRA_DIST += tests/fuzz/corpus/scan tests/fuzz/corpus/frame tests/fuzz/corpus/message \
     tests/fuzz/corpus/answer tests/fuzz/corpus/schema tests/fuzz/corpus/validate

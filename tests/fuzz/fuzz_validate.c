@@ -5,37 +5,24 @@
 #include "config.h"
 #include "tests/fuzz/fuzz.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/buf.h"
-#include "base/mem.h"
 #include "qmp/message.h"
 #include "qmp/scan.h"
 #include "qmp/validate.h"
 #include "qmp/write.h"
+#include "tests/qmp/schema_file.h"
 
 static const struct qmp_scan_limits limits = { .max_bytes = 1u << 20,
                                                .max_depth = 64,
                                                .max_tokens = 65536 };
 
-static struct qmp_schema *read_pinned(void)
+static struct qmp_schema *pinned_schema(void)
 {
     static struct qmp_schema *pinned; /* for the process */
-    if (pinned)
-        return pinned;
-    const char *top = getenv("abs_top_srcdir");
-    CLEANUP_FREE char *path = mem_printf("%s/tests/data/schema-7.2.json", top ? top : ".");
-    CLEANUP_BUF struct buf b = { 0 };
-    FILE *f = fopen(path, "rb");
-    size_t n = 0;
-    FUZZ_ASSERT(f);
-    do {
-        buf_commit(&b, n);
-        n = fread(buf_reserve(&b, 65536), 1, 65536, f);
-    } while (n > 0);
-    fclose(f);
-    FUZZ_ASSERT(qmp_schema_parse(buf_data(&b), buf_len(&b), &pinned, NULL) == 0);
+    if (!pinned)
+        pinned = schema_file_pinned();
     return pinned;
 }
 
@@ -120,7 +107,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct span text = { (const char *)data, size };
     const char *line = size && *data == '[' ? memchr(data, '\n', size) : NULL;
     if (!line) {
-        check_request(read_pinned(), text);
+        check_request(pinned_schema(), text);
         return 0;
     }
     struct qmp_schema *s = NULL;

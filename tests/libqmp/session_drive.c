@@ -90,15 +90,15 @@ static int run(struct qmp_session *s, const char *what, const char *name, const 
     if (strcmp(what, "call") == 0)
         return probe_find_command(name)->call(s, arguments, r);
     if (strcmp(what, "pipeline") == 0)
-        return pipeline(s, name, atoi(json), r);
+        return pipeline(s, name, (int)strtol(json, NULL, 10), r);
     if (strcmp(what, "submit") == 0)
         return submit(s, name, r, &id) < 0 ? -1 : qmp_session_notify(s, &r->err);
     if (strcmp(what, "event") == 0)
-        return wait_event(s, atoi(name), r);
+        return wait_event(s, (int)strtol(name, NULL, 10), r);
     if (strcmp(what, "lost") == 0)
         r->json = mem_printf("%llu", (unsigned long long)qmp_session_events_lost(s));
     else
-        qmp_session_set_timeout(s, atoi(name));
+        qmp_session_set_timeout(s, (int)strtol(name, NULL, 10));
     return 0;
 }
 
@@ -110,7 +110,7 @@ int main(int argc, char **argv)
     struct probe_result opened = { 0 };
     if (argc != 3)
         probe_fail("usage: session_drive URI TIMEOUT_MS");
-    int rc = qmp_open(argv[1], atoi(argv[2]), &s, &opened.err);
+    int rc = qmp_open(argv[1], (int)strtol(argv[2], NULL, 10), &s, &opened.err);
     if (rc == 0)
         opened.json = mem_strdup(qmp_session_has_oob(s) ? "oob" : "");
     answer(rc, &opened);

@@ -13,6 +13,7 @@
 #include "audit/audit.h"
 #include "audit/read.h"
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "qmp/scan.h"
 #include "tests/unit/verify_chain.h"
@@ -141,6 +142,23 @@ static inline void commit_fails(struct audit_batch *b, const char *words)
     if (!strstr(err.text, words))
         fail_msg("\"%s\" is not in \"%s\"", words, err.text);
 }
+
+static inline struct audit_stats stats_of(struct audit *a)
+{
+    struct audit_stats stats;
+    audit_get_stats(a, &stats);
+    return stats;
+}
+
+#define WAIT_FOR(condition)                                        \
+    do {                                                           \
+        int64_t until_ = clock_monotonic_us() + 20 * USEC_PER_SEC; \
+        while (!(condition)) {                                     \
+            if (clock_monotonic_us() > until_)                     \
+                fail_msg("waited in vain for %s", #condition);     \
+            usleep(1000);                                          \
+        }                                                          \
+    } while (0)
 
 /* --- arguments -------------------------------------------------------------------------------- */
 

@@ -118,13 +118,6 @@ static void add_segments(struct log *l, unsigned n)
     }
 }
 
-static struct audit_stats stats_of(const struct log *l)
-{
-    struct audit_stats stats;
-    audit_get_stats(l->a, &stats);
-    return stats;
-}
-
 static char *closed(const struct fixture *f, unsigned number, const char *suffix)
 {
     return mem_printf("%s.%010u.jsonl%s", f->path, number, suffix);
@@ -135,16 +128,6 @@ static bool is_there(const struct fixture *f, unsigned number, const char *suffi
     CLEANUP_FREE char *path = closed(f, number, suffix);
     return access(path, F_OK) == 0;
 }
-
-#define WAIT_FOR(condition)                                        \
-    do {                                                           \
-        int64_t until_ = clock_monotonic_us() + 20 * USEC_PER_SEC; \
-        while (!(condition)) {                                     \
-            if (clock_monotonic_us() > until_)                     \
-                fail_msg("waited in vain for %s", #condition);     \
-            usleep(1000);                                          \
-        }                                                          \
-    } while (0)
 
 /* All records from `first` to `last` are there, once, whatever the files are called. */
 static void assert_records(const struct fixture *f, uint64_t first, uint64_t last)
@@ -212,8 +195,8 @@ static void closed_segments_are_compressed_and_nothing_is_lost(void **state)
     struct log l = open_with(f, (struct audit_keeping){ .compress = true }, 0);
     add_segments(&l, 2);
     WAIT_FOR(is_there(f, 1, ".zst") && is_there(f, 2, ".zst") && !is_there(f, 2, ""));
-    WAIT_FOR(stats_of(&l).segments == 3);
-    assert_int_equal(stats_of(&l).oldest_segment, 1);
+    WAIT_FOR(stats_of(l.a).segments == 3);
+    assert_int_equal(stats_of(l.a).oldest_segment, 1);
     close_log(&l);
     assert_false(is_there(f, 1, ""));
     assert_records(f, 1, 603);
@@ -384,8 +367,8 @@ static void the_oldest_go_while_there_are_too_many(void **state)
     WAIT_FOR(!is_there(f, 2, ""));
     assert_int_equal(round_now(&l, &err), 0);
     assert_true(is_there(f, 3, "") && is_there(f, 4, ""));
-    assert_int_equal(stats_of(&l).oldest_segment, 3);
-    assert_int_equal(stats_of(&l).segments, 3);
+    assert_int_equal(stats_of(l.a).oldest_segment, 3);
+    assert_int_equal(stats_of(l.a).segments, 3);
     close_log(&l);
     assert_records(f, 603, 1205);
 }
@@ -412,7 +395,7 @@ static void what_a_sink_has_not_shipped_stays(void **state)
     audit_hold_retention(l.a, 0, 10000);
     assert_int_equal(round_now(&l, &err), 0);
     assert_true(is_there(f, 1, ""));
-    assert_true(stats_of(&l).retention_held);
+    assert_true(stats_of(l.a).retention_held);
     audit_hold_retention(l.a, 1, 301); /* but for one record */
     assert_int_equal(round_now(&l, &err), 0);
     assert_true(is_there(f, 2, ""));
@@ -420,7 +403,7 @@ static void what_a_sink_has_not_shipped_stays(void **state)
     audit_hold_retention(l.a, 1, 10000);
     assert_int_equal(round_now(&l, &err), 0);
     assert_false(is_there(f, 3, ""));
-    assert_false(stats_of(&l).retention_held);
+    assert_false(stats_of(l.a).retention_held);
     close_log(&l);
 }
 
@@ -441,9 +424,9 @@ static void what_is_not_sealed_stays(void **state)
     add_segments(&l, 2);
     assert_int_equal(round_now(&l, &err), 0);
     assert_true(is_there(f, 1, "") && is_there(f, 2, ""));
-    assert_true(stats_of(&l).retention_held);
+    assert_true(stats_of(l.a).retention_held);
     sign_fails = false;
-    WAIT_FOR(stats_of(&l).unsealed == 0);
+    WAIT_FOR(stats_of(l.a).unsealed == 0);
     assert_int_equal(round_now(&l, &err), 0);
     assert_false(is_there(f, 1, "") || is_there(f, 2, ""));
     close_log(&l);
@@ -478,14 +461,14 @@ static void a_directory_that_cannot_be_looked_at_is_told(void **state)
     assert_int_equal(mkdir(packed, 0700), 0);
     struct audit_keeping keeping = { .compress = true };
     audit_configure(l.a, &keeping);
-    WAIT_FOR(stats_of(&l).upkeep_error[0]);
-    assert_true(stats_of(&l).upkeep_failures > 0);
+    WAIT_FOR(stats_of(l.a).upkeep_error[0]);
+    assert_true(stats_of(l.a).upkeep_failures > 0);
     add_simple(l.b, AUDIT_OUTCOME, "goes on");
     commit(l.b);
     assert_int_equal(rmdir(packed), 0);
     audit_configure(l.a, &keeping);
     WAIT_FOR(is_there(f, 1, ".zst"));
-    WAIT_FOR(!stats_of(&l).upkeep_error[0]);
+    WAIT_FOR(!stats_of(l.a).upkeep_error[0]);
     close_log(&l);
 }
 

@@ -209,23 +209,6 @@ static void add_one(struct log *l, const char *text)
     commit(l->b);
 }
 
-static struct audit_stats stats_of(const struct log *l)
-{
-    struct audit_stats stats;
-    audit_get_stats(l->a, &stats);
-    return stats;
-}
-
-#define WAIT_FOR(condition)                                        \
-    do {                                                           \
-        int64_t until_ = clock_monotonic_us() + 20 * USEC_PER_SEC; \
-        while (!(condition)) {                                     \
-            if (clock_monotonic_us() > until_)                     \
-                fail_msg("waited in vain for %s", #condition);     \
-            usleep(1000);                                          \
-        }                                                          \
-    } while (0)
-
 /* Seals of a file, each looked at: the signature, the digest, the segment. */
 struct seals {
     const struct audit_signer *const *keys;
@@ -300,8 +283,8 @@ static void without_a_key_there_are_no_seals(void **state)
     struct fixture *f = *state;
     struct log l = open_with(f, (struct audit_settings){ .keeping.seal_records = 1 });
     add_one(&l, "one");
-    assert_false(stats_of(&l).sealing);
-    assert_int_equal(stats_of(&l).unsealed, 2);
+    assert_false(stats_of(l.a).sealing);
+    assert_int_equal(stats_of(l.a).unsealed, 2);
     close_log(&l);
     assert_int_equal(count_text(f->path, "\"type\":\"seal\""), 0);
 }
@@ -313,10 +296,10 @@ static void the_first_record_and_the_exit_are_sealed_at_once(void **state)
     struct audit_signer *keys[] = { make_signer(f, "key"), NULL };
     struct log l = open_sealed(f, keys[0]);
     add_one(&l, "one");
-    WAIT_FOR(stats_of(&l).seals == 1);
-    assert_int_equal(stats_of(&l).unsealed, 0);
+    WAIT_FOR(stats_of(l.a).seals == 1);
+    assert_int_equal(stats_of(l.a).unsealed, 0);
     add_one(&l, "two");
-    assert_int_equal(stats_of(&l).unsealed, 2); /* the seal and it */
+    assert_int_equal(stats_of(l.a).unsealed, 2); /* the seal and it */
     close_log(&l);
     read_one(&s, f, keys);
     assert_int_equal(s.n, 2);
@@ -337,7 +320,7 @@ static void nothing_new_is_not_sealed_again(void **state)
         struct log l = open_sealed(f, signer);
         if (i == 0)
             add_one(&l, "one");
-        WAIT_FOR(i > 0 || stats_of(&l).seals == 1);
+        WAIT_FOR(i > 0 || stats_of(l.a).seals == 1);
         close_log(&l);
     }
     assert_chain(f->path, 1, 4);
@@ -352,13 +335,13 @@ static void a_seal_comes_after_so_many_records(void **state)
     struct log l = open_with(
         f, (struct audit_settings){ .keeping = { .signer = keys[0], .seal_records = 10 } });
     add_one(&l, "one");
-    WAIT_FOR(stats_of(&l).seals == 1);
+    WAIT_FOR(stats_of(l.a).seals == 1);
     for (unsigned i = 0; i < 8; i++)
         add_one(&l, "more");
     usleep(50000);
-    assert_int_equal(stats_of(&l).seals, 1);
+    assert_int_equal(stats_of(l.a).seals, 1);
     add_one(&l, "the tenth");
-    WAIT_FOR(stats_of(&l).seals == 2);
+    WAIT_FOR(stats_of(l.a).seals == 2);
     close_log(&l);
     read_one(&s, f, keys);
     assert_int_equal(s.at[1].reason, SEAL_RECORDS);
@@ -375,10 +358,10 @@ static void a_seal_comes_after_so_many_seconds(void **state)
     struct log l = open_with(
         f, (struct audit_settings){ .keeping = { .signer = keys[0], .seal_seconds = 1 } });
     add_one(&l, "one");
-    WAIT_FOR(stats_of(&l).seals == 1);
+    WAIT_FOR(stats_of(l.a).seals == 1);
     add_one(&l, "two");
     int64_t begun = clock_monotonic_us();
-    WAIT_FOR(stats_of(&l).seals == 2);
+    WAIT_FOR(stats_of(l.a).seals == 2);
     assert_true(clock_monotonic_us() - begun > 800 * USEC_PER_MSEC);
     close_log(&l);
     read_one(&s, f, keys);
@@ -395,13 +378,13 @@ static void the_end_of_a_segment_is_sealed_in_the_next(void **state)
     CLEANUP_FREE char *closed = mem_printf("%s.0000000001.jsonl", f->path);
     CLEANUP_FREE char *moved = mem_printf("%s.1", f->path);
     add_one(&l, "one");
-    WAIT_FOR(stats_of(&l).seals == 1);
+    WAIT_FOR(stats_of(l.a).seals == 1);
     assert_int_equal(audit_rotate(l.a, &err), 0);
-    WAIT_FOR(stats_of(&l).seals == 2);
+    WAIT_FOR(stats_of(l.a).seals == 2);
     add_one(&l, "two");
     assert_int_equal(rename(f->path, moved), 0); /* as logrotate does */
     assert_int_equal(audit_reopen(l.a, &err), 0);
-    WAIT_FOR(stats_of(&l).seals == 3);
+    WAIT_FOR(stats_of(l.a).seals == 3);
     close_log(&l);
 
     struct seals s = { .keys = (const struct audit_signer *const *)keys };
@@ -449,10 +432,10 @@ static void a_reload_has_the_old_key_seal_the_new(void **state)
     struct audit_signer *keys[] = { make_signer(f, "one"), make_signer(f, "two"), NULL };
     struct log l = open_sealed(f, keys[0]);
     add_one(&l, "one");
-    WAIT_FOR(stats_of(&l).seals == 1);
+    WAIT_FOR(stats_of(l.a).seals == 1);
     struct audit_keeping keeping = { .signer = keys[1], .seal_seconds = 3600 };
     audit_configure(l.a, &keeping);
-    WAIT_FOR(stats_of(&l).seals == 2);
+    WAIT_FOR(stats_of(l.a).seals == 2);
     add_one(&l, "two");
     close_log(&l);
     read_one(&s, f, keys);
@@ -471,11 +454,11 @@ static void a_reload_with_the_same_key_seals_nothing(void **state)
     struct audit_signer *signer = make_signer(f, "one");
     struct log l = open_sealed(f, signer);
     add_one(&l, "one");
-    WAIT_FOR(stats_of(&l).seals == 1);
+    WAIT_FOR(stats_of(l.a).seals == 1);
     struct audit_keeping keeping = { .signer = signer, .seal_seconds = 3600 };
     audit_configure(l.a, &keeping);
     usleep(50000);
-    assert_int_equal(stats_of(&l).seals, 1);
+    assert_int_equal(stats_of(l.a).seals, 1);
     close_log(&l);
     audit_signer_unref(signer);
 }
@@ -487,11 +470,11 @@ static void a_reload_without_a_key_ends_with_a_seal_of_the_old(void **state)
     struct audit_signer *keys[] = { make_signer(f, "one"), NULL };
     struct log l = open_sealed(f, keys[0]);
     add_one(&l, "one");
-    WAIT_FOR(stats_of(&l).seals == 1);
+    WAIT_FOR(stats_of(l.a).seals == 1);
     add_one(&l, "two");
     struct audit_keeping keeping = { .seal_seconds = 3600 };
     audit_configure(l.a, &keeping);
-    WAIT_FOR(!stats_of(&l).sealing);
+    WAIT_FOR(!stats_of(l.a).sealing);
     close_log(&l);
     read_one(&s, f, keys);
     assert_int_equal(s.n, 2);
@@ -507,7 +490,7 @@ static void run_with(const struct fixture *f, struct audit_signer *signer, struc
                                     .old_signer = old,
                                 });
     add_one(&l, "a record");
-    WAIT_FOR(stats_of(&l).unsealed == 0);
+    WAIT_FOR(stats_of(l.a).unsealed == 0);
     close_log(&l);
 }
 
@@ -575,15 +558,15 @@ static void a_key_that_does_not_sign_stops_nothing_and_is_told(void **state)
     struct log l = open_sealed(f, keys[0]);
     set_sign_fails(true);
     add_one(&l, "one");
-    WAIT_FOR(stats_of(&l).seal_failures > 0);
-    assert_non_null(strstr(stats_of(&l).seal_error, "does not sign"));
+    WAIT_FOR(stats_of(l.a).seal_failures > 0);
+    assert_non_null(strstr(stats_of(l.a).seal_error, "does not sign"));
     add_one(&l, "two");
-    assert_false(stats_of(&l).failing);
-    assert_int_equal(stats_of(&l).unsealed, 3);
+    assert_false(stats_of(l.a).failing);
+    assert_int_equal(stats_of(l.a).unsealed, 3);
     set_sign_fails(false);
-    WAIT_FOR(stats_of(&l).seals == 1);
-    assert_string_equal(stats_of(&l).seal_error, "");
-    assert_int_equal(stats_of(&l).unsealed, 0);
+    WAIT_FOR(stats_of(l.a).seals == 1);
+    assert_string_equal(stats_of(l.a).seal_error, "");
+    assert_int_equal(stats_of(l.a).unsealed, 0);
     close_log(&l);
     read_one(&s, f, keys);
     assert_int_equal(s.at[0].through, 3);
@@ -601,12 +584,12 @@ static void what_is_not_on_the_disk_is_not_sealed(void **state)
                                 });
     sync_fails = true;
     add_one(&l, "one");
-    WAIT_FOR(stats_of(&l).failing);
+    WAIT_FOR(stats_of(l.a).failing);
     usleep(50000);
-    assert_int_equal(stats_of(&l).seals, 0);
+    assert_int_equal(stats_of(l.a).seals, 0);
     sync_fails = false;
     add_one(&l, "two");
-    WAIT_FOR(stats_of(&l).seals > 0);
+    WAIT_FOR(stats_of(l.a).seals > 0);
     close_log(&l);
     assert_true(count_text(f->path, "\"type\":\"seal\"") > 0);
     audit_signer_unref(signer);
@@ -625,7 +608,7 @@ static void a_key_that_is_slow_holds_nobody_up(void **state)
         add_one(&l, "while it signs");
     assert_int_equal(audit_rotate(l.a, &err), 0);
     assert_int_equal(audit_reopen(l.a, &err), 0);
-    assert_int_equal(stats_of(&l).segment, 2);
+    assert_int_equal(stats_of(l.a).segment, 2);
     set_gate(false);
     close_log(&l);
     audit_signer_unref(signer);
@@ -641,7 +624,7 @@ static void a_file_that_is_lost_while_it_is_sealed_breaks_nothing(void **state)
     wait_for_gate();
     assert_int_equal(unlink(f->path), 0);
     set_gate(false);
-    WAIT_FOR(stats_of(&l).seals + stats_of(&l).seal_failures > 0);
+    WAIT_FOR(stats_of(l.a).seals + stats_of(l.a).seal_failures > 0);
     add_simple(l.b, AUDIT_OUTCOME, "two");
     struct error err;
     uint64_t ticket;
@@ -659,7 +642,7 @@ static void a_key_that_fails_at_the_exit_leaves_it_unsealed(void **state)
     struct audit_signer *signer = make_signer(f, "key");
     struct log l = open_sealed(f, signer);
     add_one(&l, "one");
-    WAIT_FOR(stats_of(&l).seals == 1);
+    WAIT_FOR(stats_of(l.a).seals == 1);
     add_one(&l, "two");
     set_sign_fails(true);
     close_log(&l);
@@ -668,7 +651,7 @@ static void a_key_that_fails_at_the_exit_leaves_it_unsealed(void **state)
     assert_int_equal(count_text(f->path, "\"reason\":\"exit\""), 0);
     /* the next start seals what was left */
     l = open_sealed(f, signer);
-    WAIT_FOR(stats_of(&l).seals == 1);
+    WAIT_FOR(stats_of(l.a).seals == 1);
     close_log(&l);
     assert_int_equal(count_text(f->path, "\"reason\":\"start\",\"through\":4"), 1);
     audit_signer_unref(signer);
@@ -693,7 +676,7 @@ static void a_command_gets_every_seal(void **state)
     CLEANUP_FREE char *command = mem_printf("cat >>%s; echo $$ >&2", out);
     struct log l = open_exporting(f, signer, command);
     add_one(&l, "one");
-    WAIT_FOR(stats_of(&l).seals == 1);
+    WAIT_FOR(stats_of(l.a).seals == 1);
     assert_int_equal(audit_rotate(l.a, &err), 0);
     close_log(&l);
     CLEANUP_FREE char *text = read_text(out);
@@ -716,10 +699,10 @@ static void a_command_that_fails_is_told_and_tried_again(void **state)
     CLEANUP_FREE char *command = mem_printf("test -e %s && cat >>%s", out, out);
     struct log l = open_exporting(f, signer, command);
     add_one(&l, "one");
-    WAIT_FOR(stats_of(&l).seal_command_failing);
-    assert_int_equal(stats_of(&l).seal_failures, 0);
+    WAIT_FOR(stats_of(l.a).seal_command_failing);
+    assert_int_equal(stats_of(l.a).seal_failures, 0);
     append_text(out, "", 0);
-    WAIT_FOR(!stats_of(&l).seal_command_failing);
+    WAIT_FOR(!stats_of(l.a).seal_command_failing);
     close_log(&l);
     assert_int_equal(count_text(out, "\"reason\":\"start\""), 1);
     audit_signer_unref(signer);
@@ -734,13 +717,13 @@ static void a_command_that_hangs_is_killed_with_its_children(void **state)
     struct log l = open_exporting(f, signer, command);
     add_one(&l, "one");
     int64_t begun = clock_monotonic_us();
-    WAIT_FOR(stats_of(&l).seal_command_failing);
+    WAIT_FOR(stats_of(l.a).seal_command_failing);
     assert_true(clock_monotonic_us() - begun > 9 * USEC_PER_SEC);
     struct audit_keeping keeping = { .signer = signer, .seal_seconds = 3600 };
     audit_configure(l.a, &keeping);
     close_log(&l);
     CLEANUP_FREE char *text = read_text(pid);
-    WAIT_FOR(kill(atoi(text), 0) < 0);
+    WAIT_FOR(kill((pid_t)strtol(text, NULL, 10), 0) < 0);
     audit_signer_unref(signer);
 }
 

@@ -51,33 +51,16 @@ static void rotate_fails(struct log *l, const char *words)
         fail_msg("\"%s\" is not in \"%s\"", words, err.text);
 }
 
-static struct audit_stats stats_of(const struct log *l)
-{
-    struct audit_stats stats;
-    audit_get_stats(l->a, &stats);
-    return stats;
-}
-
 /* The chain goes on in the old file, and the failure is counted and told. */
 static void assert_goes_on(struct fixture *f, struct log *l, const char *words)
 {
-    struct audit_stats stats = stats_of(l);
+    struct audit_stats stats = stats_of(l->a);
     assert_true(stats.rotation_failing);
     assert_false(stats.failing);
     assert_non_null(strstr(stats.rotation_error, words));
     add_one(l, "after");
-    assert_int_equal(stats_of(l).segment, 1);
+    assert_int_equal(stats_of(l->a).segment, 1);
     assert_chain(f->path, 1, 3);
-}
-
-static void wait_for_segment(const struct log *l, uint64_t segment)
-{
-    int64_t until = clock_monotonic_us() + 20 * USEC_PER_SEC;
-    while (stats_of(l).segment < segment) {
-        if (clock_monotonic_us() > until)
-            fail_msg("segment %llu did not begin", (unsigned long long)segment);
-        usleep(1000);
-    }
 }
 
 /* --- the record ------------------------------------------------------------------------------- */
@@ -151,9 +134,9 @@ static void a_new_chain_begins_with_segment_one(void **state)
 {
     struct fixture *f = *state;
     struct log l = open_log(f);
-    assert_int_equal(stats_of(&l).segment, 0);
+    assert_int_equal(stats_of(l.a).segment, 0);
     add_one(&l, "one");
-    assert_int_equal(stats_of(&l).segment, 1);
+    assert_int_equal(stats_of(l.a).segment, 1);
     close_log(&l);
     CLEANUP_FREE char *zeros =
         mem_printf("\"segment\":1,\"reason\":\"first\",\"previous\":\"%064d\"", 0);
@@ -169,7 +152,7 @@ static void a_closed_segment_takes_its_number_as_name(void **state)
     assert_chain(l.closed, 1, 2);
     assert_chain(f->path, 3, 3); /* the new one begins at once */
     add_one(&l, "new");
-    assert_int_equal(stats_of(&l).segment, 2);
+    assert_int_equal(stats_of(l.a).segment, 2);
     assert_chain(f->path, 3, 4);
     assert_int_equal(count_text(f->path, "\"segment\":2,\"reason\":\"rotated\""), 1);
     assert_int_not_equal(access(l.next, F_OK), 0);
@@ -197,13 +180,13 @@ static void a_segment_with_nothing_in_it_is_not_closed(void **state)
     struct fixture *f = *state;
     struct log l = open_log(f);
     rotate(&l);
-    assert_int_equal(stats_of(&l).rotations, 0);
+    assert_int_equal(stats_of(l.a).rotations, 0);
     add_one(&l, "old");
     rotate(&l);
     rotate(&l);
     rotate(&l);
-    assert_int_equal(stats_of(&l).rotations, 1);
-    assert_int_equal(stats_of(&l).segment, 2);
+    assert_int_equal(stats_of(l.a).rotations, 1);
+    assert_int_equal(stats_of(l.a).segment, 2);
     close_log(&l);
 }
 
@@ -216,7 +199,7 @@ static void a_segment_is_closed_at_its_size(void **state)
     for (uint64_t segment = 2; segment < 5; segment++) {
         for (unsigned i = 0; i < 9; i++)
             add_one(&l, "something");
-        wait_for_segment(&l, segment);
+        WAIT_FOR(stats_of(l.a).segment >= segment);
     }
     close_log(&l);
 }
@@ -229,7 +212,7 @@ static void a_segment_is_closed_at_its_age(void **state)
     add_one(&l, "old");
     audit_configure(l.a, &keeping);
     int64_t begun = clock_monotonic_us();
-    wait_for_segment(&l, 2);
+    WAIT_FOR(stats_of(l.a).segment >= 2);
     assert_true(clock_monotonic_us() - begun > 900 * USEC_PER_MSEC);
     close_log(&l);
 }
@@ -242,10 +225,10 @@ static void the_number_goes_on_after_a_restart(void **state)
     rotate(&l);
     close_log(&l);
     l = open_log(f);
-    assert_int_equal(stats_of(&l).segment, 2);
+    assert_int_equal(stats_of(l.a).segment, 2);
     add_one(&l, "new");
     rotate(&l);
-    assert_int_equal(stats_of(&l).segment, 3);
+    assert_int_equal(stats_of(l.a).segment, 3);
     close_log(&l);
     assert_int_equal(count_text(f->path, "\"segment\":3,\"reason\":\"rotated\""), 1);
 }
@@ -261,7 +244,7 @@ static void the_number_is_found_again_without_the_lock(void **state)
     close_log(&l);
     assert_int_equal(unlink(lock), 0);
     l = open_log(f);
-    assert_int_equal(stats_of(&l).segment, 2);
+    assert_int_equal(stats_of(l.a).segment, 2);
     close_log(&l);
 }
 
@@ -277,7 +260,7 @@ static void a_new_file_that_cannot_be_made_leaves_the_old_one_in_use(void **stat
     assert_goes_on(f, &l, "log.next");
     assert_int_equal(rmdir(l.next), 0);
     rotate(&l);
-    assert_false(stats_of(&l).rotation_failing);
+    assert_false(stats_of(l.a).rotation_failing);
     assert_chain(l.closed, 1, 3);
     close_log(&l);
 }
@@ -341,12 +324,12 @@ static void a_log_that_is_moved_to_nowhere_goes_on(void **state)
     assert_int_equal(mkdir(f->path, 0700), 0);
     assert_true(audit_reopen(l.a, &err) < 0);
     add_one(&l, "still here");
-    assert_true(stats_of(&l).rotation_failing);
+    assert_true(stats_of(l.a).rotation_failing);
     assert_chain(moved, 1, 3);
     assert_int_equal(rmdir(f->path), 0);
     assert_int_equal(audit_reopen(l.a, &err), 0);
     add_one(&l, "new");
-    assert_false(stats_of(&l).rotation_failing);
+    assert_false(stats_of(l.a).rotation_failing);
     close_log(&l);
     assert_chain(f->path, 4, 5);
 }
@@ -400,7 +383,7 @@ static void a_death_after_a_move_does_not_fork_the_chain(void **state)
 
     l = open_log(f);
     add_one(&l, "three");
-    assert_int_equal(stats_of(&l).segment, 2);
+    assert_int_equal(stats_of(l.a).segment, 2);
     close_log(&l);
     assert_chain(moved, 1, 3);
     assert_chain(f->path, 4, 6);
