@@ -405,7 +405,7 @@ def test_a_receiver_whose_certificate_has_expired_gets_nothing(house, place, pki
 
 def test_a_connection_ends_with_the_receiver_s_certificate(house, place, pki, receivers):
     own = pki.copy(os.path.join(place, "pki"))
-    own.issue("short", "short", lines=("tls_www_server", 'ip_address = "127.0.0.1"'), seconds=3)
+    own.issue("short", "short", lines=("tls_www_server", 'ip_address = "127.0.0.1"'), seconds=8)  # two daemons start in it
     rsyslog = receivers(Rsyslogd(place, own, free_port(), server="short"))
     gateway = tls_to(house.gateway(house.fake()), rsyslog, pki).start()
     wait.until(lambda: sink(gateway)["connected"], "a connection")
