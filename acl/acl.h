@@ -204,5 +204,7 @@ const char *const *acl_classes_of(const char *command);
 bool acl_reaches_host(const char *command);
 /* Does it need descriptors passed over the monitor's socket, or act on those that were? */
 bool acl_is_fd_command(const char *command);
+/* Does it only look (the class @query)? */
+bool acl_is_query_command(struct span command);
 
 #endif

@@ -149,3 +149,8 @@ bool acl_is_fd_command(const char *command)
     ptrdiff_t i = find(span_of(command));
     return i >= 0 && (by_name[i]->classes & FD) != 0;
 }
+
+bool acl_is_query_command(struct span command)
+{
+    return (acl_table_classes(command) & QUERY) != 0;
+}

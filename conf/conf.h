@@ -134,6 +134,7 @@ struct conf_limits {
     uint64_t output_hard_bytes;  /* a client: it is disconnected over it */
     uint64_t output_total_bytes; /* of all clients together */
     unsigned vm_timeout_seconds;
+    unsigned barrier_wait_seconds;
     unsigned monitor_linger_seconds;
     unsigned drain_seconds;            /* SIGTERM: for commands in flight */
     unsigned explain_per_minute;       /* gateway-explain, a client */

@@ -548,6 +548,10 @@ const struct conf_option conf_options[] = {
       .max = SECONDS_A_DAY, .unit = "seconds", .reload = true,
       .doc = "A VM that answers nothing for this long is unresponsive: what waits for it is "
              "refused." },
+    { LIMIT(barrier_wait_seconds), .type = CONF_TYPE_NUMBER, .default_text = "10",
+      .max = SECONDS_A_DAY, .unit = "seconds", .reload = true,
+      .doc = "While libvirt moves a VM to another host, commands other than @query wait for this long, and are then "
+             "refused." },
     { LIMIT(monitor_linger_seconds), .type = CONF_TYPE_NUMBER, .default_text = "60",
       .max = SECONDS_A_DAY, .unit = "seconds", .reload = true,
       .doc = "How long the gateway keeps a monitor after its last client has left." },

@@ -301,6 +301,10 @@ static struct backend *open_libvirt(struct loop *loop, struct monitor *monitor, 
         error_set(err, ERROR_STATE, "%s", why);
         return NULL;
     }
+    if (vm->arriving) {
+        error_set(err, ERROR_STATE, "it is just starting, or migrating to another host");
+        return NULL;
+    }
     if (vm->incarnation == 0) {
         error_set(err, ERROR_STATE, "it is not running (%s)", vm->power);
         return NULL;

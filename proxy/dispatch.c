@@ -227,6 +227,8 @@ static enum audit_code obstacle(const struct loop *loop, const struct monitor *m
 {
     if (loop->draining)
         return AUDIT_CODE_SHUTDOWN;
+    if (monitor_is_barred(m, r))
+        return AUDIT_CODE_MIGRATING;
     if (m->state != MONITOR_READY)
         return AUDIT_CODE_VM_LOST;
     if (m->cut_off_us)
@@ -243,6 +245,7 @@ static void refuse_for(struct session *s, struct request *r, enum audit_code cod
 {
     static const char *const words[AUDIT_N_CODES] = {
         [AUDIT_CODE_SHUTDOWN] = "the gateway is shutting down",
+        [AUDIT_CODE_MIGRATING] = "the VM is migrating to another host",
         [AUDIT_CODE_VM_LOST] = "the VM is not connected",
         [AUDIT_CODE_VM_UNREACHABLE] = "the VM cannot be reached by way of its libvirt now",
         [AUDIT_CODE_VM_SILENT] =
@@ -345,6 +348,15 @@ static void cancel_late(struct loop *loop, struct request *r)
     session_error(r, QMP_ERROR_GENERIC, "%s", why);
 }
 
+/* Its VM began to move before it was sent. */
+static void cancel_barred(struct loop *loop, struct request *r)
+{
+    static const char why[] = "the VM is migrating to another host: the command was not run";
+    dispatch_cancelled(loop, r, AUDIT_CODE_MIGRATING, why);
+    monitor_unstage(r->monitor, r);
+    session_error(r, QMP_ERROR_GENERIC, "%s", why);
+}
+
 /* Its intent is written. */
 static void release(struct loop *loop, struct request *r)
 {
@@ -354,6 +366,8 @@ static void release(struct loop *loop, struct request *r)
         cancel_late(loop, r);
     } else if (r->kind == REQUEST_LOCAL) {
         gateway_run(r->session, r);
+    } else if (monitor_is_barred(r->monitor, r)) {
+        cancel_barred(loop, r);
     } else {
         STATS_INC(loop, commands);
         atomic_fetch_add_explicit(&registry_counters(r->session->client->registry)->commands, 1,

@@ -23,6 +23,9 @@ static const char events[] =
     "\"gateway:str\"}], \"meta-type\": \"object\"}"
     ", {\"name\": \"GATEWAY_EVENTS_LOST\", \"arg-type\": \"gateway:lost\", \"meta-type\": "
     "\"event\"}"
+    ", {\"name\": \"gateway:moved\", \"members\": [{\"name\": \"host\", \"type\": "
+    "\"gateway:str\"}], \"meta-type\": \"object\"}"
+    ", {\"name\": \"GATEWAY_VM_MOVED\", \"arg-type\": \"gateway:moved\", \"meta-type\": \"event\"}"
     ", {\"name\": \"GATEWAY_VM_DOWN\", \"arg-type\": \"gateway:down\", \"meta-type\": \"event\"}"
     ", {\"name\": \"GATEWAY_CLOSED\", \"arg-type\": \"gateway:down\", \"meta-type\": \"event\"}"
     ", {\"name\": \"GATEWAY_SHUTDOWN\", \"arg-type\": \"gateway:empty\", \"meta-type\": \"event\"}";

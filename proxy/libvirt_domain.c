@@ -26,7 +26,10 @@ void libvirt_domain_state(virDomainPtr domain, int state, int reason, struct vm_
     bool active = id != (unsigned)-1;
     out->power = power_of(state);
     out->incarnation = active ? id : 0;
-    out->arriving = active && state == VIR_DOMAIN_PAUSED && reason == VIR_DOMAIN_PAUSED_MIGRATION;
+    /* the second one comes first, of what migrates in too */
+    out->arriving =
+        active && state == VIR_DOMAIN_PAUSED &&
+        (reason == VIR_DOMAIN_PAUSED_MIGRATION || reason == VIR_DOMAIN_PAUSED_STARTING_UP);
 }
 
 int libvirt_domain_look(virDomainPtr domain, struct vm_domain *out)
@@ -36,6 +39,17 @@ int libvirt_domain_look(virDomainPtr domain, struct vm_domain *out)
         return ERROR_STATE;
     libvirt_domain_state(domain, state, reason, out);
     return 0;
+}
+
+bool libvirt_domain_is_leaving(virDomainPtr domain, bool was)
+{
+    virTypedParameterPtr fields = NULL;
+    int type = VIR_DOMAIN_JOB_NONE, n = 0, operation = 0;
+    if (virDomainGetJobStats(domain, &type, &fields, &n, 0) < 0)
+        return was;
+    virTypedParamsGetInt(fields, n, VIR_DOMAIN_JOB_OPERATION, &operation);
+    virTypedParamsFree(fields, n);
+    return type != VIR_DOMAIN_JOB_NONE && operation == VIR_DOMAIN_JOB_OPERATION_MIGRATION_OUT;
 }
 
 /* --- errors ----------------------------------------------------------------------------------- */

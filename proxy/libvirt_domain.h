@@ -19,5 +19,8 @@ enum libvirt_result libvirt_call_error(struct error *err);
 int libvirt_domain_look(virDomainPtr domain, struct vm_domain *out);
 /* The same of a state that is known already. */
 void libvirt_domain_state(virDomainPtr domain, int state, int reason, struct vm_domain *out);
+/* Is libvirt about to move it to another host? `was`: what it is taken for if that cannot be told.
+ */
+bool libvirt_domain_is_leaving(virDomainPtr domain, bool was);
 
 #endif

@@ -31,6 +31,8 @@
 struct named {
     UT_hash_handle hh;
     char uuid[VIR_UUID_STRING_BUFLEN];
+    bool migrates; /* or may */
+    bool came;     /* libvirt said that it started by migrating in */
 };
 
 struct libvirt_host {
@@ -54,21 +56,34 @@ struct libvirt_host {
     char *site;               /* which libvirtd it is; NULL before the first connection */
     char *hostname;
 
-    virConnectPtr conn; /* its thread's */
+    virConnectPtr conn;    /* its thread's */
+    struct named *leaving; /* likewise: domains that migrate out, looked at until they do not */
+    int64_t looked_us;     /* at them */
     int lifecycle_id, metadata_id, monitor_id;
 };
 
 /* --- sets of UUIDs ---------------------------------------------------------------------------- */
 
-static void add_named(struct named **set, const char *uuid)
+static struct named *add_named(struct named **set, const char *uuid)
 {
     struct named *n;
     HASH_FIND_STR(*set, uuid, n);
     if (n)
-        return;
+        return n;
     n = MEM_NEW(struct named);
     memcpy(n->uuid, uuid, sizeof(n->uuid));
     HASH_ADD_STR(*set, uuid, n);
+    return n;
+}
+
+static void drop_named(struct named **set, const char *uuid)
+{
+    struct named *n;
+    HASH_FIND_STR(*set, uuid, n);
+    if (!n)
+        return;
+    HASH_DELETE(hh, *set, n);
+    free(n);
 }
 
 static void free_set(struct named *set)
@@ -102,6 +117,7 @@ void libvirt_host_unref(struct libvirt_host *h)
     libvirt_calls_unref(h->calls);
     libvirt_taps_unref(h->taps);
     free_set(h->todo);
+    free_set(h->leaving);
     conf_unref(h->conf);
     pthread_cond_destroy(&h->wake);
     pthread_mutex_destroy(&h->lock);
@@ -284,6 +300,9 @@ static bool tell_domain(struct libvirt_host *h, virDomainPtr domain, struct vm_d
     const char *name = virDomainGetName(domain);
     if (!name || virDomainGetUUIDString(domain, uuid) < 0 || strcmp(uuid, NIL_UUID) == 0)
         return false;
+    domain_says->leaving = domain_says->incarnation && is_in_set(h->leaving, uuid);
+    if (domain_says->leaving)
+        domain_says->arriving = false; /* where it comes from it is paused for migration as well */
     domain_says->uuid = uuid;
     domain_says->name = name;
     struct conf_labels theirs = { 0 };
@@ -311,21 +330,38 @@ static void keep_domains(struct libvirt_host *h, bool (*keep)(void *opaque, cons
     tell_changed(h, &changed);
 }
 
-/* One that something happened to, as it is now. */
-static void look_again(struct libvirt_host *h, const char *uuid)
+/* Of one that runs: does it move? libvirt is asked only if something says that it may. */
+static void look_at_move(struct libvirt_host *h, virDomainPtr domain, const struct named *about,
+                         struct vm_domain *says)
 {
+    bool was = is_in_set(h->leaving, about->uuid);
+    if (says->incarnation && (about->migrates || was) && libvirt_domain_is_leaving(domain, was))
+        add_named(&h->leaving, about->uuid);
+    else
+        drop_named(&h->leaving, about->uuid);
+    says->came = about->came;
+}
+
+/* One that something happened to, as it is now. */
+static void look_again(struct libvirt_host *h, const struct named *about)
+{
+    const char *uuid = about->uuid;
     char found[VIR_UUID_STRING_BUFLEN];
     struct vm_domain says = { 0 };
     virDomainPtr domain = virDomainLookupByUUIDString(h->conn, uuid);
     bool gone = !domain && virGetLastErrorCode() == VIR_ERR_NO_DOMAIN;
     if (domain && libvirt_domain_look(domain, &says) < 0)
         gone = virGetLastErrorCode() == VIR_ERR_NO_DOMAIN;
-    else if (domain)
+    else if (domain) {
+        look_at_move(h, domain, about, &says);
         gone = !tell_domain(h, domain, &says, found);
+    }
     if (domain)
         virDomainFree(domain);
-    if (gone)
-        forget_domain(h, uuid);
+    if (!gone)
+        return;
+    drop_named(&h->leaving, uuid);
+    forget_domain(h, uuid);
 }
 
 static int integer_of(virDomainStatsRecordPtr stats, const char *field)
@@ -359,13 +395,15 @@ static int enumerate(struct libvirt_host *h, struct error *err)
 
 /* --- libvirt's callbacks, on the thread of its events ----------------------------------------- */
 
-static void add_todo(struct libvirt_host *h, virDomainPtr domain)
+static void add_todo(struct libvirt_host *h, virDomainPtr domain, bool migrates, bool came)
 {
     char uuid[VIR_UUID_STRING_BUFLEN];
     if (virDomainGetUUIDString(domain, uuid) < 0)
         return;
     pthread_mutex_lock(&h->lock);
-    add_named(&h->todo, uuid);
+    struct named *n = add_named(&h->todo, uuid);
+    n->migrates |= migrates;
+    n->came |= came;
     pthread_cond_broadcast(&h->wake);
     pthread_mutex_unlock(&h->lock);
 }
@@ -373,8 +411,9 @@ static void add_todo(struct libvirt_host *h, virDomainPtr domain)
 static int on_lifecycle(virConnectPtr conn, virDomainPtr domain, int event, int detail,
                         void *opaque)
 {
-    (void)conn, (void)event, (void)detail;
-    add_todo(opaque, domain);
+    (void)conn;
+    add_todo(opaque, domain, false,
+             event == VIR_DOMAIN_EVENT_STARTED && detail == VIR_DOMAIN_EVENT_STARTED_MIGRATED);
     return 0;
 }
 
@@ -382,7 +421,7 @@ static void on_metadata(virConnectPtr conn, virDomainPtr domain, int type, const
                         void *opaque)
 {
     (void)conn, (void)type, (void)uri;
-    add_todo(opaque, domain);
+    add_todo(opaque, domain, false, false);
 }
 
 static void on_monitor_event(virConnectPtr conn, virDomainPtr domain, const char *event,
@@ -391,6 +430,8 @@ static void on_monitor_event(virConnectPtr conn, virDomainPtr domain, const char
     struct libvirt_host *h = opaque;
     char uuid[VIR_UUID_STRING_BUFLEN];
     (void)conn;
+    if (strcmp(event, "MIGRATION") == 0)
+        add_todo(h, domain, true, false);
     if (virDomainGetUUIDString(domain, uuid) == 0)
         libvirt_taps_tell(h->taps, uuid, event, seconds, micros, details);
 }
@@ -505,9 +546,23 @@ static void look_at_todo(struct libvirt_host *h, struct named *take_todo)
     struct named *n, *next;
     HASH_ITER (hh, take_todo, n, next) {
         if (!is_stopping(h))
-            look_again(h, n->uuid);
+            look_again(h, n);
     }
     free_set(take_todo);
+}
+
+/* No event tells that libvirt has given up a migration. Not each time that something happens. */
+static void look_at_leaving(struct libvirt_host *h)
+{
+    struct named *n, *next;
+    int64_t now = clock_monotonic_us();
+    if (!h->leaving || now - h->looked_us < TICK_MS * USEC_PER_MSEC / 2)
+        return;
+    h->looked_us = now;
+    HASH_ITER (hh, h->leaving, n, next) {
+        struct named copy = *n;
+        look_again(h, &copy);
+    }
 }
 
 /* As long as there is a connection. */
@@ -530,6 +585,7 @@ static void serve(struct libvirt_host *h)
         if (all && enumerate(h, &err) < 0)
             log_error("libvirt %s: %s", h->name, err.text);
         look_at_todo(h, todo);
+        look_at_leaving(h);
     }
 }
 

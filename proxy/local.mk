@@ -23,6 +23,7 @@ proxy_libproxy_a_SOURCES = \
     proxy/login_backoff.c proxy/login_backoff.h \
     proxy/loop.c proxy/loop.h \
     proxy/monitor.c proxy/monitor.h proxy/monitor_cut_off.c proxy/monitor_gone.c \
+    proxy/monitor_move.c \
     proxy/monitor_start.c proxy/monitor_start.h \
     proxy/offload.c proxy/offload.h \
     proxy/pools.c proxy/pools.h \

@@ -115,13 +115,19 @@ static size_t head_cost(struct flow *f)
 }
 
 /* Lets commands leave the queue as long as the window has room. A VM that does not answer takes
- * none: then they leave to be refused. */
+ * none: then they leave to be refused. Of one that moves, who may not go stands aside. */
 static void pump(struct monitor *m)
 {
     struct flow *f;
-    while (m->state == MONITOR_READY && (f = fairqueue_peek(&m->queue, head_cost))) {
+    monitor_try_move(m);
+    while ((m->state == MONITOR_READY || m->barrier_us) &&
+           (f = fairqueue_peek(&m->queue, head_cost))) {
         struct session *s = session_of(f);
         struct request *r = session_head(s);
+        if (monitor_holds(m, r)) {
+            fairqueue_remove(&m->queue, f);
+            continue;
+        }
         if (!m->unresponsive && !window_has_room(m, r->bytes))
             return;
         fairqueue_charge(f, r->bytes);
@@ -269,6 +275,7 @@ static void tell_event(struct monitor *m, const struct qmp_tape *t, const struct
     struct session *s, *next;
     CLEANUP_BUF struct buf line = { 0 };
     STATS_INC(m->loop, events);
+    monitor_watch_move(m, t, a);
     if (m->state != MONITOR_READY || !m->sessions)
         return;
     struct span none = { 0 };
@@ -431,7 +438,7 @@ static void lose_request(struct monitor *m, struct request *r, enum audit_code c
 }
 
 /* In-band ones oldest first, so that answers keep their order. */
-static void lose_requests(struct monitor *m, enum audit_code code, const char *why)
+void monitor_lose_requests(struct monitor *m, enum audit_code code, const char *why)
 {
     while (m->window)
         lose_request(m, m->window, code, why);
@@ -451,6 +458,7 @@ void monitor_disconnect(struct monitor *m)
     m->state = MONITOR_IDLE;
     m->unresponsive = false;
     m->cut_off_us = 0;
+    monitor_forget_move(m);
     m->oob = false;
     m->generation++;
     m->uuid[0] = '\0';
@@ -504,7 +512,7 @@ void monitor_lost(struct monitor *m, enum audit_code code, const char *why)
     } else {
         log_warning("%s", words.text);
     }
-    lose_requests(m, code, why);
+    monitor_lose_requests(m, code, why);
     end_sessions(m, code, was_ready ? why : words.text);
     monitor_disconnect(m);
     monitor_back_off(m, was_ready);
@@ -522,7 +530,7 @@ static void set_vm(struct monitor *m, struct vm *take_vm)
 /* Who asks for it now means what its name stands for now, and not what it did. */
 static void meet(struct monitor *m, struct vm *vm)
 {
-    if (!vm_same_target(m->vm, vm)) {
+    if (!vm_same_target(m->vm, vm) && !monitor_follow(m, vm)) {
         monitor_lost(m, AUDIT_CODE_VM_REMOVED, "another VM has its name now");
         m->retry_us = 0;
     }
@@ -612,6 +620,7 @@ void monitor_check_deadlines(struct loop *loop, int64_t now)
         if (m->state == MONITOR_READY)
             check_deadline(m, now);
         monitor_check_cut_off(m, now);
+        monitor_check_move(m, now);
     }
 }
 
@@ -650,9 +659,13 @@ void monitor_apply_snapshot(struct loop *loop)
             monitor_kill(m, AUDIT_CODE_VM_REMOVED, "it is no longer configured");
             continue;
         }
-        if (!vm_same_target(vm, m->vm))
+        bool same = vm_same_target(vm, m->vm), follows = !same && monitor_follow(m, vm);
+        if (!same && !follows)
             monitor_lost(m, AUDIT_CODE_VM_REMOVED, "its configuration changed");
-        set_vm(m, vm);
+        if (follows)
+            vm_unref(vm);
+        else
+            set_vm(m, vm);
         rejudge(m);
         maybe_linger(m); /* `hold` may have been taken away */
     }

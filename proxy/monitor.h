@@ -62,6 +62,12 @@ struct monitor {
 
     int64_t cut_off_us;        /* monotonic: since then nothing goes to it: its libvirt cannot be
                                   reached, or says that it has ended; 0: all is well */
+    int64_t barrier_us;        /* monotonic: since then libvirt moves it (monitor_move.c); 0: no */
+    bool leaves;               /* libvirt says so, not only QEMU */
+    bool handed_over;          /* what it was is elsewhere: nothing goes to it here */
+    int64_t away_us;           /* monotonic: since then it is nowhere */
+    bool moved;                /* connects to where it is now */
+    struct vm *moving_to;      /* where it runs now; NULL: not known, or it is there */
     struct event start_timer;  /* greeting and start-up deadline */
     struct event linger_timer; /* lets go when nobody came back */
     struct event hold_timer;   /* hold = true: tries again */
@@ -111,6 +117,16 @@ void monitor_unknown(struct monitor *m, const char *why);
 void monitor_events_lost(struct monitor *m, unsigned count);
 /* The connection is over (or never was); code and why are for the log and for whoever waits. */
 void monitor_lost(struct monitor *m, enum audit_code code, const char *why);
+
+/* --- a VM that moves ---------------------------------------------------------------------------
+ */
+
+/* May it not be sent now, since its VM moves? It waits (monitor_holds), or has waited for too
+ * long. */
+bool monitor_is_barred(const struct monitor *m, const struct request *r);
+/* What is known of its VM now, or NULL; true if it moves there, or is waited for: then the monitor
+ * stays as it is. */
+bool monitor_follow(struct monitor *m, struct vm *now);
 
 /* --- for the loop ----------------------------------------------------------------------------- */
 

@@ -30,9 +30,13 @@ static const char *why_another(const struct vm *before, const struct vm *now)
 }
 
 /* Takes leave of what the name stood for, if it is not there any more. */
-static void look_again(struct monitor *m)
+void monitor_look_again(struct monitor *m)
 {
     struct vm *now = vms_find_name(m->loop->daemon->vms, m->name);
+    if (monitor_follow(m, now)) {
+        vm_unref(now);
+        return;
+    }
     if (!now) {
         monitor_kill(m, AUDIT_CODE_VM_REMOVED, why_gone(m->vm));
     } else if (!vm_same_target(now, m->vm)) {
@@ -54,7 +58,7 @@ static void look_again(struct monitor *m)
 static void on_gone(evutil_socket_t fd, short what, void *opaque)
 {
     (void)fd, (void)what;
-    look_again(opaque);
+    monitor_look_again(opaque);
 }
 
 void monitor_gone_init(struct monitor *m)
@@ -87,7 +91,7 @@ static void run_left(struct loop *loop, struct loop_message *message)
     struct left_message *left = container_of(message, struct left_message, message);
     struct monitor *m = find(loop, left);
     if (m && m->state == MONITOR_IDLE)
-        look_again(m);
+        monitor_look_again(m);
     else if (m)
         look_again_later(m);
     free(left);
@@ -100,12 +104,12 @@ static void run_changed(struct loop *loop, struct loop_message *message)
     struct left_message *left = container_of(message, struct left_message, message);
     struct monitor *m = find(loop, left);
     struct vm *now = m && m->n_window ? vms_find_name(loop->daemon->vms, left->vm) : NULL;
-    if (m && m->n_window && (!now || !vm_same_target(now, m->vm))) {
+    if (m && m->n_window && !monitor_follow(m, now) && (!now || !vm_same_target(now, m->vm))) {
         if (!m->cut_off_us)
             m->cut_off_us = clock_monotonic_us();
         look_again_later(m);
     } else if (m) {
-        look_again(m);
+        monitor_look_again(m);
     }
     vm_unref(now);
     free(left);

@@ -73,9 +73,13 @@ static void become_ready(struct monitor *m)
     m->state = MONITOR_READY;
     m->failures = 0;
     event_del(&m->start_timer);
+    if (m->moved) /* what sessions may do was what they might at the old host */
+        monitor_take_vm(m, vm_ref(m->vm));
     STATS_INC(m->loop, monitors_connected);
     log_info("VM %s: monitor connected", m->vm->name);
     monitor_show(m, "connected");
+    monitor_moved(m);
+    monitor_follow(m, m->vm); /* it may be about to move */
     while ((s = m->waiting)) {
         DL_DELETE2(m->waiting, s, monitor_prev, monitor_next);
         monitor_join(m, s);
@@ -95,6 +99,8 @@ static void run_schema_done(struct loop *loop, struct loop_message *message)
         if (!j->schema) {
             monitor_lost(m, AUDIT_CODE_VM_PROTOCOL, j->err.text);
         } else {
+            qmp_schema_unref(m->schema); /* of a host that it has left */
+            acl_program_unref(m->program);
             m->schema = qmp_schema_ref(j->schema);
             /* a reload may have come meanwhile: then this makes it anew */
             m->program = snapshot_program(loop->snapshot, m->schema);
@@ -224,6 +230,7 @@ void monitor_greeted(struct monitor *m, const struct qmp_tape *tape,
         monitor_lost(m, AUDIT_CODE_VM_PROTOCOL, "its greeting is too long");
         return;
     }
+    free(m->greeting);
     m->greeting = mem_dup(body.data, body.len);
     m->greeting_len = body.len;
     m->oob = offers_oob(body);

@@ -19,7 +19,19 @@ void monitor_take_vm(struct monitor *m, struct vm *take_vm);
 /* monitor_cut_off.c: one whose libvirt cannot be reached */
 void monitor_check_cut_off(struct monitor *m, int64_t now);
 
+void monitor_look_again(struct monitor *m);
+
+/* monitor_move.c: one that libvirt moves to another host */
+void monitor_watch_move(struct monitor *m, const struct qmp_tape *t,
+                        const struct qmp_answer *event);
+bool monitor_holds(const struct monitor *m, const struct request *r);
+void monitor_try_move(struct monitor *m);
+void monitor_moved(struct monitor *m);
+void monitor_forget_move(struct monitor *m);
+void monitor_check_move(struct monitor *m, int64_t now);
+
 /* monitor.c, for the others */
+void monitor_lose_requests(struct monitor *m, enum audit_code code, const char *why);
 void monitor_join(struct monitor *m, struct session *s);
 void monitor_disconnect(struct monitor *m);
 void monitor_show(struct monitor *m, const char *state);

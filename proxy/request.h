@@ -40,9 +40,9 @@ struct request {
     bool quit;   /* the stream may end before the reply */
     bool secret; /* its arguments are nobody's business: not recorded, wiped after use */
     unsigned slot;
-    uint64_t number; /* ties the audit records together */
-    uint64_t ticket; /* of the commit of its intent */
-    int64_t sent_us; /* monotonic */
+    uint64_t number;            /* ties the audit records together */
+    uint64_t ticket;            /* of the commit of its intent */
+    int64_t queued_us, sent_us; /* monotonic */
 
     struct span id; /* the client's id, raw; borrowed from tape or id_text */
     struct buf id_text;

@@ -7,6 +7,7 @@
 #include <utlist.h>
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "proxy/attach.h"
 #include "proxy/client.h"
 #include "proxy/daemon.h"
@@ -290,6 +291,7 @@ static void push(struct session *s, struct request *r)
 {
     r->session = s;
     r->caller = caller_ref(s->caller);
+    r->queued_us = loop_monotonic_us(s->client->loop);
     DL_APPEND(s->queue, r);
     count_queued(s, 1);
 }
@@ -535,6 +537,24 @@ void session_attached(struct session *s, struct span greeting)
     session_pump(s);
     client_resume(s->client);
     maybe_finished(s);
+}
+
+void session_vm_moved(struct session *s, struct vm *vm)
+{
+    struct loop *loop = s->client->loop;
+    vm_unref(s->vm);
+    s->vm = vm_ref(vm);
+    CLEANUP_FREE char *way = libvirt_hosts_describe(loop->daemon->libvirt, vm->connection);
+    CLEANUP_FREE char *text = mem_printf("moved to %s", way ? way : vm->connection);
+    struct audit_record record = dispatch_session_record(s, AUDIT_ATTACH);
+    record.result = AUDIT_OK;
+    record.text = (struct span){ text, strlen(text) };
+    dispatch_record(loop, &record);
+    CLEANUP_BUF struct buf data = { 0 };
+    BUF_ADD_LIT(&data, "{\"host\": ");
+    buf_add_json_string(&data, vm->connection, strlen(vm->connection));
+    BUF_ADD_LIT(&data, "}");
+    session_gateway_event(s, "GATEWAY_VM_MOVED", (struct span){ buf_data(&data), buf_len(&data) });
 }
 
 /* Of a login all the same a success: it may attach to another VM now. */

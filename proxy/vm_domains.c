@@ -142,14 +142,27 @@ void vm_domains_free(struct vm_domains *d)
 
 /* --- which it is, and how it is called -------------------------------------------------------- */
 
+/* Has one of a UUID come by migrating? Only for such a one does it count that another leaves. */
+static bool has_come(const struct group *uuid)
+{
+    const struct record *r;
+    DL_FOREACH2(uuid->records, r, uuid_next)
+    {
+        if (r->says.incarnation && r->says.came && !r->says.leaving && !r->says.arriving)
+            return true;
+    }
+    return false;
+}
+
 /* Two that run at two places are two VMs that claim to be one. Of a VM that moves, the one that it
- * moves to does not count until it has arrived. */
+ * moves to does not count until it has arrived, and from then on the one that it leaves. */
 static bool is_contested(const struct group *uuid)
 {
     const struct record *r, *first = NULL;
+    bool moved = has_come(uuid);
     DL_FOREACH2(uuid->records, r, uuid_next)
     {
-        if (r->says.incarnation == 0 || r->says.arriving)
+        if (r->says.incarnation == 0 || r->says.arriving || (moved && r->says.leaving))
             continue;
         if (first && strcmp(first->says.site, r->says.site) != 0)
             return true;
@@ -161,7 +174,7 @@ static bool is_contested(const struct group *uuid)
 
 static int rank(const struct record *r)
 {
-    return r->says.incarnation == 0 ? 0 : r->says.arriving ? 1 : 2;
+    return r->says.incarnation == 0 ? 0 : r->says.arriving ? 1 : r->says.leaving ? 2 : 3;
 }
 
 /* Of all that have the UUID, the one that is the VM: who runs, and of several ways to one, always
@@ -294,7 +307,8 @@ static bool same_labels(const struct vm_domain *a, const struct vm_domain *b)
 static bool same_says(const struct vm_domain *a, const struct vm_domain *b)
 {
     return strcmp(a->name, b->name) == 0 && strcmp(a->site, b->site) == 0 && a->power == b->power &&
-           a->incarnation == b->incarnation && a->arriving == b->arriving && same_labels(a, b);
+           a->incarnation == b->incarnation && a->arriving == b->arriving && a->came == b->came &&
+           a->leaving == b->leaving && same_labels(a, b);
 }
 
 static struct record *add_record(struct vm_domains *d, const struct vm_domain *domain)
@@ -311,11 +325,21 @@ static struct record *add_record(struct vm_domains *d, const struct vm_domain *d
     return r;
 }
 
-void vm_domains_set(struct vm_domains *d, const struct vm_domain *domain,
+/* What a look finds has no memory: who was seen to arrive has come, for as long as it runs. */
+static struct vm_domain with_memory(const struct record *r, const struct vm_domain *domain)
+{
+    struct vm_domain says = *domain;
+    bool same = r && r->says.incarnation == says.incarnation;
+    says.came = says.incarnation && (says.came || (same && (r->says.arriving || r->says.came)));
+    return says;
+}
+
+void vm_domains_set(struct vm_domains *d, const struct vm_domain *look,
                     const struct vm_publisher *p)
 {
     struct pass pass = { 0 };
-    struct record *r = find(d, domain->connection, domain->uuid);
+    struct record *r = find(d, look->connection, look->uuid);
+    const struct vm_domain says = with_memory(r, look), *domain = &says;
     if (!r) {
         r = add_record(d, domain);
     } else if (same_says(&r->says, domain)) {

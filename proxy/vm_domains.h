@@ -19,7 +19,9 @@ struct vm_domain {
     const char *name;  /* as libvirt has it: any bytes */
     const char *power; /* a constant string */
     uint64_t incarnation; /* 0: it does not run */
-    bool arriving;        /* it migrates in: not another claimant */
+    bool arriving;        /* it migrates in, or starts: not another claimant */
+    bool came;            /* it came by migrating, since its incarnation began */
+    bool leaving; /* it migrates out, says its libvirt: who comes elsewhere is the same VM */
     char **labels;
     size_t n_labels;
 };

@@ -154,6 +154,8 @@ struct vm *vm_from_domain(const struct vm_domain *d, const char *name, bool cont
     vm->power = d->power;
     vm->incarnation = d->incarnation;
     vm->contested = contested;
+    vm->arriving = d->arriving;
+    vm->leaving = d->leaving;
     return finish_vm(vm);
 }
 

@@ -29,6 +29,8 @@ struct vm {
     const char *power;    /* "running", "paused", "shutoff", ...: a constant string */
     uint64_t incarnation; /* another one after each start; 0: it does not run */
     bool contested;       /* two that run claim to be it: neither is believed */
+    bool arriving;        /* it migrates in, and cannot be asked yet */
+    bool leaving;         /* it migrates out */
     struct acl_vm acl;    /* the same, as policy wants it */
     _Atomic unsigned refs;
 };

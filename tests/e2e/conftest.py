@@ -69,8 +69,9 @@ class House:
         self.vms.append(vm)
         return vm.start()
 
-    def libvirtd(self, name="host1"):
-        libvirtd = Libvirtd(self.place, name)
+    def libvirtd(self, name="host1", hostname=None):
+        """With a hostname it is on a host of that name, as far as libvirt can tell."""
+        libvirtd = Libvirtd(self.place, name, hostname)
         self.vms.append(libvirtd)
         return libvirtd.start()
 

@@ -159,6 +159,7 @@ static void the_least_that_works_has_the_defaults(void **state)
     assert_int_equal(c->limits.request_bytes, LIMIT_REQUEST_BYTES_DEFAULT);
     assert_int_equal(c->limits.reply_bytes, LIMIT_REPLY_BYTES_DEFAULT);
     assert_int_equal(c->limits.vm_timeout_seconds, 30);
+    assert_int_equal(c->limits.barrier_wait_seconds, 10);
     assert_int_equal(c->limits.monitor_linger_seconds, 60);
     conf_unref(c);
 }

@@ -198,6 +198,89 @@ static void test_what_arrives_is_no_other_claimant(void **state)
     vm_unref(vm);
 }
 
+/* Each connection to a place of its own. */
+static void set_moving(const char *connection, bool leaving, bool arriving, bool came)
+{
+    struct vm_names changed = { 0 };
+    struct vm_domain d = {
+        .connection = connection,
+        .site = connection,
+        .uuid = UUID_A,
+        .name = "web1",
+        .power = "running",
+        .incarnation = 7,
+        .leaving = leaving,
+        .arriving = arriving,
+        .came = came,
+    };
+    vms_set_domain(vms, &d, &changed);
+    vm_names_free(&changed);
+}
+
+static void assert_contested(void)
+{
+    struct vm *vm = vms_find(vms, UUID_A);
+    assert_true(vm->contested);
+    vm_unref(vm);
+}
+
+static void assert_at(const char *connection)
+{
+    struct vm *vm = vms_find(vms, "web1");
+    assert_false(vm->contested);
+    assert_string_equal(vm->connection, connection);
+    vm_unref(vm);
+}
+
+static void test_who_just_runs_elsewhere_is_not_the_vm_that_leaves(void **state)
+{
+    (void)state;
+    set_moving("h1", true, false, false);
+    set_moving("h2", false, false, false);
+    assert_contested();
+}
+
+static void test_who_came_while_nobody_leaves_is_another_claimant(void **state)
+{
+    (void)state;
+    set_moving("h1", false, false, false);
+    set_moving("h2", false, true, false);
+    set_moving("h2", false, false, false);
+    assert_contested();
+}
+
+static void test_that_it_came_is_of_that_start_only(void **state)
+{
+    (void)state;
+    set_moving("h1", true, false, false);
+    set_moving("h2", false, true, false);
+    set_moving("h2", false, false, false);
+    assert_at("h2");
+    set_at("h2", "h2", UUID_A, "web1", 0, false);
+    set_at("h2", "h2", UUID_A, "web1", 8, false);
+    assert_contested();
+}
+
+static void test_a_vm_that_moves_is_where_it_was_until_it_has_come(void **state)
+{
+    (void)state;
+    set_moving("h2", true, false, false);
+    set_moving("h1", false, true, false);
+    assert_at("h2");
+    set_moving("h1", false, false, false);
+    assert_at("h1");
+}
+
+static void test_who_was_not_seen_to_arrive_may_be_said_to_have_come(void **state)
+{
+    (void)state;
+    set_moving("h1", true, false, false);
+    set_moving("h2", false, false, true);
+    assert_at("h2");
+    set_moving("h2", false, false, false); /* a later look */
+    assert_at("h2");
+}
+
 static void test_two_ways_to_one_libvirtd_are_one_vm(void **state)
 {
     (void)state;
@@ -269,6 +352,11 @@ int main(void)
         TEST(test_two_that_run_with_one_uuid_are_believed_neither),
         TEST(test_of_one_uuid_the_one_that_runs_is_the_vm),
         TEST(test_what_arrives_is_no_other_claimant),
+        TEST(test_who_just_runs_elsewhere_is_not_the_vm_that_leaves),
+        TEST(test_who_came_while_nobody_leaves_is_another_claimant),
+        TEST(test_that_it_came_is_of_that_start_only),
+        TEST(test_a_vm_that_moves_is_where_it_was_until_it_has_come),
+        TEST(test_who_was_not_seen_to_arrive_may_be_said_to_have_come),
         TEST(test_two_ways_to_one_libvirtd_are_one_vm),
         TEST(test_another_start_is_another_target),
         TEST(test_what_says_nothing_new_changes_nothing),

@@ -2,12 +2,15 @@
 as a user without rights, because libvirt's session mode is for those."""
 
 import atexit
+import ctypes
 import functools
+import glob
 import json
 import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import uuid
@@ -20,6 +23,7 @@ from .process import Process
 NOBODY = 65534
 EMULATOR = "/usr/bin/qemu-system-x86_64"
 DAEMON = "/usr/sbin/libvirtd"
+CLONE_NEWUTS, CLONE_NEWUSER = 0x04000000, 0x10000000
 
 DOMAIN = """
 <domain type='qemu' xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>
@@ -51,6 +55,32 @@ def available():
     return os.path.exists(DAEMON) and shutil.which("virsh") and os.path.exists(EMULATOR)
 
 
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def name_host(name):
+    """This process on a host of that name: libvirt migrates between hosts only, and tells them by it."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    uid, gid, root = os.getuid(), os.getgid(), os.geteuid() == 0
+    if libc.unshare(CLONE_NEWUTS | (0 if root else CLONE_NEWUSER)) != 0:
+        raise OSError(ctypes.get_errno(), "unshare")
+    if not root:
+        for path, text in (("setgroups", "deny"), ("gid_map", f"{gid} {gid} 1"), ("uid_map", f"{uid} {uid} 1")):
+            with open(f"/proc/self/{path}", "w") as f:
+                f.write(text)
+    socket.sethostname(name)
+
+
+def requests_in(trace):
+    with open(trace, "rb") as f:
+        lines = f.read().decode("utf-8", "backslashreplace").splitlines()
+    found = (re.match(r".*handle_qmp_command mon \S+ req: (.*)$", line) for line in lines)
+    return [json.loads(m.group(1)) for m in found if m]
+
+
 class Domain:
     """One VM of a Libvirtd, started or not."""
 
@@ -69,15 +99,14 @@ class Domain:
         self.libvirtd.virsh("start", self.uuid, *options)
         return self
 
-    def virsh(self, command, *arguments):
-        return self.libvirtd.virsh(command, self.uuid, *arguments)
+    def virsh(self, command, *arguments, check=True):
+        return self.libvirtd.virsh(command, self.uuid, *arguments, check=check)
 
     def destroy(self):
         self.virsh("destroy")
 
-    @property
-    def pid(self):
-        """Of its QEMU, by the UUID on its command line."""
+    def pids(self):
+        """Of its QEMUs (while it moves there are two), by the UUID on their command lines."""
         for pid in filter(str.isdigit, os.listdir("/proc")):
             try:
                 with open(f"/proc/{pid}/cmdline", "rb") as f:
@@ -85,7 +114,12 @@ class Domain:
             except OSError:
                 continue
             if self.uuid.encode() in words and words[0] == EMULATOR.encode():
-                return int(pid)
+                yield int(pid)
+
+    @property
+    def pid(self):
+        for pid in self.pids():
+            return pid
         raise AssertionError(f"no QEMU of {self.name}")
 
     def freeze(self):
@@ -102,20 +136,52 @@ class Domain:
 
     def received(self):
         """Every request that reached its monitor, libvirt's own too."""
-        with open(self.trace, "rb") as f:
-            lines = f.read().decode("utf-8", "backslashreplace").splitlines()
-        found = (re.match(r".*handle_qmp_command mon \S+ req: (.*)$", line) for line in lines)
-        return [json.loads(m.group(1)) for m in found if m]
+        return requests_in(self.trace)
 
     def commands(self):
         return [r["execute"] for r in self.received()]
 
 
+class Traveller(Domain):
+    """A VM that moves between Libvirtds. Each QEMU that it is has a trace of its own: QEMU puts its pid for %d."""
+
+    def __init__(self, libvirtd, name, domain_uuid):
+        super().__init__(libvirtd, name, domain_uuid)
+        self.trace = os.path.join(libvirtd.common(), f"{domain_uuid}.%d.trace")
+
+    def move(self, to, *options, check=True):
+        """To another Libvirtd, live; where it is then."""
+        port = free_port()
+        said = self.virsh("migrate", to.uri, "--live", "--migrateuri", f"tcp://127.0.0.1:{port}", *options, check=check)
+        if check:
+            self.libvirtd.domains.remove(self)
+            to.domains.append(self)
+            self.libvirtd = to
+        return said
+
+    def received(self):
+        """What each of its QEMUs got, one list after another, in no order."""
+        return [r for trace in self.traces().values() for r in trace]
+
+    def pid_at(self, libvirtd):
+        """Of the one that this Libvirtd runs: its files are in the Libvirtd's directory."""
+        for pid in self.pids():
+            with open(f"/proc/{pid}/cmdline", "rb") as f:
+                if libvirtd.directory.encode() + b"/" in f.read():
+                    return pid
+        raise AssertionError(f"no QEMU of {self.name} at {libvirtd.name}")
+
+    def traces(self):
+        """By the QEMU's pid."""
+        paths = glob.glob(self.trace.replace("%d", "*"))
+        return {int(path.split(".")[-2]): requests_in(path) for path in paths}
+
+
 class Libvirtd:
-    def __init__(self, directory, name="host1"):
+    def __init__(self, directory, name="host1", hostname=None):
         if not available():
             pytest.skip("libvirtd, virsh or QEMU is not installed (scripts/install-deps test)")
-        self.name = name
+        self.name, self.hostname = name, hostname
         self.directory = os.path.join(directory, "lv-" + name)
         self.host_uuid = str(uuid.uuid4())
         os.mkdir(self.directory)
@@ -137,6 +203,8 @@ class Libvirtd:
 
     def start(self):
         def become_nobody():
+            if self.hostname:
+                name_host(self.hostname)
             if os.geteuid() == 0:
                 os.setgroups([])
                 os.setgid(NOBODY)
@@ -161,9 +229,18 @@ class Libvirtd:
             f.write(xml)
         return self.virsh("define", path)
 
-    def domain(self, name="web1", domain_uuid=None, **how):
+    def common(self):
+        """A directory that the Libvirtds of a test share."""
+        path = os.path.join(os.path.dirname(self.directory), "traces")
+        if not os.path.isdir(path):
+            os.mkdir(path)
+            if os.geteuid() == 0:
+                os.chown(path, NOBODY, NOBODY)
+        return path
+
+    def domain(self, name="web1", domain_uuid=None, kind=Domain, **how):
         """Defined, not started."""
-        domain = Domain(self, name, domain_uuid or str(uuid.uuid4()))
+        domain = kind(self, name, domain_uuid or str(uuid.uuid4()))
         self.domains.append(domain)
         return domain.define(**how)
 
@@ -181,10 +258,11 @@ class Libvirtd:
 
     def stop(self):
         for domain in self.domains:
-            try:
-                os.kill(domain.pid, signal.SIGKILL)
-            except (AssertionError, ProcessLookupError):
-                pass  # it does not run
+            for pid in domain.pids():
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    pass  # it does not run
         if self.process and self.process.running():
             self.thaw()
             self.process.terminate()
