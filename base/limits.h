@@ -32,10 +32,11 @@
 #define LIMIT_KEEPALIVE_SECONDS 5      /* libvirt asks so often whether the other side is there */
 #define LIMIT_KEEPALIVE_COUNT   3      /* and gives it up after so many answers that did not come */
 #define LIMIT_LIBVIRT_START_MS  10000u /* for a VM's first answer by way of libvirt */
-#define LIMIT_QUARANTINE_MS                                                           \
-    5000u                                 /* behind libvirt: a silent VM gets no more \
-                                           */
-#define LIMIT_MOVE_MS          5000u /* a VM that left is waited for so long elsewhere; likewise its replies */
+#define LIMIT_QUARANTINE_MS                           \
+    5000u /* behind libvirt: a silent VM gets no more \
+           */
+#define LIMIT_MOVE_MS \
+    5000u /* a VM that left is waited for so long elsewhere; likewise its replies */
 #define LIMIT_LIBVIRT_REQUEST  (3u << 20) /* libvirt's strings have 4 MiB */
 #define LIMIT_EVENTS_UNDER_WAY 1024u      /* of a VM, from libvirt to its loop */
 #define LIMIT_EVENT_BYTES      (1u << 20)

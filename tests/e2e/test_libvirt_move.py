@@ -79,10 +79,12 @@ def slow_move(gateway, vm, to):
     said = []
     thread = threading.Thread(target=lambda: said.append(vm.move(to, "--bandwidth", "1", check=False)))
     thread.start()
-    gateway.wait_log("VM web1: it migrates")
-    yield said
-    vm.virsh("domjobabort", check=False)
-    thread.join()
+    try:
+        gateway.wait_log("VM web1: it migrates")
+        yield said
+    finally:
+        vm.virsh("domjobabort", check=False)
+        thread.join()
 
 
 def marks(vm):
