@@ -40,6 +40,8 @@
 #define LIMIT_LIBVIRT_REQUEST  (3u << 20) /* libvirt's strings have 4 MiB */
 #define LIMIT_EVENTS_UNDER_WAY 1024u      /* of a VM, from libvirt to its loop */
 #define LIMIT_EVENT_BYTES      (1u << 20)
+#define LIMIT_TITLE_BYTES      256u  /* of a domain's title; of more the beginning is shown */
+#define LIMIT_ABOUT_BYTES      1024u /* likewise of its description */
 #define LIMIT_RINGBUF_BYTES    (512u << 10) /* of ringbuf-read: JSON may make six of each */
 #define LIMIT_GONE_MS          2000u /* for the end of a VM whose socket has gone; then it is ended */
 

@@ -252,6 +252,8 @@ static void write_vm(struct session *s, struct buf *b, const struct vm *vm)
     add_member(b, "reason", status.reason);
     add_member(b, "host", vm->connection);
     add_member(b, "power", vm->power);
+    add_member(b, "title", vm->title);
+    add_member(b, "description", vm->about);
     const struct snapshot_listener *l = snapshot_listener(loop->snapshot, s->client->listener);
     if (l && l->conf->sni_suffix && vm->dns_label) {
         CLEANUP_FREE char *sni = mem_printf("%s%s", vm->name, l->conf->sni_suffix);

@@ -273,6 +273,19 @@ static void read_labels(struct libvirt_host *h, virDomainPtr domain, const char 
                     uuid, err.text);
 }
 
+/* Its title or description, cut to so many bytes, between characters; NULL if it has none. */
+static char *read_text(virDomainPtr domain, int which, size_t max)
+{
+    char *text = virDomainGetMetadata(domain, which, NULL, 0);
+    size_t len = text ? strlen(text) : 0;
+    if (len <= max)
+        return text;
+    while (max > 0 && (text[max] & 0xc0) == 0x80)
+        max--;
+    text[max] = '\0';
+    return text;
+}
+
 /* Under the lock, so that nothing is told after libvirt_host_stop. */
 static bool set_domain(struct libvirt_host *h, struct vm_domain *says,
                        const struct conf_labels *theirs, struct vm_names *changed)
@@ -307,6 +320,11 @@ static bool tell_domain(struct libvirt_host *h, virDomainPtr domain, struct vm_d
     domain_says->name = name;
     struct conf_labels theirs = { 0 };
     read_labels(h, domain, uuid, &theirs);
+    CLEANUP_FREE char *title = read_text(domain, VIR_DOMAIN_METADATA_TITLE, LIMIT_TITLE_BYTES);
+    CLEANUP_FREE char *about =
+        read_text(domain, VIR_DOMAIN_METADATA_DESCRIPTION, LIMIT_ABOUT_BYTES);
+    domain_says->title = title;
+    domain_says->about = about;
     pthread_mutex_lock(&h->lock);
     bool wanted = set_domain(h, domain_says, &theirs, &changed);
     pthread_mutex_unlock(&h->lock);

@@ -100,6 +100,8 @@ static void free_says(struct vm_domain *v)
     free((char *)v->site);
     free((char *)v->uuid);
     free((char *)v->name);
+    free((char *)v->title);
+    free((char *)v->about);
 }
 
 static struct vm_domain copy_says(const struct vm_domain *v)
@@ -109,6 +111,8 @@ static struct vm_domain copy_says(const struct vm_domain *v)
     copy.site = mem_strdup(v->site);
     copy.uuid = mem_strdup(v->uuid);
     copy.name = mem_strdup(v->name);
+    copy.title = mem_strdup(v->title);
+    copy.about = mem_strdup(v->about);
     copy.labels = copy_labels(v->labels, v->n_labels);
     return copy;
 }
@@ -304,11 +308,17 @@ static bool same_labels(const struct vm_domain *a, const struct vm_domain *b)
     return true;
 }
 
+static bool same_text(const char *a, const char *b)
+{
+    return a == b || (a && b && strcmp(a, b) == 0);
+}
+
 static bool same_says(const struct vm_domain *a, const struct vm_domain *b)
 {
     return strcmp(a->name, b->name) == 0 && strcmp(a->site, b->site) == 0 && a->power == b->power &&
            a->incarnation == b->incarnation && a->arriving == b->arriving && a->came == b->came &&
-           a->leaving == b->leaving && same_labels(a, b);
+           a->leaving == b->leaving && same_text(a->title, b->title) &&
+           same_text(a->about, b->about) && same_labels(a, b);
 }
 
 static struct record *add_record(struct vm_domains *d, const struct vm_domain *domain)

@@ -14,13 +14,14 @@ struct vm_names;
 /* What a connection says of one of its domains; borrowed. */
 struct vm_domain {
     const char *connection;
-    const char *site;  /* which libvirtd it is, so that two ways to one are told from two hosts */
-    const char *uuid;  /* lower case; not the nil UUID */
-    const char *name;  /* as libvirt has it: any bytes */
-    const char *power; /* a constant string */
-    uint64_t incarnation; /* 0: it does not run */
-    bool arriving;        /* it migrates in, or starts: not another claimant */
-    bool came;            /* it came by migrating, since its incarnation began */
+    const char *site; /* which libvirtd it is, so that two ways to one are told from two hosts */
+    const char *uuid; /* lower case; not the nil UUID */
+    const char *name; /* as libvirt has it: any bytes */
+    const char *title, *about; /* title and description, for people; NULL: none */
+    const char *power;         /* a constant string */
+    uint64_t incarnation;      /* 0: it does not run */
+    bool arriving;             /* it migrates in, or starts: not another claimant */
+    bool came;                 /* it came by migrating, since its incarnation began */
     bool leaving; /* it migrates out, says its libvirt: who comes elsewhere is the same VM */
     char **labels;
     size_t n_labels;

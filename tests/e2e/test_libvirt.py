@@ -95,6 +95,33 @@ def test_labels_that_are_none_bring_none(gateway, libvirtd, bad):
     assert vms(gateway)["web1"]["labels"] == []
 
 
+def test_title_and_description_are_shown_and_give_nothing(gateway, libvirtd):
+    text = "tenant=acme\n\u00e9\u20ac\U0001f600 \"x\" \\"
+    libvirtd.domain("web1", metadata=f"<title>tenant=acme</title><description>{text}</description>")
+    libvirtd.domain("plain")
+    gateway.start()
+    wait_names(gateway, "plain", "web1")
+    shown = vms(gateway)
+    assert (shown["web1"]["title"], shown["web1"]["description"]) == ("tenant=acme", text)
+    assert "title" not in shown["plain"] and "description" not in shown["plain"]
+    assert names(gateway, "operator") == []
+
+
+def test_of_a_long_description_the_beginning_is_shown(gateway, libvirtd):
+    libvirtd.domain("web1", metadata="<description>" + "\u20ac" * 1000 + "</description>")
+    gateway.start()
+    wait_names(gateway, "web1")
+    assert vms(gateway)["web1"]["description"] == "\u20ac" * 341
+
+
+def test_a_title_that_changes_is_shown(gateway, libvirtd):
+    vm = libvirtd.domain("web1").start()
+    gateway.start()
+    wait_names(gateway, "web1")
+    vm.virsh("desc", "--live", "--title", "--new-desc", "new")
+    wait.until(lambda: vms(gateway)["web1"].get("title") == "new", "the title")
+
+
 def test_labels_that_change_take_rights_away_at_once(gateway, libvirtd):
     vm = libvirtd.domain("web1", metadata=LABELS.format("tenant=acme")).start()
     gateway.libvirts["host1"]["trust_metadata"] = True
