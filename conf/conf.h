@@ -113,8 +113,9 @@ struct conf_libvirt {
     size_t n_include;
     char **exclude; /* likewise, out of these */
     size_t n_exclude;
-    bool trust_metadata; /* labels in a domain's metadata count */
-    unsigned max_calls;  /* unanswered at a time */
+    bool trust_metadata;  /* labels in a domain's metadata count */
+    bool readonly_native; /* what libvirt knows as well is answered without the monitor */
+    unsigned max_calls;   /* unanswered at a time */
     unsigned grace_seconds;
 };
 

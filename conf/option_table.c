@@ -312,6 +312,11 @@ const struct conf_option conf_options[] = {
       .doc = "Labels in a domain's own metadata count as well, where *labels* has no value for the "
              "key. Whoever may define a domain can write them, so that he chooses which grants by label hold for it. "
              "docs/libvirt.md says how they are written." },
+    { LIBVIRT(readonly_native), .name = "readonly_native", .type = CONF_TYPE_BOOL,
+      .default_text = "false", .reload = true,
+      .doc = "*query-name* and *query-uuid* are answered by what libvirt says of the domain, as the monitor would answer "
+             "them, without a call to it. A name that a domain's *qemu:commandline* gives to QEMU behind libvirt's back "
+             "is not known then. Policy and audit are the same." },
     { LIBVIRT(include), .count = offsetof(struct conf_libvirt, n_include), .name = "include",
       .type = CONF_TYPE_TEXTS, .value_doc = "{PATTERN, ...}", .reload = true,
       .default_doc = "all of them",

@@ -21,14 +21,15 @@ struct backend {
     struct loop *loop;
     struct libvirt_tap *tap; /* NULL before it is connected */
     bool greeted;
-    bool negotiating; /* answers qmp_capabilities at the next flush */
-    bool busy;        /* a close from within leaves the memory to us */
+    struct buf native; /* not empty: the answer to what was submitted, given at the next flush */
+    bool busy;         /* a close from within leaves the memory to us */
 };
 
 static void release(struct backend *b)
 {
     if (b->tap)
         libvirt_tap_close(b->tap);
+    buf_free(&b->native);
     free(b);
 }
 
@@ -119,12 +120,33 @@ static bool is_negotiation(const struct qmp_tape *tape, const struct qmp_request
     return qmp_tape_string_is(tape, request->command, SPAN_LIT("qmp_capabilities"));
 }
 
+/* What libvirt has told already, in QEMU's words. The questions of the monitor's start do go to the
+ * VM: they prove that it is the one. */
+static bool answer_natively(struct backend *b, const struct qmp_tape *tape,
+                            const struct qmp_request *request)
+{
+    const struct vm *vm = b->monitor->vm;
+    bool name = qmp_tape_string_is(tape, request->command, SPAN_LIT("query-name"));
+    bool uuid = qmp_tape_string_is(tape, request->command, SPAN_LIT("query-uuid"));
+    if (!vm->native || b->monitor->state != MONITOR_READY || !(name || uuid))
+        return false;
+    const char *value = name ? vm->domain : vm->uuid;
+    buf_printf(&b->native, "{\"return\":{\"%s\":", name ? "name" : "UUID");
+    buf_add_json_string(&b->native, value, strlen(value));
+    BUF_ADD_LIT(&b->native, "}}");
+    return true;
+}
+
 static void submit(struct backend *b, const struct qmp_tape *tape,
                    const struct qmp_request *request, unsigned id)
 {
     (void)id;
     if (is_negotiation(tape, request)) {
-        b->negotiating = true;
+        BUF_ADD_LIT(&b->native, "{\"return\":{}}");
+        monitor_mark_dirty(b->monitor);
+        return;
+    }
+    if (answer_natively(b, tape, request)) {
         monitor_mark_dirty(b->monitor);
         return;
     }
@@ -136,11 +158,12 @@ static void submit(struct backend *b, const struct qmp_tape *tape,
 
 static void flush(struct backend *b)
 {
-    if (!b->negotiating)
+    if (!buf_len(&b->native))
         return;
-    b->negotiating = false;
+    CLEANUP_BUF struct buf answer = b->native;
+    b->native = (struct buf){ 0 };
     enter(b);
-    tell_reply(b, SPAN_LIT("{\"return\":{}}"));
+    tell_reply(b, (struct span){ buf_data(&answer), buf_len(&answer) });
     leave(b);
 }
 

@@ -317,7 +317,7 @@ static bool same_says(const struct vm_domain *a, const struct vm_domain *b)
 {
     return strcmp(a->name, b->name) == 0 && strcmp(a->site, b->site) == 0 && a->power == b->power &&
            a->incarnation == b->incarnation && a->arriving == b->arriving && a->came == b->came &&
-           a->leaving == b->leaving && same_text(a->title, b->title) &&
+           a->leaving == b->leaving && a->native == b->native && same_text(a->title, b->title) &&
            same_text(a->about, b->about) && same_labels(a, b);
 }
 

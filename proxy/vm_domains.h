@@ -19,6 +19,7 @@ struct vm_domain {
     const char *name; /* as libvirt has it: any bytes */
     const char *title, *about; /* title and description, for people; NULL: none */
     const char *power;         /* a constant string */
+    bool native;               /* query-name and query-uuid are answered by what is said here */
     uint64_t incarnation;      /* 0: it does not run */
     bool arriving;             /* it migrates in, or starts: not another claimant */
     bool came;                 /* it came by migrating, since its incarnation began */

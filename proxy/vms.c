@@ -63,6 +63,7 @@ void vm_unref(struct vm *vm)
     free(vm->address);
     free(vm->uuid);
     free(vm->connection);
+    free(vm->domain);
     free(vm->title);
     free(vm->about);
     free(vm);
@@ -153,6 +154,8 @@ struct vm *vm_from_domain(const struct vm_domain *d, const char *name, bool cont
     vm->labels = copy_strings(d->labels, d->n_labels);
     vm->n_labels = d->n_labels;
     vm->connection = mem_strdup(d->connection);
+    vm->domain = mem_strdup(d->name);
+    vm->native = d->native;
     vm->title = mem_strdup(d->title);
     vm->about = mem_strdup(d->about);
     vm->power = d->power;

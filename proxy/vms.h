@@ -26,6 +26,8 @@ struct vm {
     bool dns_label;      /* the name can be asked for by TLS server name */
     /* of libvirt: its socket and address are NULL */
     char *connection;     /* the section's name; NULL: it is reached by a socket */
+    char *domain;         /* its name there */
+    bool native;          /* query-name and query-uuid need not ask it */
     char *title, *about;  /* title and description: for people, never for policy; or NULL */
     const char *power;    /* "running", "paused", "shutoff", ...: a constant string */
     uint64_t incarnation; /* another one after each start; 0: it does not run */
