@@ -47,6 +47,7 @@ extern const struct verb verb_ctl;
 extern const struct verb verb_events;
 extern const struct verb verb_exec;
 extern const struct verb verb_explain;
+extern const struct verb verb_label;
 extern const struct verb verb_policy;
 extern const struct verb verb_shell;
 extern const struct verb verb_vms;

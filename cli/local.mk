@@ -18,6 +18,7 @@ cli_libcli_a_SOURCES = \
     cli/document.c cli/document.h \
     cli/event_line.c cli/event_line.h \
     cli/file.c cli/file.h \
+    cli/label.h \
     cli/line_editor.c cli/line_editor.h \
     cli/login.c cli/login.h \
     cli/output.c cli/output.h \
@@ -54,6 +55,7 @@ cli_libcli_a_SOURCES = \
     cli/verb_events.c \
     cli/verb_exec.c \
     cli/verb_explain.c \
+    cli/verb_label.c \
     cli/verb_policy.c \
     cli/verb_shell.c \
     cli/verb_vms.c \
@@ -61,10 +63,17 @@ cli_libcli_a_SOURCES = \
     cli/verdict.c cli/verdict.h \
     cli/words.c
 
+if HAVE_LIBVIRT
+cli_libcli_a_SOURCES += cli/label.c cli/libvirt.c cli/libvirt.h
+else
+cli_libcli_a_SOURCES += cli/label_none.c
+endif
+
 cli_libcli_a_CPPFLAGS = $(AM_CPPFLAGS) -DPKGDATADIR='"$(pkgdatadir)"'
 
-cli_libraries = cli/libcli.a auth/libauth.a acl/libacl.a audit/libaudit.a net/libnet.a \
-    qmp/libqmpcore.a base/libbase.a $(CONFUSE_LIBS) $(SASL_LIBS) $(GNUTLS_LIBS) $(JSON_C_LIBS) \
+# Of proxy and conf only what the labels in a domain's metadata look like: label.c.
+cli_libraries = cli/libcli.a proxy/libproxy.a conf/libconf.a auth/libauth.a acl/libacl.a \
+    audit/libaudit.a net/libnet.a qmp/libqmpcore.a base/libbase.a $(CONFUSE_LIBS) $(SASL_LIBS) $(GNUTLS_LIBS) $(JSON_C_LIBS) \
     $(LIBEDIT_LIBS) $(ZSTD_LIBS)
 
 # What `qmpgate policy` checks by where no schema is given.

@@ -14,8 +14,8 @@
 #define TIMEOUT_MAX_SECONDS     86400
 
 static const struct verb *const verbs[] = {
-    &verb_exec,    &verb_shell, &verb_events, &verb_vms,    &verb_whoami,
-    &verb_explain, &verb_ctl,   &verb_bridge, &verb_policy, &verb_audit,
+    &verb_exec, &verb_shell,  &verb_events, &verb_vms,   &verb_whoami, &verb_explain,
+    &verb_ctl,  &verb_bridge, &verb_policy, &verb_audit, &verb_label,
 };
 
 static const struct {

@@ -3,7 +3,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include "base/buf.h"
 #include "base/mem.h"
 #include "conf/form.h"
 
@@ -39,6 +38,34 @@ void libvirt_labels_add(struct conf_labels *to, const struct conf_labels *more)
         if (!has_key_of(to, more->items[i]))
             append(to, more->items[i]);
     }
+}
+
+static void remove_key(struct conf_labels *labels, const char *label)
+{
+    size_t key = strcspn(label, "=") + 1;
+    for (size_t i = labels->n; i-- > 0;) {
+        if (strncmp(labels->items[i], label, key) != 0)
+            continue;
+        free(labels->items[i]);
+        memmove(labels->items + i, labels->items + i + 1,
+                (--labels->n - i) * sizeof(*labels->items));
+    }
+}
+
+int libvirt_labels_change(struct conf_labels *labels, const char *change, struct error *err)
+{
+    CLEANUP_FREE char *without = NULL;
+    size_t len = strlen(change);
+    bool removes = len > 0 && strchr(change, '=') == change + len - 1;
+    if (removes) /* a key has the form that it has with a value */
+        without = mem_printf("%sx", change);
+    int rc = conf_form_label(removes ? without : change, err);
+    if (rc < 0)
+        return rc;
+    remove_key(labels, change);
+    if (!removes)
+        append(labels, change);
+    return 0;
 }
 
 /* --- the element ------------------------------------------------------------------------------ */
@@ -135,5 +162,50 @@ int libvirt_labels_parse(const char *xml, struct conf_labels *out, struct error 
     if (rc < 0)
         libvirt_labels_free(&labels);
     *out = labels;
+    return rc;
+}
+
+static void add_escaped(struct buf *out, const char *text)
+{
+    for (const char *p = text; *p; p++) {
+        switch (*p) {
+        case '<':
+            BUF_ADD_LIT(out, "&lt;");
+            break;
+        case '>':
+            BUF_ADD_LIT(out, "&gt;");
+            break;
+        case '&':
+            BUF_ADD_LIT(out, "&amp;");
+            break;
+        default:
+            buf_add_char(out, *p);
+        }
+    }
+}
+
+static bool same(const struct conf_labels *a, const struct conf_labels *b)
+{
+    bool equal = a->n == b->n;
+    for (size_t i = 0; equal && i < a->n; i++)
+        equal = strcmp(a->items[i], b->items[i]) == 0;
+    return equal;
+}
+
+int libvirt_labels_format(const struct conf_labels *labels, struct buf *out, struct error *err)
+{
+    struct conf_labels read;
+    BUF_ADD_LIT(out, "<labels>");
+    for (size_t i = 0; i < labels->n; i++) {
+        if (i > 0)
+            buf_add_char(out, '\n');
+        add_escaped(out, labels->items[i]);
+    }
+    BUF_ADD_LIT(out, "</labels>");
+    buf_add_char(out, '\0');
+    int rc = libvirt_labels_parse(buf_data(out), &read, err);
+    if (rc == 0 && !same(labels, &read))
+        rc = error_set(err, ERROR_INVALID, "would not be read as they are: white space at an end");
+    libvirt_labels_free(&read);
     return rc;
 }

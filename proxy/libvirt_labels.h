@@ -5,6 +5,7 @@
 #define PROXY_LIBVIRT_LABELS_H
 
 #include <stddef.h>
+#include "base/buf.h"
 #include "base/error.h"
 #include "conf/conf.h"
 
@@ -16,6 +17,14 @@
 int libvirt_labels_parse(const char *xml, struct conf_labels *out, struct error *err) MUST_CHECK;
 /* Adds those whose key is not there yet. */
 void libvirt_labels_add(struct conf_labels *to, const struct conf_labels *more);
+/* "key=value": instead of the one of the key, or one more. "key=": without the one of the key; 0 if
+ * there was none. */
+int libvirt_labels_change(struct conf_labels *labels, const char *change,
+                          struct error *err) MUST_CHECK;
+/* The element that libvirt_labels_parse reads as these, and a NUL. Those that none can be are
+ * refused. */
+int libvirt_labels_format(const struct conf_labels *labels, struct buf *out,
+                          struct error *err) MUST_CHECK;
 void libvirt_labels_free(struct conf_labels *labels);
 
 #endif

@@ -19,7 +19,7 @@ from harness.pki import SOURCE
 def test_help_lists_every_verb_and_exit_code(cli):
     done = cli("--help")
     assert done.code == OK
-    for verb in ("exec", "shell", "events", "vms", "whoami", "explain", "ctl", "bridge"):
+    for verb in ("exec", "shell", "events", "vms", "whoami", "explain", "ctl", "bridge", "label"):
         assert re.search(rf"^  {verb} ", done.stdout, re.M)
         help_of_verb = cli(verb, "--help")
         assert help_of_verb.code == OK and help_of_verb.stdout.startswith("Usage: qmpgate")

@@ -108,6 +108,59 @@ static void test_labels_of_the_configuration_win(void **state)
     libvirt_labels_free(&theirs);
 }
 
+/* The labels of `before` (lines) after these changes, as the element; or "no: " and why. */
+static const char *change(const char *before, const char *const *changes)
+{
+    CLEANUP_FREE char *xml = mem_printf("<labels>%s</labels>", before);
+    CLEANUP_BUF struct buf out = { 0 };
+    struct conf_labels labels;
+    struct error err;
+    int rc = libvirt_labels_parse(xml, &labels, &err);
+    for (size_t i = 0; rc == 0 && changes[i]; i++)
+        rc = libvirt_labels_change(&labels, changes[i], &err);
+    if (rc == 0)
+        rc = libvirt_labels_format(&labels, &out, &err);
+    snprintf(words, sizeof(words), "%s%s", rc < 0 ? "no: " : "",
+             rc < 0 ? err.text : buf_data(&out));
+    libvirt_labels_free(&labels);
+    return words;
+}
+#define CHANGE(before, ...) change(before, (const char *const[]){ __VA_ARGS__, NULL })
+
+static void test_what_is_no_change_is_refused(void **state)
+{
+    static const char *const bad[] = { "",     "=",       "=v",     "key", "a b=c",
+                                       "a b=", "a=\nb=c", "a=\x01", "a=b " };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+        if (strncmp(CHANGE("x=y", bad[i]), "no: ", 4) != 0)
+            fail_msg("%s was taken: %s", bad[i], words);
+    }
+}
+
+static void test_more_labels_than_are_read_are_not_written(void **state)
+{
+    CLEANUP_BUF struct buf b = { 0 };
+    (void)state;
+    for (unsigned i = 0; i < LIBVIRT_LABELS_MAX; i++)
+        buf_printf(&b, "k%u=v\n", i);
+    buf_add_char(&b, '\0');
+    assert_non_null(strstr(CHANGE(buf_data(&b), "more=x"), "more than"));
+}
+
+static void test_changes_are_made_in_their_order(void **state)
+{
+    (void)state;
+    assert_string_equal(CHANGE("", "a=b"), "<labels>a=b</labels>");
+    assert_string_equal(CHANGE("a=b\nc=d", "a=x"), "<labels>c=d\na=x</labels>");
+    assert_string_equal(CHANGE("a=b\nc=d", "a="), "<labels>c=d</labels>");
+    assert_string_equal(CHANGE("a=b", "nobody="), "<labels>a=b</labels>");
+    assert_string_equal(CHANGE("a=b", "a="), "<labels></labels>");
+    assert_string_equal(CHANGE("ab=c", "a=d"), "<labels>ab=c\na=d</labels>");
+    assert_string_equal(CHANGE("", "a==", "b=c="), "<labels>a==\nb=c=</labels>");
+    assert_string_equal(CHANGE("", "a=<\"&'>"), "<labels>a=&lt;\"&amp;'&gt;</labels>");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -115,6 +168,9 @@ int main(void)
         cmocka_unit_test(test_too_many_and_too_long_are_refused),
         cmocka_unit_test(test_lines_are_labels),
         cmocka_unit_test(test_labels_of_the_configuration_win),
+        cmocka_unit_test(test_what_is_no_change_is_refused),
+        cmocka_unit_test(test_more_labels_than_are_read_are_not_written),
+        cmocka_unit_test(test_changes_are_made_in_their_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
