@@ -1,0 +1,34 @@
+# libqdev: the public library of device descriptions.
+noinst_LTLIBRARIES += libqdev/libqdevall.la
+libqdev_libqdevall_la_CFLAGS = $(QG_CFLAGS)
+libqdev_libqdevall_la_SOURCES = \
+    libqdev/argv_read.c libqdev/argv_write.c \
+    libqdev/chardev.c libqdev/chardev.h \
+    libqdev/device.c \
+    libqdev/json_read.c libqdev/json_write.c \
+    libqdev/kinds.c libqdev/kinds.h \
+    libqdev/limits.h \
+    libqdev/problem.c libqdev/problem.h \
+    libqdev/value.c libqdev/value.h \
+    libqdev/words.c libqdev/words.h \
+    libqdev/xml.h libqdev/xml_read.c libqdev/xml_write.c \
+    base/buf.c base/mem.c base/secret.c \
+    qmp/names.c qmp/scan.c qmp/scan_number.c qmp/scan_string.c qmp/siphash.c qmp/tape.c
+
+# Interfaces: current:revision:age.
+lib_LTLIBRARIES += libqdev/libqdev.la
+libqdev_libqdev_la_SOURCES =
+libqdev_libqdev_la_LIBADD = libqdev/libqdevall.la
+libqdev_libqdev_la_LDFLAGS = $(QG_LDFLAGS) -no-undefined -version-info 0:0:0 \
+    -Wl,--version-script=$(top_srcdir)/libqdev/libqdev.map
+libqdev_libqdev_la_DEPENDENCIES = libqdev/libqdevall.la libqdev/libqdev.map
+EXTRA_DIST += libqdev/libqdev.map
+
+include_HEADERS = libqdev/include/qdev.h
+pkgconfig_DATA += libqdev/libqdev.pc
+
+libqdev_unit_tests = tests/unit/test_qdev
+check_PROGRAMS += $(libqdev_unit_tests)
+TESTS += $(libqdev_unit_tests)
+tests_unit_test_qdev_SOURCES = tests/unit/test_qdev.c
+tests_unit_test_qdev_LDADD = libqdev/libqdevall.la $(CMOCKA_LIBS)
