@@ -32,3 +32,16 @@ check_PROGRAMS += $(libqdev_unit_tests)
 TESTS += $(libqdev_unit_tests)
 tests_unit_test_qdev_SOURCES = tests/unit/test_qdev.c
 tests_unit_test_qdev_LDADD = libqdev/libqdevall.la $(CMOCKA_LIBS)
+
+# By the public library alone, as programs have it; a program itself, no script around it.
+check_PROGRAMS += tests/libqdev/convert
+tests_libqdev_convert_SOURCES = tests/libqdev/convert.c
+tests_libqdev_convert_LDFLAGS = $(AM_LDFLAGS) -no-install
+tests_libqdev_convert_LDADD = libqdev/libqdev.la base/libbase.a
+
+libqdev_fuzz = tests/fuzz/fuzz_qdev
+check_PROGRAMS += $(libqdev_fuzz)
+TESTS += $(libqdev_fuzz)
+tests_fuzz_fuzz_qdev_SOURCES = tests/fuzz/fuzz_qdev.c tests/fuzz/replay.c
+tests_fuzz_fuzz_qdev_LDADD = libqdev/libqdevall.la
+EXTRA_DIST += tests/fuzz/corpus/qdev

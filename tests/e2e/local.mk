@@ -56,6 +56,7 @@ EXTRA_DIST += \
     tests/e2e/test_guides.py \
     tests/e2e/test_hmp.py \
     tests/e2e/test_introspection.py \
+    tests/e2e/test_libqdev.py \
     tests/e2e/test_libvirt.py tests/e2e/test_libvirt_monitor.py tests/e2e/test_libvirt_faults.py tests/e2e/test_libvirt_move.py tests/e2e/test_libvirt_native.py \
     tests/e2e/test_libvirt_label.py \
     tests/e2e/test_libqmp.py tests/e2e/test_libqmp_session.py \
