@@ -1,6 +1,7 @@
 # Manual pages: docs/man/X.N.scd -> X.N by scdoc. Releases carry the pages, so that who builds one
 # needs no scdoc.
 man_pages = \
+    docs/man/libqdev.3 \
     docs/man/libqmp.3 \
     docs/man/policy.conf.5 \
     docs/man/qmpgate-arguments.7 \
@@ -11,6 +12,7 @@ man_pages = \
     docs/man/qmpgate.1 \
     docs/man/qmpgate.conf.5
 man_sources = \
+    docs/man/libqdev.3.scd \
     docs/man/libqmp.3.scd \
     docs/man/policy.conf.5.scd \
     docs/man/qmpgate-arguments.7.scd.in \
@@ -55,4 +57,4 @@ docs/man/qmpgate-arguments.7: docs/man/qmpgate-arguments.7.scd.in $(argument_tab
 
 # Programs that tests compile against the installed library.
 exampledir = $(docdir)/examples
-dist_example_DATA = docs/examples/layer-one.c
+dist_example_DATA = docs/examples/devices.c docs/examples/layer-one.c

@@ -45,3 +45,6 @@ TESTS += $(libqdev_fuzz)
 tests_fuzz_fuzz_qdev_SOURCES = tests/fuzz/fuzz_qdev.c tests/fuzz/replay.c
 tests_fuzz_fuzz_qdev_LDADD = libqdev/libqdevall.la
 EXTRA_DIST += tests/fuzz/corpus/qdev
+
+TESTS += tests/libqdev/test_headers
+EXTRA_DIST += tests/libqdev/test_headers

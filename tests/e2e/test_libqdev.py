@@ -2,10 +2,13 @@
 
 import json
 import os
+import shlex
 import subprocess
 import xml.etree.ElementTree
 
 import pytest
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 # Whatever a string may hold: each of them has had a meaning to some parser.
 TEXTS = ["", "a", "a,b", ",", ",,", "a=b", "=", "\"", "'", "\\", "{\"a\":1}", "{", "on", "off", "no", "0", "0x10", "help", "?", " a ", "a b",
@@ -302,3 +305,59 @@ def test_xml_is_what_another_parser_reads(convert):
             (namespace + "arg", "-device"), (namespace + "arg", convert("-device", "json", "argv", d))]
         one_line = text.replace("\n", "")
         assert convert("-device", "libvirt", "argv", one_line) == convert("-device", "json", "argv", d)
+
+
+# --- installed ----------------------------------------------------------------------------------------------
+
+@pytest.fixture(scope="module")
+def example(build, module_place):
+    """The example, compiled against the library where `make install` put it: what it says."""
+    root = os.path.join(module_place, "root")
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("MAKE") and k != "MFLAGS"}
+    subprocess.run(["make", "-s", "-C", build, "install-libLTLIBRARIES", "install-includeHEADERS", "install-pkgconfigDATA",
+                    f"DESTDIR={root}"], check=True, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    found = subprocess.run(["find", root, "-name", "libqdev.pc"], stdout=subprocess.PIPE, encoding="utf-8").stdout.split()
+    assert len(found) == 1
+    flags = shlex.split(subprocess.run(
+        ["pkg-config", "--cflags", "--libs", "libqdev"], check=True, stdout=subprocess.PIPE, encoding="utf-8",
+        env={**os.environ, "PKG_CONFIG_PATH": os.path.dirname(found[0]), "PKG_CONFIG_SYSROOT_DIR": root}).stdout)
+    directory = next(f[2:] for f in flags if f.startswith("-L"))
+    needed = subprocess.run(["readelf", "-d", os.path.join(directory, "libqdev.so.0")], stdout=subprocess.PIPE, encoding="utf-8").stdout
+    sanitizers = ["-fsanitize=address,undefined"] if "libasan" in needed else ["-fsanitize=thread"] if "libtsan" in needed else []
+    program = os.path.join(module_place, "devices")
+    subprocess.run(["cc", "-std=c99", "-Wall", "-Wextra", "-Werror", *sanitizers, "-o", program,
+                    os.path.join(TOP, "docs", "examples", "devices.c"), *flags], check=True)
+
+    def run(*args):
+        return subprocess.run([program, *args], check=True, stdout=subprocess.PIPE, encoding="utf-8",
+                              env={**os.environ, "LD_LIBRARY_PATH": directory}).stdout
+
+    return run
+
+
+def check_example(client, image):
+    assert [b["inserted"]["file"] for b in client.result("query-block") if b.get("inserted")] == [image]
+    assert client.result("qom-get", path="/machine/peripheral/n0", property="mac") == "52:54:00:12:34:56"
+
+
+def test_an_example_compiles_against_what_is_installed_and_starts_a_vm(house, example, image):
+    said = example("argv", image).splitlines()
+    with start(house, said).direct().ready() as client:
+        check_example(client, image)
+
+
+def test_the_example_plugs_the_same_into_a_running_vm(house, example, image):
+    machine = ["-device", "pcie-root-port,id=r0,chassis=1", "-device", "pcie-root-port,id=r1,chassis=2"]
+    with start(house, machine).direct().ready() as client:
+        free = iter(("r0", "r1"))
+        for line in example("qmp", image).splitlines():
+            command = json.loads(line)
+            if command["execute"] == "device_add":
+                command["arguments"]["bus"] = next(free)
+            client.result(command["execute"], command["arguments"])
+        check_example(client, image)
+
+
+def test_the_example_says_the_same_to_libvirt(example, image):
+    root = xml.etree.ElementTree.fromstring(example("libvirt", image))
+    assert [e.get("value") for e in root] == example("argv", image).splitlines()
