@@ -328,6 +328,14 @@ static void test_argv_says_what_it_cannot_hold(void **state)
     EXPECT_FORM_ERROR(
         qdev_to_argv(q, &err),
         "-device cannot hold 'a,b': there are no commas or equals signs in its names");
+    assert_true(qdev_unset(qdev_members(q), "a,b"));
+    set(q, "help", "x");
+    EXPECT_FORM_ERROR(qdev_to_argv(q, &err), "-device cannot hold 'help': QEMU would print help");
+    qdev_free(q);
+    q = make(QDEV_NETDEV, "user", "n");
+    assert_non_null(qdev_set_list(qdev_members(q), "hostfwd", NULL));
+    EXPECT_FORM_ERROR(qdev_to_argv(q, &err),
+                      "-netdev cannot hold 'hostfwd': there is no empty list in it");
     qdev_free(q);
     q = make(QDEV_BLOCKDEV, "x", "n");
     assert_non_null(qdev_set_object(qdev_members(q), "o", NULL));
