@@ -8,7 +8,7 @@
 #include "cli/login.h"
 #include "cli/output.h"
 #include "cli/session.h"
-#include "cli/uri.h"
+#include "qmp/uri.h"
 
 /* Part of the interface: scripts tell by them what happened. The words are in main.c. */
 enum cli_exit {

@@ -7,13 +7,8 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/error.h"
-#include "cli/uri.h"
-#include "net/stream.h"
-
-#define DEADLINE_NEVER INT64_MAX /* microseconds of clock_monotonic_us */
-
-/* `timeout_us` from now; 0 or less is never. */
-int64_t deadline_after(int64_t timeout_us);
+#include "qmp/uri.h"
+#include "net/connect.h"
 
 struct transport_settings {
     const struct uri *uri;

@@ -48,7 +48,6 @@ cli_libcli_a_SOURCES = \
     cli/session.c cli/session.h \
     cli/shell.h cli/shell_builtin.c \
     cli/tool.c cli/tool.h \
-    cli/uri.c cli/uri.h \
     cli/verb_audit.c \
     cli/verb_bridge.c \
     cli/verb_ctl.c \

@@ -57,7 +57,8 @@ clean-local: clean-libqmp
 
 # All of it as objects, for tests that look inside.
 noinst_LTLIBRARIES += libqmp/libqmpall.la
-libqmp_libqmpall_la_CFLAGS = $(QG_CFLAGS) $(AX_PTHREAD_FLAGS)
+libqmp_libqmpall_la_CFLAGS = $(QG_CFLAGS) $(AX_PTHREAD_FLAGS) $(GNUTLS_CFLAGS)
+libqmp_libqmpall_la_LIBADD = $(GNUTLS_LIBS)
 libqmp_libqmpall_la_SOURCES = \
     libqmp/codec.h libqmp/codec_memory.c libqmp/codec_read.c libqmp/codec_write.c \
     libqmp/command.c libqmp/command.h \
@@ -65,11 +66,15 @@ libqmp_libqmpall_la_SOURCES = \
     libqmp/limits.h \
     libqmp/number.c libqmp/number.h \
     libqmp/problem.c libqmp/problem.h \
-    libqmp/session.c libqmp/session_internal.h libqmp/session_call.c libqmp/session_open.c \
+    libqmp/session.c libqmp/session_internal.h libqmp/session_attach.c libqmp/session_call.c \
+    libqmp/session_connect.c libqmp/session_open.c \
+    libqmp/settings.c libqmp/settings.h \
     libqmp/utf8.c libqmp/utf8.h \
-    net/address.c net/listen.c net/stream.c qmp/frame.c \
+    net/address.c net/connect.c net/listen.c net/stream.c net/tls_ca.c net/tls_context.c \
+    net/tls_known.c net/tls_session.c net/tls_verify.c \
     base/buf.c base/clock.c base/error.c base/log.c base/mem.c base/secret.c \
-    qmp/message.c qmp/names.c qmp/scan.c qmp/scan_number.c qmp/scan_string.c qmp/siphash.c qmp/tape.c qmp/write.c
+    qmp/frame.c qmp/message.c qmp/names.c qmp/scan.c qmp/scan_number.c qmp/scan_string.c \
+    qmp/siphash.c qmp/tape.c qmp/uri.c qmp/write.c
 nodist_libqmp_libqmpall_la_SOURCES = $(libqmp_gen_sources)
 $(libqmp_libqmpall_la_OBJECTS): libqmp/gen/stamp
 

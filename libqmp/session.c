@@ -1,10 +1,16 @@
 #include "config.h"
 #include "libqmp/session_internal.h"
 
+#include <libqmp/events.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include "base/mem.h"
+
+#define TLS_RECORD_BYTES 16384u /* what it takes at once */
 
 /* --- requests --------------------------------------------------------------------------------- */
 
@@ -23,13 +29,18 @@ struct session_request *session_add_request(struct qmp_session *s, const char *c
     struct session_request *r = &s->requests[s->n_requests++];
     *r = (struct session_request){ .id = ++s->last_id,
                                    .begins = s->queued,
+                                   .passes_fd = s->next_fd >= 0,
+                                   .fd = s->next_fd,
                                    .is_quit = strcmp(command, "quit") == 0 };
+    s->next_fd = -1;
     return r;
 }
 
 void session_remove(struct qmp_session *s, struct session_request *r)
 {
     free(r->reply);
+    if (r->fd >= 0)
+        close(r->fd);
     s->n_requests--;
     memmove(r, r + 1, (size_t)(s->requests + s->n_requests - r) * sizeof(*r));
 }
@@ -74,10 +85,16 @@ int qmp_session_take_reply(struct qmp_session *s, uint64_t *id, char **json)
     return 0;
 }
 
+/* Has any of it left, or can it not be held back? */
+static bool is_leaving(const struct qmp_session *s, const struct session_request *r)
+{
+    return s->written > r->begins || s->offered > r->begins;
+}
+
 enum qmp_outcome qmp_session_outcome(const struct qmp_session *s, uint64_t id)
 {
     const struct session_request *r = session_find(s, id);
-    return r && s->written <= r->begins ? QMP_OUTCOME_NOT_SENT : QMP_OUTCOME_UNKNOWN;
+    return r && !is_leaving(s, r) ? QMP_OUTCOME_NOT_SENT : QMP_OUTCOME_UNKNOWN;
 }
 
 /* Of a request that did not begin to leave nothing ever does. */
@@ -100,10 +117,37 @@ void qmp_session_forget(struct qmp_session *s, uint64_t id)
         return;
     if (r->reply)
         session_remove(s, r);
-    else if (s->written <= r->begins)
+    else if (!is_leaving(s, r))
         take_back(s, r);
     else
         r->forgotten = true; /* until its reply comes */
+}
+
+/* --- descriptors ------------------------------------------------------------------------------ */
+
+static bool one_is_under_way(const struct qmp_session *s)
+{
+    for (size_t i = 0; i < s->n_requests; i++) {
+        if (s->requests[i].passes_fd && !s->requests[i].reply)
+            return true;
+    }
+    return false;
+}
+
+int qmp_session_pass_fd(struct qmp_session *s, int fd, struct qmp_error **err)
+{
+    if (!s->passes_fds)
+        return problem_set(err, QMP_ERROR_KIND_ARGUMENT, QMP_OUTCOME_NOT_SENT,
+                           "descriptors go along over UNIX sockets only");
+    /* QEMU keeps the latest it was sent, and drops the one before */
+    if (s->next_fd >= 0 || one_is_under_way(s))
+        return problem_set(err, QMP_ERROR_KIND_ARGUMENT, QMP_OUTCOME_NOT_SENT,
+                           "one descriptor at a time: the one before is not taken yet");
+    s->next_fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+    if (s->next_fd < 0)
+        return problem_set(err, QMP_ERROR_KIND_ARGUMENT, QMP_OUTCOME_NOT_SENT,
+                           "the descriptor cannot be duplicated: %s", strerror(errno));
+    return 0;
 }
 
 /* --- what comes ------------------------------------------------------------------------------- */
@@ -120,11 +164,38 @@ int session_lost(const struct qmp_session *s, enum qmp_outcome outcome, struct q
     return problem_set(err, QMP_ERROR_KIND_CONNECTION, outcome, "%s", s->lost);
 }
 
+/* GATEWAY_CLOSED says why the end of the stream is near. Source: qmpgate-protocol(7). */
+static void note_closing(struct qmp_session *s, struct span text)
+{
+    CLEANUP_FREE char *json = mem_strndup(text.data, text.len);
+    struct qmp_scanner *scanner = codec_scan(json, QMP_ERROR_KIND_REPLY, NULL);
+    if (!scanner)
+        return;
+    const struct qmp_tape *t = qmp_scanner_tape(scanner);
+    uint32_t data = qmp_tape_find(t, 0, SPAN_LIT("data")), reason = QMP_NONE;
+    if (data != QMP_NONE && qmp_tape_kind(t, data) == QMP_KIND_OBJECT)
+        reason = qmp_tape_find(t, data, SPAN_LIT("reason"));
+    if (reason != QMP_NONE && qmp_tape_kind(t, reason) == QMP_KIND_STRING) {
+        struct span words = qmp_tape_string(t, reason);
+        free(s->closing);
+        s->closing = mem_printf("the gateway closed the session: %.*s", (int)words.len, words.data);
+    }
+    qmp_scanner_free(scanner);
+}
+
+char *session_take_event(struct qmp_session *s)
+{
+    if (s->n_events == 0)
+        return NULL;
+    char *json = s->events[0];
+    memmove(s->events, s->events + 1, --s->n_events * sizeof(*s->events));
+    return json;
+}
+
 static void keep_event(struct qmp_session *s, struct span text)
 {
     if (s->n_events == LIMIT_API_EVENTS) {
-        free(s->events[0]);
-        memmove(s->events, s->events + 1, --s->n_events * sizeof(*s->events));
+        free(session_take_event(s));
         s->events_lost++;
     }
     mem_grow((void **)&s->events, &s->events_cap, s->n_events + 1, sizeof(*s->events));
@@ -147,19 +218,38 @@ static int keep_reply(struct qmp_session *s, const struct qmp_tape *t, struct sp
     return 0;
 }
 
+/* An error that answers nothing is a last word: a gateway's to somebody whom it does not know. */
+static int hear_last_word(struct qmp_session *s, const struct qmp_tape *t)
+{
+    CLEANUP_FREE char *json = mem_strndup(qmp_tape_raw(t, 0).data, qmp_tape_raw(t, 0).len);
+    struct qmp_error *err = NULL;
+    struct codec_command nothing = { .name = "the monitor" };
+    (void)codec_parse_reply(&nothing, json, NULL, &err);
+    int rc = lose(s, err ? qmp_error_text(err) : "the monitor answered what nobody asked");
+    qmp_error_free(err);
+    return rc;
+}
+
 static int take_message(struct qmp_session *s)
 {
     const struct qmp_tape *t = qmp_scanner_tape(s->scanner);
     if (qmp_tape_kind(t, 0) != QMP_KIND_OBJECT)
         return lose(s, "the monitor sent something else than an object");
     struct span text = qmp_tape_raw(t, 0);
+    uint32_t event = qmp_tape_find(t, 0, SPAN_LIT("event"));
+    if (qmp_tape_find(t, 0, SPAN_LIT("error")) != QMP_NONE &&
+        qmp_tape_find(t, 0, SPAN_LIT("id")) == QMP_NONE)
+        return hear_last_word(s, t);
     if (!s->greeting) {
         if (qmp_tape_find(t, 0, SPAN_LIT("QMP")) == QMP_NONE)
             return lose(s, "there is no monitor: it does not greet");
         s->greeting = mem_strndup(text.data, text.len);
         return 0;
     }
-    if (qmp_tape_find(t, 0, SPAN_LIT("event")) != QMP_NONE) {
+    if (event != QMP_NONE) {
+        if (qmp_tape_kind(t, event) == QMP_KIND_STRING &&
+            qmp_tape_string_is(t, event, SPAN_LIT("GATEWAY_CLOSED")))
+            note_closing(s, text);
         keep_event(s, text);
         return 0;
     }
@@ -200,13 +290,47 @@ unsigned qmp_session_wants(const struct qmp_session *s)
     return QMP_WANTS_READ | (buf_len(&s->out) ? QMP_WANTS_WRITE : 0u);
 }
 
+/* The request whose descriptor goes along with what comes next, if any; *len: not beyond it. */
+static struct session_request *next_with_fd(struct qmp_session *s, size_t *len)
+{
+    for (size_t i = 0; i < s->n_requests; i++) {
+        struct session_request *r = &s->requests[i];
+        if (r->fd < 0 || r->begins < s->written)
+            continue;
+        size_t before = (size_t)(r->begins - s->written);
+        *len = before == 0 ? *len : before < *len ? before : *len;
+        return before == 0 ? r : NULL;
+    }
+    return NULL;
+}
+
+static enum stream_status send_some(struct qmp_session *s, size_t *n, struct error *e)
+{
+    size_t len = buf_len(&s->out);
+    struct session_request *r = next_with_fd(s, &len);
+    if (!r) {
+        bool tls = stream_tls(s->stream) != NULL;
+        if (tls && len > TLS_RECORD_BYTES)
+            len = TLS_RECORD_BYTES;
+        enum stream_status status = stream_write(s->stream, buf_data(&s->out), len, n, e);
+        if (tls && status != STREAM_OK) /* it wants these again, and keeps what it made of them */
+            s->offered = s->written + len;
+        return status;
+    }
+    enum stream_status status = stream_write_fd(s->stream, buf_data(&s->out), len, r->fd, n, e);
+    if (status == STREAM_OK) {
+        close(r->fd);
+        r->fd = -1;
+    }
+    return status;
+}
+
 static int send_bytes(struct qmp_session *s)
 {
     struct error e = { 0 };
     while (buf_len(&s->out)) {
         size_t n;
-        enum stream_status status =
-            stream_write(s->stream, buf_data(&s->out), buf_len(&s->out), &n, &e);
+        enum stream_status status = send_some(s, &n, &e);
         if (status == STREAM_FAILED || status == STREAM_EOF)
             return lose(s, e.text);
         if (status != STREAM_OK)
@@ -225,7 +349,7 @@ static int receive_bytes(struct qmp_session *s)
         char *room = buf_reserve(&s->in, LIMIT_API_READ_BYTES);
         enum stream_status status = stream_read(s->stream, room, LIMIT_API_READ_BYTES, &n, &e);
         if (status == STREAM_EOF)
-            return lose(s, "the monitor ended the connection");
+            return lose(s, s->closing ? s->closing : "the monitor ended the connection");
         if (status == STREAM_FAILED)
             return lose(s, e.text);
         if (status != STREAM_OK)
@@ -235,6 +359,29 @@ static int receive_bytes(struct qmp_session *s)
             return -1;
         if (n < LIMIT_API_READ_BYTES && stream_pending(s->stream) == 0)
             return 0;
+    }
+}
+
+void qmp_session_set_event_handler(struct qmp_session *s, qmp_event_fn *handler, void *opaque)
+{
+    s->on_event = handler;
+    s->opaque = opaque;
+}
+
+/* The handler may use the session: what comes by that is told when it is back. */
+static void tell_events(struct qmp_session *s)
+{
+    while (s->on_event && !s->telling && s->n_events > 0) {
+        CLEANUP_FREE char *json = session_take_event(s);
+        struct qmp_event *event;
+        if (qmp_event_parse(json, &event, NULL) < 0) {
+            s->events_lost++;
+            continue;
+        }
+        s->telling = true;
+        s->on_event(s->opaque, s, event);
+        s->telling = false;
+        qmp_event_free(event);
     }
 }
 
@@ -249,6 +396,7 @@ int qmp_session_notify(struct qmp_session *s, struct qmp_error **err)
             s->lost = why;
         else
             free(why);
+        tell_events(s);
     }
     return s->lost ? session_lost(s, QMP_OUTCOME_UNKNOWN, err) : 0;
 }

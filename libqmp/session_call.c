@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include "base/clock.h"
 #include "base/mem.h"
 #include "qmp/scan.h"
@@ -21,6 +22,20 @@ static int time_left(int64_t deadline_us)
     return left <= 0 ? 0 : (int)((left + USEC_PER_MSEC - 1) / USEC_PER_MSEC);
 }
 
+/* 1: somebody called qmp_session_interrupt; -1: nobody can wait. */
+static int wait_for_bytes(struct qmp_session *s, int left_ms)
+{
+    unsigned wants = qmp_session_wants(s);
+    struct pollfd p[] = { { .fd = qmp_session_fd(s),
+                            .events = (short)((wants & QMP_WANTS_READ ? POLLIN : 0) |
+                                              (wants & QMP_WANTS_WRITE ? POLLOUT : 0)) },
+                          { .fd = s->wake_fd, .events = POLLIN } };
+    uint64_t count;
+    if (poll(p, 2, left_ms) < 0 && errno != EINTR)
+        return -1;
+    return p[1].revents && read(s->wake_fd, &count, sizeof(count)) > 0 ? 1 : 0;
+}
+
 int session_wait(struct qmp_session *s, int timeout_ms,
                  bool (*done)(const struct qmp_session *s, uint64_t id), uint64_t id)
 {
@@ -30,17 +45,23 @@ int session_wait(struct qmp_session *s, int timeout_ms,
         if (done(s, id))
             return 0;
         if (rc < 0)
-            return -1;
+            return SESSION_LOST;
         int left = time_left(deadline);
         if (left == 0)
-            return 1;
-        unsigned wants = qmp_session_wants(s);
-        struct pollfd p = { .fd = qmp_session_fd(s),
-                            .events = (short)((wants & QMP_WANTS_READ ? POLLIN : 0) |
-                                              (wants & QMP_WANTS_WRITE ? POLLOUT : 0)) };
-        if (poll(&p, 1, left) < 0 && errno != EINTR)
-            return -1;
+            return SESSION_LATE;
+        rc = wait_for_bytes(s, left);
+        if (rc != 0)
+            return rc < 0 ? SESSION_LOST : SESSION_INTERRUPTED;
     }
+}
+
+void qmp_session_interrupt(struct qmp_session *s)
+{
+    int saved = errno;
+    uint64_t one = 1;
+    while (write(s->wake_fd, &one, sizeof(one)) < 0 && errno == EINTR)
+        ;
+    errno = saved;
 }
 
 /* --- commands --------------------------------------------------------------------------------- */
@@ -61,12 +82,14 @@ static char *wait_reply(struct qmp_session *s, const char *command, uint64_t id,
     if (rc == 0 && qmp_session_take_reply(s, &id, &json) == 1)
         return json;
     struct session_request *r = session_find(s, id);
-    if (rc < 0 && r && r->is_quit && outcome == QMP_OUTCOME_UNKNOWN)
+    if (rc == SESSION_LOST && r && r->is_quit && outcome == QMP_OUTCOME_UNKNOWN)
         return mem_strdup("{\"return\":{}}");
     qmp_session_forget(s, id);
-    if (rc > 0)
+    if (rc == SESSION_LATE)
         problem_set(err, QMP_ERROR_KIND_TIMEOUT, outcome, "%s: no reply in %d ms", command,
                     s->timeout_ms);
+    else if (rc == SESSION_INTERRUPTED)
+        problem_set(err, QMP_ERROR_KIND_INTERRUPTED, outcome, "%s: interrupted", command);
     else
         session_lost(s, outcome, err);
     return NULL;
@@ -139,11 +162,12 @@ int qmp_session_wait_event(struct qmp_session *s, int timeout_ms, struct qmp_eve
 {
     *event = NULL;
     int rc = session_wait(s, timeout_ms, event_is_there, 0);
-    if (rc < 0)
+    if (rc == SESSION_LOST)
         return session_lost(s, QMP_OUTCOME_UNKNOWN, err);
-    if (rc > 0)
+    if (rc == SESSION_INTERRUPTED)
+        return problem_set(err, QMP_ERROR_KIND_INTERRUPTED, QMP_OUTCOME_UNKNOWN, "interrupted");
+    if (rc == SESSION_LATE)
         return 0;
-    CLEANUP_FREE char *json = s->events[0];
-    memmove(s->events, s->events + 1, --s->n_events * sizeof(*s->events));
+    CLEANUP_FREE char *json = session_take_event(s);
     return qmp_event_parse(json, event, err) < 0 ? -1 : 1;
 }

@@ -1,11 +1,13 @@
-/* The inside of a session, shared by session.c (bytes and queues), session_open.c (how it begins)
- * and session_call.c (waiting). */
+/* The inside of a session, shared by session.c (bytes and queues), session_open.c (how it begins),
+ * session_connect.c (where), session_attach.c (the VM behind a gateway) and session_call.c
+ * (waiting). */
 #ifndef LIBQMP_SESSION_INTERNAL_H
 #define LIBQMP_SESSION_INTERNAL_H
 
 #include <libqmp/session.h>
 #include "libqmp/command.h"
-#include "net/stream.h"
+#include "libqmp/settings.h"
+#include "net/connect.h"
 #include "qmp/frame.h"
 
 /* A request whose reply has not come, or was not taken. */
@@ -15,7 +17,9 @@ struct session_request {
     size_t length;   /* bytes */
     char *reply;     /* owned; JSON text, or NULL: none yet */
     bool forgotten;
-    bool is_quit; /* the end of the stream is its reply */
+    bool is_quit;   /* the end of the stream is its reply */
+    bool passes_fd; /* a descriptor went along, or will */
+    int fd;         /* owned; -1: none, or it is gone */
 };
 
 struct qmp_session {
@@ -24,20 +28,42 @@ struct qmp_session {
     struct qmp_framer framer;
     struct buf in, out;
     uint64_t queued, written; /* bytes, ever */
+    uint64_t offered;         /* of which TLS may hold these: they leave, come what may */
     uint64_t last_id;
     struct session_request *requests; /* in order of their ids */
     size_t n_requests, requests_cap;
     char **events; /* JSON texts, oldest first */
     size_t n_events, events_cap;
     uint64_t events_lost;
+    qmp_event_fn *on_event; /* NULL: they are kept */
+    void *opaque;
+    bool telling;   /* on_event runs */
     char *greeting; /* owned; NULL until it has come */
     bool oob;
+    bool passes_fds;
+    int next_fd; /* owned; for the next request; -1: none */
+    int wake_fd; /* owned; qmp_session_interrupt */
     int timeout_ms;
-    char *lost; /* why the connection is, or NULL */
+    char *closing; /* why the gateway is about to close it; owned, or NULL */
+    char *lost;    /* why the connection is, or NULL */
 };
 
 /* Before its greeting. */
-struct qmp_session *session_new(int take_fd, int timeout_ms);
+struct qmp_session *session_new(struct stream *take_stream, int timeout_ms);
+
+/* A way to a monitor, and which VM is to be had on it. */
+struct session_way {
+    struct stream *stream;
+    bool passes_fds;
+    char *vm; /* owned; NULL: there is no choice */
+};
+/* With an error *way has nothing. */
+int session_connect(const char *uri, const struct qmp_settings *settings, int64_t deadline,
+                    struct session_way *way, struct error *err) MUST_CHECK;
+
+bool session_greeting_offers(const char *greeting, const char *capability);
+/* Behind the greeting: the VM is the one that was asked for. NULL: none was. */
+int session_choose_vm(struct qmp_session *s, const char *vm, struct qmp_error **err) MUST_CHECK;
 
 /* Queues text; `begins` of the request is set by it. */
 void session_queue(struct qmp_session *s, struct span text);
@@ -48,8 +74,11 @@ void session_remove(struct qmp_session *s, struct session_request *r);
 /* The error that the connection is lost; -1. */
 int session_lost(const struct qmp_session *s, enum qmp_outcome outcome, struct qmp_error **err);
 
-/* Moves bytes until `done` says so, the time is over (1) or the connection is lost (-1). */
+/* Moves bytes until `done` says so (0), or for another reason. */
+enum { SESSION_LATE = 1, SESSION_INTERRUPTED = 2, SESSION_LOST = -1 };
 int session_wait(struct qmp_session *s, int timeout_ms,
                  bool (*done)(const struct qmp_session *s, uint64_t id), uint64_t id);
+/* The oldest event, owned; NULL: none. */
+char *session_take_event(struct qmp_session *s);
 
 #endif

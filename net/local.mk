@@ -1,6 +1,7 @@
 noinst_LIBRARIES += net/libnet.a
 net_libnet_a_SOURCES = \
     net/address.c net/address.h \
+    net/connect.c net/connect.h \
     net/listen.c \
     net/proxy_protocol.c net/proxy_protocol.h \
     net/stream.c net/stream.h net/stream_ops.h \

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include "base/mem.h"
@@ -93,13 +94,9 @@ static enum stream_status plain_read(struct stream *s, void *data, size_t len, s
     return STREAM_FAILED;
 }
 
-static enum stream_status plain_write(struct stream *s, const void *data, size_t len, size_t *n,
-                                      struct error *err)
+/* What came of a send; errno is still that of it. */
+static enum stream_status sent(ssize_t put, size_t *n, struct error *err)
 {
-    ssize_t put;
-    do {
-        put = send(s->fd, data, len, MSG_NOSIGNAL);
-    } while (put < 0 && errno == EINTR);
     if (put >= 0) {
         *n = (size_t)put;
         return STREAM_OK;
@@ -108,6 +105,16 @@ static enum stream_status plain_write(struct stream *s, const void *data, size_t
         return STREAM_WANT_WRITE;
     error_set_errno(err, "cannot write");
     return STREAM_FAILED;
+}
+
+static enum stream_status plain_write(struct stream *s, const void *data, size_t len, size_t *n,
+                                      struct error *err)
+{
+    ssize_t put;
+    do {
+        put = send(s->fd, data, len, MSG_NOSIGNAL);
+    } while (put < 0 && errno == EINTR);
+    return sent(put, n, err);
 }
 
 static size_t plain_pending(const struct stream *s)
@@ -139,6 +146,35 @@ static const struct stream_ops plain_ops = {
     .tls = plain_tls,
     .free = plain_free,
 };
+
+enum stream_status stream_write_fd(struct stream *s, const void *data, size_t len, int fd,
+                                   size_t *n, struct error *err)
+{
+    union {
+        struct cmsghdr header;
+        char room[CMSG_SPACE(sizeof(int))];
+    } control = { .room = { 0 } };
+    struct iovec part = { .iov_base = (void *)data, .iov_len = len };
+    struct msghdr message = { .msg_iov = &part,
+                              .msg_iovlen = 1,
+                              .msg_control = control.room,
+                              .msg_controllen = sizeof(control.room) };
+    struct cmsghdr *c = CMSG_FIRSTHDR(&message);
+    ssize_t put;
+    *n = 0;
+    if (s->ops != &plain_ops) {
+        error_set(err, ERROR_STATE, "no descriptor can go along on this way");
+        return STREAM_FAILED;
+    }
+    c->cmsg_level = SOL_SOCKET;
+    c->cmsg_type = SCM_RIGHTS;
+    c->cmsg_len = CMSG_LEN(sizeof(int));
+    memcpy(CMSG_DATA(c), &fd, sizeof(fd));
+    do {
+        put = sendmsg(s->fd, &message, MSG_NOSIGNAL);
+    } while (put < 0 && errno == EINTR);
+    return sent(put, n, err);
+}
 
 struct stream *stream_new_plain(int take_fd)
 {

@@ -39,6 +39,11 @@ enum stream_status stream_read(struct stream *s, void *data, size_t len, size_t 
 enum stream_status stream_write(struct stream *s, const void *data, size_t len, size_t *n,
                                 struct error *err) MUST_CHECK;
 
+/* The same, and a descriptor goes along with the first of the bytes (SCM_RIGHTS): over a plain
+ * stream on a UNIX socket. It stays the caller's. */
+enum stream_status stream_write_fd(struct stream *s, const void *data, size_t len, int fd,
+                                   size_t *n, struct error *err) MUST_CHECK;
+
 /* Bytes that are decrypted already and that poll does not see. */
 size_t stream_pending(const struct stream *s);
 

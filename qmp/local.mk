@@ -8,6 +8,7 @@ qmp_libqmpcore_a_SOURCES = \
     qmp/siphash.c qmp/siphash.h \
     qmp/tape.c qmp/tape.h \
     qmp/types.c qmp/types.h qmp/types_parse.c \
+    qmp/uri.c qmp/uri.h \
     qmp/validate.c qmp/validate.h \
     qmp/write.c qmp/write.h
 

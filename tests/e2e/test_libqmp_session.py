@@ -2,49 +2,14 @@
 that got no answer is told as it is."""
 
 import json
-import os
 import socket
-import subprocess
-import sys
 import threading
 import time
 
 import pytest
 
-TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-sys.path.insert(0, os.path.join(TOP, "tests", "libqmp"))
-
-from commands import Answer, Schema  # noqa: E402
-
-ARGUMENT, REPLY, REFUSED, CONNECTION, TIMEOUT = 1, 2, 3, 4, 5  # enum qmp_error_kind
-UNKNOWN, NOT_SENT, FAILED = 0, 1, 2  # enum qmp_outcome
-LONG = 20000  # milliseconds
-
-
-class Session:
-    def __init__(self, build, uri, timeout=LONG):
-        self.process = subprocess.Popen([os.path.join(build, "tests", "libqmp", "session_drive"), uri, str(timeout)],
-                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8")
-        self.opened = self.answer()
-
-    def answer(self):
-        return Answer(self.process.stdout.readline().rstrip("\n"))
-
-    def tell(self, line):
-        self.process.stdin.write(line + "\n")
-        self.process.stdin.flush()
-
-    def ask(self, line):
-        self.tell(line)
-        return self.answer()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.process.stdin.close()
-        assert self.process.wait(60) == 0
-        self.process.stdout.close()
+from harness.libqmp import (ARGUMENT, CONNECTION, FAILED, INTERRUPTED, LONG, NOT_SENT, REFUSED, REPLY, TIMEOUT, UNKNOWN, Schema, Session,
+                            failed)
 
 
 @pytest.fixture
@@ -58,13 +23,6 @@ def session(build):
     yield make
     for s in opened:
         s.__exit__()
-
-
-def failed(answer, kind, outcome, words):
-    assert not answer.ok, answer.text
-    assert (answer.kind, answer.outcome) == (kind, outcome), answer.text
-    assert words in answer.text
-    return True
 
 
 # --- a real QEMU -----------------------------------------------------------------------------------------
@@ -145,6 +103,70 @@ def test_a_late_reply_is_nobody_else_s(house, session):
     vm.thaw()
     s.ask("timeout 20000 -")
     assert json.loads(s.ask("call query-name -").text) == {"name": "web1"}
+
+
+# --- descriptors, callbacks, interruption --------------------------------------------------------------------
+
+def test_a_descriptor_goes_along_with_its_command(house, session, place):
+    vm = house.qemu()
+    s = session(vm)
+    for name in ("a", "b"):
+        assert s.ask(f"pass {vm.trace} -").ok
+        assert s.ask(f'call getfd {{"fdname":"{name}"}}').ok
+    assert s.ask('call closefd {"fdname":"a"}').ok and s.ask('call closefd {"fdname":"b"}').ok
+    s.ask(f"pass {vm.trace} -")
+    added = json.loads(s.ask("call add-fd {}").text)
+    with open(f"/proc/{vm.pid}/fdinfo/{added['fd']}", encoding="ascii") as f:
+        assert "flags" in f.read()
+    assert json.loads(s.ask("call query-fdsets -").text)[0]["fds"][0]["fd"] == added["fd"]
+
+
+def test_without_one_qemu_has_none_to_take(house, session):
+    failed(session(house.qemu()).ask('call getfd {"fdname":"a"}'), REFUSED, FAILED, "No file descriptor")
+
+
+def test_what_goes_along_with_a_long_command_behind_others_is_its_own(house, session):
+    vm = house.qemu()
+    s = session(vm)
+    vm.freeze()
+    s.ask("timeout 100 -")
+    long = json.dumps({"path": "x" * 300000, "property": "y"})
+    failed(s.ask(f"execute qom-get {long}"), TIMEOUT, UNKNOWN, "no reply")
+    s.ask(f"pass {vm.trace} -")
+    assert s.ask("submit query-name -").ok
+    vm.thaw()
+    s.ask("timeout 20000 -")
+    assert s.ask('call getfd {"fdname":"late"}').ok
+    assert s.ask('call closefd {"fdname":"late"}').ok
+
+
+def test_there_is_one_descriptor_at_a_time(house, session):
+    vm = house.qemu()
+    s = session(vm)
+    assert s.ask(f"pass {vm.trace} -").ok
+    failed(s.ask(f"pass {vm.trace} -"), ARGUMENT, NOT_SENT, "one descriptor at a time")
+    assert s.ask('call getfd {"fdname":"a"}').ok
+    failed(s.ask("pass /nowhere -"), ARGUMENT, NOT_SENT, "Bad file descriptor")
+    vm.freeze()
+    s.ask(f"pass {vm.trace} -")
+    s.ask("submit query-name -")
+    failed(s.ask(f"pass {vm.trace} -"), ARGUMENT, NOT_SENT, "one descriptor at a time")
+    vm.thaw()
+
+
+def test_events_go_to_a_callback_which_may_use_the_session(house, session):
+    s = session(house.qemu())
+    s.ask("handle - -")
+    assert s.ask("call stop -").ok and s.ask("call cont -").ok
+    assert s.ask("call query-name -").ok
+    assert s.ask("told - -").text.split() == ["STOP:paused", "RESUME:running"]
+    assert s.ask("event 0 -").text == ""
+
+
+def test_what_waits_is_interrupted_and_the_session_goes_on(house, session):
+    s = session(house.qemu())
+    failed(s.ask("interrupt 50 -"), INTERRUPTED, UNKNOWN, "interrupted")
+    assert s.ask("call query-name -").ok
 
 
 # --- who speaks otherwise ----------------------------------------------------------------------------------
@@ -263,7 +285,8 @@ def test_what_never_left_is_said_not_to_be_sent_and_never_is(house, session):
 # --- URIs ----------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("uri", ["", "unix", "/tmp/x", "tcp:localhost", "tcp:127.0.0.1:0", "tcp:127.0.0.1:70000", "tcp:127.0.0.1:1x",
-                                 "tcp:192.0.2.1:4444", "tcp:[2001:db8::1]:4444", "tcp:example.org:4444", "qmps://host/vm", "unix:"])
+                                 "tcp:192.0.2.1:4444", "tcp:[2001:db8::1]:4444", "tcp:example.org:4444", "unix:", "unix:/x%", "unix:/x?y=z",
+                                 "QMPS://h/v", "qmps:h/v", "qmps://h", "qmps://h/", "qmps://h/a/b", "qmps://h:0/v", "qmps://u@h/v"])
 def test_a_uri_that_names_no_local_monitor_is_refused(build, uri):
     with Session(build, uri) as s:
         assert not s.opened.ok and s.opened.kind in (ARGUMENT, CONNECTION) and s.opened.outcome == NOT_SENT

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/mem.h"
-#include "cli/uri.h"
+#include "qmp/uri.h"
 
 static int same(const char *a, const char *b)
 {

@@ -43,7 +43,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size > INPUT_MAX)
         return 0;
     FUZZ_ASSERT(socketpair(AF_UNIX, SOCK_STREAM, 0, fds) == 0);
-    struct qmp_session *s = session_new(fds[0], 1);
+    struct qmp_session *s = session_new(stream_new_plain(fds[0]), 1);
     CLEANUP_FD int peer = fds[1];
     for (int i = 0; i < 3; i++)
         submit(s);

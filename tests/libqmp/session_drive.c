@@ -6,15 +6,24 @@
  *   submit COMMAND -        without waiting for the reply
  *   event MS -              the next event
  *   lost - -                how many events were lost
+ *   handle - -              events go to a callback from now on, which asks for the status
+ *   told - -                the events that it was given, and what it was answered
+ *   pass FILE -             a descriptor goes along with the next command
+ *   interrupt MS -          the next event, without end, but for another thread after so long
+ *   greeting - -            the monitor's
  *   timeout MS -            for what comes
  *
  * Each is answered by a line: "ok TEXT", or "error KIND OUTCOME TEXT". */
 #include "config.h"
 
+#include <fcntl.h>
+#include <libqmp/run-state.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/buf.h"
 #include "base/mem.h"
 #include "tests/libqmp/probe.h"
 
@@ -80,6 +89,46 @@ static int wait_event(struct qmp_session *s, int timeout_ms, struct probe_result
     return rc;
 }
 
+static struct buf told;
+
+static void on_event(void *opaque, struct qmp_session *s, const struct qmp_event *event)
+{
+    struct qmp_status_info *info = NULL;
+    int rc = qmp_query_status(s, NULL, &info, NULL);
+    buf_printf(&told, "%s:%s ", event->name, rc < 0 ? "?" : qmp_run_state_to_string(info->status));
+    qmp_status_info_free(info);
+}
+
+static int pass(struct qmp_session *s, const char *path, struct probe_result *r)
+{
+    CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
+    return qmp_session_pass_fd(s, fd, &r->err);
+}
+
+struct interrupter {
+    struct qmp_session *session;
+    int after_ms;
+};
+
+static void *interrupt(void *opaque)
+{
+    struct interrupter *i = opaque;
+    poll(NULL, 0, i->after_ms);
+    qmp_session_interrupt(i->session);
+    return NULL;
+}
+
+static int interrupted(struct qmp_session *s, int after_ms, struct probe_result *r)
+{
+    struct interrupter i = { s, after_ms };
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, interrupt, &i) != 0)
+        probe_fail("no thread");
+    int rc = wait_event(s, -1, r);
+    pthread_join(thread, NULL);
+    return rc;
+}
+
 static int run(struct qmp_session *s, const char *what, const char *name, const char *json,
                struct probe_result *r)
 {
@@ -95,7 +144,17 @@ static int run(struct qmp_session *s, const char *what, const char *name, const 
         return submit(s, name, r, &id) < 0 ? -1 : qmp_session_notify(s, &r->err);
     if (strcmp(what, "event") == 0)
         return wait_event(s, (int)strtol(name, NULL, 10), r);
-    if (strcmp(what, "lost") == 0)
+    if (strcmp(what, "pass") == 0)
+        return pass(s, name, r);
+    if (strcmp(what, "interrupt") == 0)
+        return interrupted(s, (int)strtol(name, NULL, 10), r);
+    if (strcmp(what, "handle") == 0)
+        qmp_session_set_event_handler(s, on_event, NULL);
+    else if (strcmp(what, "told") == 0)
+        r->json = mem_strndup(buf_data(&told), buf_len(&told));
+    else if (strcmp(what, "greeting") == 0)
+        r->json = mem_strdup(qmp_session_greeting(s));
+    else if (strcmp(what, "lost") == 0)
         r->json = mem_printf("%llu", (unsigned long long)qmp_session_events_lost(s));
     else
         qmp_session_set_timeout(s, (int)strtol(name, NULL, 10));
@@ -123,5 +182,6 @@ int main(int argc, char **argv)
     }
     free(line);
     qmp_close(s);
+    buf_free(&told);
     return 0;
 }

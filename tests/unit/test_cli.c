@@ -7,7 +7,7 @@
 #include "cli/arguments.h"
 #include "cli/cli.h"
 #include "cli/output.h"
-#include "cli/uri.h"
+#include "qmp/uri.h"
 
 /* --- URIs ------------------------------------------------------------------------------------- */
 

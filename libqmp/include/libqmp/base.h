@@ -66,9 +66,10 @@ enum qmp_error_kind {
     QMP_ERROR_KIND_UNKNOWN = 0,
     QMP_ERROR_KIND_ARGUMENT = 1, /* what the caller gave cannot be sent, or is not there */
     QMP_ERROR_KIND_REPLY = 2, /* what came is not what QEMU sends: broken, or not of this command */
-    QMP_ERROR_KIND_REFUSED = 3,    /* QEMU's (or a gateway's) error reply: see qmp_error_class */
-    QMP_ERROR_KIND_CONNECTION = 4, /* of a session: there is none, or it is lost */
-    QMP_ERROR_KIND_TIMEOUT = 5,    /* nothing came in time */
+    QMP_ERROR_KIND_REFUSED = 3,     /* QEMU's (or a gateway's) error reply: see qmp_error_class */
+    QMP_ERROR_KIND_CONNECTION = 4,  /* of a session: there is none, or it is lost */
+    QMP_ERROR_KIND_TIMEOUT = 5,     /* nothing came in time */
+    QMP_ERROR_KIND_INTERRUPTED = 6, /* by qmp_session_interrupt */
 };
 
 /* What became of the command, as far as the error tells. */

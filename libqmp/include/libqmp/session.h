@@ -28,14 +28,37 @@ extern "C" {
 struct qmp_session;
 
 /* Connects, reads the greeting and negotiates, with out-of-band commands where QEMU offers them.
- * `uri`: "unix:PATH", or "tcp:HOST:PORT" where HOST is an address of this machine itself
- * ("127.0.0.1", "[::1]"), since nothing is encrypted. `timeout_ms`: for all of it, and for each
- * later call that waits; 0 or less: without end. A monitor that another client holds says nothing:
- * that is a timeout. */
+ * `uri`:
+ *   unix:PATH                 QEMU's own socket
+ *   unix:PATH?vm=VM           a VM, by name or UUID, behind a gateway's local listener
+ *   tcp:HOST:PORT             where HOST is an address of this machine itself ("127.0.0.1",
+ *                             "[::1]"), since nothing is encrypted
+ *   qmps://HOST[:PORT]/VM     a VM behind a gateway (qmpgated), over TLS
+ * Bytes of a path or a VM may be written as %XX. `timeout_ms`: for all of it, and for each later
+ * call that waits; 0 or less: without end (looking up a name takes what time it takes). A monitor
+ * that another client holds says nothing: that is a timeout. */
 int qmp_open(const char *uri, int timeout_ms, struct qmp_session **session,
              struct qmp_error **err) QMP_MUST_CHECK;
 /* Ends the session at once; NULL is fine. */
 void qmp_close(struct qmp_session *session);
+
+/* What else there is to say. Each text is copied; NULL, as at first: the environment says it, in
+ * the variable named here, which is passed over in a program with set-user-ID. Files are PEM. */
+struct qmp_settings;
+
+struct qmp_settings *qmp_settings_new(void);
+void qmp_settings_free(struct qmp_settings *settings); /* NULL is fine */
+void qmp_settings_set_timeout(struct qmp_settings *settings, int timeout_ms);
+/* Who vouches for the gateway: certificates of authorities. QMPGATE_CA; needed for qmps. */
+void qmp_settings_set_ca(struct qmp_settings *settings, const char *file);
+/* Who we are; the key may be a "pkcs11:" URI. QMPGATE_CERT, QMPGATE_KEY. */
+void qmp_settings_set_certificate(struct qmp_settings *settings, const char *cert, const char *key);
+/* Asked for, and looked for in the gateway's certificate, in place of the URI's host.
+ * QMPGATE_SERVER_NAME. */
+void qmp_settings_set_server_name(struct qmp_settings *settings, const char *name);
+
+int qmp_open_with(const char *uri, const struct qmp_settings *settings,
+                  struct qmp_session **session, struct qmp_error **err) QMP_MUST_CHECK;
 
 void qmp_session_set_timeout(struct qmp_session *session, int timeout_ms);
 /* The greeting as QEMU sent it, JSON text: version and capabilities. Lives as long as the session.
@@ -50,6 +73,24 @@ bool qmp_session_has_oob(const struct qmp_session *session);
  * `result`: what it returned as JSON text, to be freed with free(); NULL is fine. */
 int qmp_execute(struct qmp_session *session, const char *command, const char *arguments,
                 char **result, struct qmp_error **err) QMP_MUST_CHECK;
+
+/* What waits in another thread ends at once, or else the next that would wait, with
+ * QMP_ERROR_KIND_INTERRUPTED; the session goes on. The one function that may be called while
+ * another thread uses the session, and in a signal handler. */
+void qmp_session_interrupt(struct qmp_session *session);
+
+/* Events by callback: from now on none is kept for qmp_session_wait_event. `handler` runs inside
+ * whatever waits or is notified, for one event at a time; it may use the session, but not close it.
+ * The event is borrowed. NULL: they are kept again. */
+typedef void(qmp_event_fn)(void *opaque, struct qmp_session *session,
+                           const struct qmp_event *event);
+void qmp_session_set_event_handler(struct qmp_session *session, qmp_event_fn *handler,
+                                   void *opaque);
+
+/* Over a UNIX socket: the next command takes a copy of the descriptor along (qmp_getfd,
+ * qmp_add_fd). One at a time: refused until the command before that took one along is answered. A
+ * gateway refuses such commands. */
+int qmp_session_pass_fd(struct qmp_session *session, int fd, struct qmp_error **err) QMP_MUST_CHECK;
 
 /* The oldest event that nobody took: 1, or 0 if none came in time (0: does not wait; less: without
  * end), or -1. */

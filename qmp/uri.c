@@ -1,5 +1,5 @@
 #include "config.h"
-#include "cli/uri.h"
+#include "qmp/uri.h"
 
 #include <stdbool.h>
 #include <stdlib.h>

@@ -3,8 +3,8 @@
  *   unix:PATH                a QEMU's QMP socket, or a gateway's local listener
  *   unix:PATH?vm=NAME        a VM behind a gateway's local listener
  * Any byte may be written as %XX; `%`, `?`, `#` and control bytes in a PATH or a VM must be. */
-#ifndef CLI_URI_H
-#define CLI_URI_H
+#ifndef QMP_URI_H
+#define QMP_URI_H
 
 #include "base/buf.h"
 #include "base/error.h"
