@@ -57,12 +57,13 @@ clean-local: clean-libqmp
 
 # All of it as objects, for tests that look inside.
 noinst_LTLIBRARIES += libqmp/libqmpall.la
-libqmp_libqmpall_la_CFLAGS = $(QG_CFLAGS) $(AX_PTHREAD_FLAGS) $(GNUTLS_CFLAGS)
+libqmp_libqmpall_la_CFLAGS = $(QG_CFLAGS) $(AX_PTHREAD_FLAGS) $(GNUTLS_CFLAGS) $(LIBVIRT_CFLAGS)
 libqmp_libqmpall_la_LIBADD = $(GNUTLS_LIBS)
 libqmp_libqmpall_la_SOURCES = \
     libqmp/codec.h libqmp/codec_memory.c libqmp/codec_read.c libqmp/codec_write.c \
     libqmp/command.c libqmp/command.h \
     libqmp/event.c \
+    libqmp/libvirt.h \
     libqmp/limits.h \
     libqmp/number.c libqmp/number.h \
     libqmp/problem.c libqmp/problem.h \
@@ -75,6 +76,11 @@ libqmp_libqmpall_la_SOURCES = \
     base/buf.c base/clock.c base/error.c base/log.c base/mem.c base/secret.c \
     qmp/frame.c qmp/message.c qmp/names.c qmp/scan.c qmp/scan_number.c qmp/scan_string.c \
     qmp/siphash.c qmp/tape.c qmp/uri.c qmp/write.c
+if HAVE_LIBVIRT
+libqmp_libqmpall_la_SOURCES += libqmp/libvirt.c libqmp/libvirt_api.c libqmp/libvirt_api.h
+else
+libqmp_libqmpall_la_SOURCES += libqmp/libvirt_none.c
+endif
 nodist_libqmp_libqmpall_la_SOURCES = $(libqmp_gen_sources)
 $(libqmp_libqmpall_la_OBJECTS): libqmp/gen/stamp
 
@@ -120,6 +126,13 @@ check_PROGRAMS += tests/libqmp/session_drive
 tests_libqmp_session_drive_SOURCES = tests/libqmp/session_drive.c
 tests_libqmp_session_drive_LDFLAGS = $(AM_LDFLAGS) -no-install
 tests_libqmp_session_drive_LDADD = libqmp/libqmpprobes.a libqmp/libqmp.la base/libbase.a
+# A sanitizer looks for what it intercepts (of libtirpc) when the program begins, and calls NULL if
+# that is loaded later: such a program must have libvirt from the beginning.
+if SANITIZED
+if HAVE_LIBVIRT
+tests_libqmp_session_drive_LDADD += $(LIBVIRT_LIBS)
+endif
+endif
 $(tests_libqmp_session_drive_OBJECTS): libqmp/gen/stamp
 TESTS += tests/libqmp/test_commands tests/libqmp/test_abi tests/libqmp/test_headers
 EXTRA_DIST += tests/libqmp/commands.py tests/libqmp/newer.py \

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/mem.h"
+#include "libqmp/libvirt.h"
 #include "net/address.h"
 #include "qmp/uri.h"
 
@@ -83,9 +84,12 @@ int session_connect(const char *text, const struct qmp_settings *settings, int64
     *way = (struct session_way){ 0 };
     if (strncmp(text, "tcp:", 4) == 0)
         return open_tcp(text + 4, way, err);
+    if (strncmp(text, "libvirt:", 8) == 0)
+        return libvirt_stream_new(text + 8, &way->stream, err);
     if (strncmp(text, "unix:", 5) != 0 && strncmp(text, "qmps:", 5) != 0)
         return error_set(err, ERROR_INVALID,
-                         "a URI is unix:PATH, tcp:HOST:PORT or qmps://HOST[:PORT]/VM");
+                         "a URI is unix:PATH, tcp:HOST:PORT, qmps://HOST[:PORT]/VM or "
+                         "libvirt:VM?uri=URI");
     int rc = uri_parse(text, &uri, err);
     if (rc == 0)
         rc = uri.kind == URI_TLS ? open_tls(&uri, settings, deadline, way, err)

@@ -1,4 +1,5 @@
-/* What a kind of stream is made of. Private to net/: others know struct stream by name only. */
+/* What a kind of stream is made of. For who makes one (net/, and libqmp's to libvirt): others know
+ * struct stream by name only. */
 #ifndef NET_STREAM_OPS_H
 #define NET_STREAM_OPS_H
 

@@ -61,7 +61,7 @@ static int decode(struct span in, const char *what, char **out, struct error *er
     return 0;
 }
 
-static int parse_vm(struct span in, char **out, struct error *err)
+int uri_parse_vm(struct span in, char **out, struct error *err)
 {
     CLEANUP_FREE char *vm = NULL;
     if (in.len == 0)
@@ -158,7 +158,7 @@ static int parse_tls(const char *text, struct uri *u, struct error *err)
     const char *vm = text + authority;
     if (vm[0] == '\0' || vm[1] == '\0')
         return 0;
-    return parse_vm((struct span){ vm + 1, strlen(vm + 1) }, &u->vm, err);
+    return uri_parse_vm((struct span){ vm + 1, strlen(vm + 1) }, &u->vm, err);
 }
 
 static int parse_unix(const char *text, struct uri *u, struct error *err)
@@ -185,7 +185,7 @@ static int parse_unix(const char *text, struct uri *u, struct error *err)
         return error_set(err, ERROR_INVALID,
                          "after ? only vm=NAME is known: unix:PATH?vm=NAME (a ? in the path itself "
                          "is written %%3F)");
-    return parse_vm((struct span){ query + 3, strlen(query + 3) }, &u->vm, err);
+    return uri_parse_vm((struct span){ query + 3, strlen(query + 3) }, &u->vm, err);
 }
 
 int uri_parse(const char *text, struct uri *out, struct error *err)

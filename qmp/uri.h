@@ -27,6 +27,9 @@ struct uri {
 int uri_parse(const char *text, struct uri *out, struct error *err) MUST_CHECK;
 void uri_clear(struct uri *u);
 
+/* A VM's name alone, with %XX undone: what stands in each of them. *out is owned. */
+int uri_parse_vm(struct span text, char **out, struct error *err) MUST_CHECK;
+
 /* The shortest text that means the same; what uri_parse accepts comes back equal. */
 void uri_format(const struct uri *u, struct buf *out);
 

@@ -57,6 +57,7 @@ int main(void)
     char *line = NULL;
     size_t capacity = 0;
     struct qmp_msg *msg = qmp_msg_new();
+    setvbuf(stdout, NULL, _IOLBF, 0); /* whoever asks may wait for the answer */
     while (getline(&line, &capacity, stdin) > 0)
         run_line(line, msg);
     free(line);

@@ -21,7 +21,8 @@
  *   where QMP_USE_UNSTABLE was defined before the first header was included.
  *
  * All functions may be called from any thread; an object belongs to one thread at a time, and may
- * be read by many. The library has no state of its own. When memory runs out the process ends.
+ * be read by many. The library has no state of its own, but for libvirt's. When memory
+ * runs out the process ends.
  * Since: 0.1. Source: QEMU's QMP specification and QAPI schema. */
 #ifndef LIBQMP_BASE_H
 #define LIBQMP_BASE_H

@@ -34,6 +34,8 @@ struct qmp_session;
  *   tcp:HOST:PORT             where HOST is an address of this machine itself ("127.0.0.1",
  *                             "[::1]"), since nothing is encrypted
  *   qmps://HOST[:PORT]/VM     a VM behind a gateway (qmpgated), over TLS
+ *   libvirt:VM?uri=URI        a VM, by name or UUID, of the libvirt that URI says as it is (without
+ *                             it, of the one that libvirt chooses); see libqmp(3)
  * Bytes of a path or a VM may be written as %XX. `timeout_ms`: for all of it, and for each later
  * call that waits; 0 or less: without end (looking up a name takes what time it takes). A monitor
  * that another client holds says nothing: that is a timeout. */

@@ -46,3 +46,28 @@ def failed(answer, kind, outcome, words):
     assert (answer.kind, answer.outcome) == (kind, outcome), answer.text
     assert words in answer.text
     return True
+
+
+class Drive:
+    """libqmp without a session (tests/libqmp/drive), line by line."""
+
+    def __init__(self, build):
+        self.process = subprocess.Popen([os.path.join(build, "tests", "libqmp", "drive")], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, encoding="utf-8")
+
+    def ask(self, line):
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+        return Answer(self.process.stdout.readline().rstrip("\n"))
+
+    def close(self):
+        self.process.stdin.close()
+        assert self.process.wait(60) == 0
+        self.process.stdout.close()
+
+
+def queries(schema):
+    """The commands of the schema that ask, and need no arguments."""
+    def needs(command):
+        return any("default" not in m for m in schema.types[schema.commands[command]["arg-type"]]["members"])
+    return sorted(c for c in schema.commands if c.startswith("query-") and not needs(c))

@@ -1,0 +1,105 @@
+#include "config.h"
+#include "libqmp/libvirt_api.h"
+
+#include <dlfcn.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <string.h>
+
+/* The process's, as libvirt's own state is. Written once. */
+static struct libvirt_api api;
+static struct error failure;
+static bool loaded;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+/* --- loading ---------------------------------------------------------------------------------- */
+
+static bool find(void *library, const char *name, void *place)
+{
+    void *function = dlsym(library, name);
+    memcpy(place, &function, sizeof(function));
+    return function != NULL;
+}
+
+/* Never closed: it has threads. */
+static int load(void)
+{
+    void *base = dlopen("libvirt.so.0", RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+    void *qemu = base ? dlopen("libvirt-qemu.so.0", RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE) : NULL;
+    bool all = qemu != NULL;
+    if (!all)
+        return error_set(&failure, ERROR_INVALID, "libvirt is not installed here: %s", dlerror());
+#define FIND_BASE(name) all = all && find(base, #name, &api.name);
+#define FIND_QEMU(name) all = all && find(qemu, #name, &api.name);
+    LIBVIRT_FUNCTIONS(FIND_BASE)
+    LIBVIRT_QEMU_FUNCTIONS(FIND_QEMU)
+    return all ? 0 : error_set(&failure, ERROR_INVALID, "this libvirt is too old");
+}
+
+/* --- its event loop --------------------------------------------------------------------------- */
+
+static void on_nothing(int timer, void *opaque)
+{
+    (void)timer, (void)opaque;
+}
+
+static void *run_loop(void *opaque)
+{
+    (void)opaque;
+    while (api.virEventRunDefaultImpl() == 0)
+        ;
+    return NULL;
+}
+
+static int start_thread(void)
+{
+    sigset_t all, before;
+    pthread_t thread;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int rc = pthread_create(&thread, NULL, run_loop, NULL);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (rc != 0)
+        return error_set(&failure, ERROR_STATE, "no thread for libvirt's events can be started");
+    pthread_setname_np(thread, "libvirt-events");
+    pthread_detach(thread);
+    return 0;
+}
+
+static int start_loop(void)
+{
+    /* only who has a loop can take a timer */
+    int timer = api.virEventAddTimeout(-1, on_nothing, NULL, NULL);
+    if (timer >= 0) {
+        api.virEventRemoveTimeout(timer);
+        return 0;
+    }
+    api.virResetLastError();
+    if (api.virEventRegisterDefaultImpl() < 0)
+        return error_set(&failure, ERROR_STATE, "libvirt has no event loop: %s",
+                         api.virGetLastErrorMessage());
+    api.virEventAddTimeout(-1, on_nothing, NULL, NULL); /* a loop with nothing to do would end */
+    return start_thread();
+}
+
+static void start(void)
+{
+    if (load() < 0)
+        return;
+    if (api.virInitialize() < 0) {
+        error_set(&failure, ERROR_STATE, "libvirt cannot be started: %s",
+                  api.virGetLastErrorMessage());
+        return;
+    }
+    loaded = start_loop() == 0;
+}
+
+int libvirt_api_get(const struct libvirt_api **out, struct error *err)
+{
+    pthread_once(&once, start);
+    if (!loaded)
+        return error_set(err, failure.code, "%s", failure.text);
+    *out = &api;
+    return 0;
+}
