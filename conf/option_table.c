@@ -315,7 +315,8 @@ const struct conf_option conf_options[] = {
     { LIBVIRT(readonly_native), .name = "readonly_native", .type = CONF_TYPE_BOOL,
       .default_text = "false", .reload = true,
       .doc = "*query-name* and *query-uuid* are answered by what libvirt says of the domain, as the monitor would answer "
-             "them, without a call to it. A name that a domain's *qemu:commandline* gives to QEMU behind libvirt's back "
+             "them, without a call to it; and attaching asks the VM for nothing that another one of its emulator has told, so that it "
+             "does not mark the domain as tainted. docs/libvirt.md says more. A name that a domain's *qemu:commandline* gives to QEMU behind libvirt's back "
              "is not known then. Policy and audit are the same." },
     { LIBVIRT(include), .count = offsetof(struct conf_libvirt, n_include), .name = "include",
       .type = CONF_TYPE_TEXTS, .value_doc = "{PATTERN, ...}", .reload = true,

@@ -10,6 +10,7 @@
 struct backend;
 struct loop;
 struct monitor;
+struct qmp_schema;
 struct vm;
 
 struct backend_ops {
@@ -32,6 +33,10 @@ struct backend_ops {
     void (*close)(struct backend *b);
     /* Why a request cannot go this way, whatever policy says; NULL if it can. May be NULL. */
     const char *(*objection)(const struct qmp_tape *tape, const struct qmp_request *request);
+    /* The VM's schema, if it need not be asked for it: a reference, or NULL. May be NULL. */
+    struct qmp_schema *(*known_schema)(struct backend *b);
+    /* What it said when it was asked. May be NULL. */
+    void (*learnt_schema)(struct backend *b, struct qmp_schema *schema);
 };
 
 extern const struct backend_ops backend_socket;

@@ -9,6 +9,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "proxy/daemon.h"
+#include "proxy/emulators.h"
 #include "proxy/libvirt_hosts.h"
 #include "proxy/loop.h"
 #include "proxy/monitor.h"
@@ -16,13 +17,26 @@
 #include "proxy/vms.h"
 #include "qmp/write.h"
 
+/* After an answer: for so long the VM is the one that gave it. Nobody stops one and starts it anew
+ * in less. */
+#define SURE_US (100 * USEC_PER_MSEC)
+
+typedef void answer_fn(struct backend *b, const struct libvirt_call *call);
+
 struct backend {
     struct monitor *monitor; /* NULL once closed */
     struct loop *loop;
     struct libvirt_tap *tap; /* NULL before it is connected */
-    bool greeted;
+    answer_fn *take;         /* the answer to what was asked */
+    int64_t answered_us;     /* monotonic: the VM was the one that it was; 0: not known */
     struct buf native; /* not empty: the answer to what was submitted, given at the next flush */
     bool busy;         /* a close from within leaves the memory to us */
+
+    char *emulator;           /* which QEMU it is, for emulators; or NULL */
+    char *version;            /* what it says, or one like it has said; NULL: not known */
+    struct qmp_schema *known; /* of one like it; NULL: it is asked itself */
+    bool proven;              /* it is like it */
+    char *held;               /* a command that waits for that proof; or NULL */
 };
 
 static void release(struct backend *b)
@@ -30,6 +44,10 @@ static void release(struct backend *b)
     if (b->tap)
         libvirt_tap_close(b->tap);
     buf_free(&b->native);
+    qmp_schema_unref(b->known);
+    free(b->emulator);
+    free(b->version);
+    free(b->held);
     free(b);
 }
 
@@ -98,7 +116,16 @@ static struct span json_of(const char *text)
 
 static void run_answered(struct loop *loop, struct loop_message *message);
 
-static void ask(struct backend *b, char *take_command)
+/* Sent to the VM that is meant, not to one that was started meanwhile: libvirt knows a VM by its
+ * UUID only. While answers come, it is; after a silence, an error or a hand-over libvirt is asked
+ * first. */
+static bool is_sure(const struct backend *b)
+{
+    return b->answered_us && !b->monitor->barrier_us &&
+           clock_monotonic_us() - b->answered_us < SURE_US;
+}
+
+static void ask(struct backend *b, char *take_command, answer_fn *take)
 {
     struct monitor *m = b->monitor;
     struct libvirt_call *call = MEM_NEW(struct libvirt_call);
@@ -108,10 +135,32 @@ static void ask(struct backend *b, char *take_command)
     call->generation = m->generation;
     call->connection = mem_strdup(m->vm->connection);
     memcpy(call->uuid, m->vm->uuid, sizeof(call->uuid));
+    call->incarnation = is_sure(b) ? 0 : m->vm->incarnation;
     call->command = take_command;
     call->not_after_us =
         clock_monotonic_us() + b->loop->snapshot->conf->limits.vm_timeout_seconds * USEC_PER_SEC;
+    b->take = take;
     libvirt_hosts_submit(b->loop->daemon->libvirt, call);
+}
+
+static void ask_version(struct backend *b, answer_fn *take)
+{
+    ask(b, mem_strdup("{\"execute\":\"query-version\"}"), take);
+}
+
+static void take_reply(struct backend *b, const struct libvirt_call *call)
+{
+    switch (call->result) {
+    case LIBVIRT_REPLY:
+        tell_reply(b, json_of(call->reply));
+        break;
+    case LIBVIRT_NOT_SENT:
+        tell_error(b, call->err.text);
+        break;
+    case LIBVIRT_UNKNOWN:
+        monitor_unknown(b->monitor, call->err.text);
+        break;
+    }
 }
 
 /* libvirt negotiates for itself, and has a monitor that is negotiated with. */
@@ -120,15 +169,16 @@ static bool is_negotiation(const struct qmp_tape *tape, const struct qmp_request
     return qmp_tape_string_is(tape, request->command, SPAN_LIT("qmp_capabilities"));
 }
 
-/* What libvirt has told already, in QEMU's words. The questions of the monitor's start do go to the
- * VM: they prove that it is the one. */
+/* What libvirt has told already, in QEMU's words. While the monitor starts, only of a VM that need
+ * not be asked anything: the others are tainted anyway, and asked. */
 static bool answer_natively(struct backend *b, const struct qmp_tape *tape,
                             const struct qmp_request *request)
 {
     const struct vm *vm = b->monitor->vm;
     bool name = qmp_tape_string_is(tape, request->command, SPAN_LIT("query-name"));
     bool uuid = qmp_tape_string_is(tape, request->command, SPAN_LIT("query-uuid"));
-    if (!vm->native || b->monitor->state != MONITOR_READY || !(name || uuid))
+    bool may = b->monitor->state == MONITOR_READY || b->known;
+    if (!vm->native || !may || !(name || uuid))
         return false;
     const char *value = name ? vm->domain : vm->uuid;
     buf_printf(&b->native, "{\"return\":{\"%s\":", name ? "name" : "UUID");
@@ -136,6 +186,8 @@ static bool answer_natively(struct backend *b, const struct qmp_tape *tape,
     BUF_ADD_LIT(&b->native, "}}");
     return true;
 }
+
+static answer_fn take_proof;
 
 static void submit(struct backend *b, const struct qmp_tape *tape,
                    const struct qmp_request *request, unsigned id)
@@ -153,7 +205,13 @@ static void submit(struct backend *b, const struct qmp_tape *tape,
     CLEANUP_BUF struct buf text = { 0 };
     qmp_write_request(&text, tape, request, 0);
     struct span line = { buf_data(&text), buf_len(&text) };
-    ask(b, mem_strndup(line.data, line.len - 1)); /* without its line feed */
+    char *command = mem_strndup(line.data, line.len - 1); /* without its line feed */
+    if (b->known && !b->proven) {
+        b->held = command;
+        ask_version(b, take_proof);
+    } else {
+        ask(b, command, take_reply);
+    }
 }
 
 static void flush(struct backend *b)
@@ -169,23 +227,100 @@ static void flush(struct backend *b)
 
 /* --- the greeting ----------------------------------------------------------------------------- */
 
+static void greet(struct backend *b)
+{
+    CLEANUP_BUF struct buf text = { 0 };
+    BUF_ADD_LIT(&text, "{\"QMP\":{\"version\":");
+    buf_add_str(&text, b->version);
+    BUF_ADD_LIT(&text, ",\"capabilities\":[]}}"); /* libvirt has no out-of-band for us */
+    if (!tell(b, (struct span){ buf_data(&text), buf_len(&text) }, monitor_greeted))
+        monitor_lost(b->monitor, AUDIT_CODE_VM_PROTOCOL, "it does not tell its version");
+}
+
+static struct span version_in(const struct qmp_tape *tape, const struct qmp_answer *answer)
+{
+    bool there = answer->kind == QMP_ANSWER_RETURN && answer->body != QMP_NONE;
+    struct span version = there ? qmp_tape_raw(tape, answer->body) : SPAN_LIT("");
+    return version.len <= LIMIT_GREETING_BYTES / 2 ? version : SPAN_LIT("");
+}
+
 static void got_version(struct monitor *m, const struct qmp_tape *tape,
                         const struct qmp_answer *answer)
 {
     struct backend *b = m->backend;
-    struct span version =
-        answer->body == QMP_NONE ? SPAN_LIT("{}") : qmp_tape_raw(tape, answer->body);
-    if (answer->kind != QMP_ANSWER_RETURN || version.len > LIMIT_GREETING_BYTES / 2) {
+    struct span version = version_in(tape, answer);
+    if (!version.len) {
         monitor_lost(m, AUDIT_CODE_VM_PROTOCOL, "it does not tell its version");
         return;
     }
-    CLEANUP_BUF struct buf text = { 0 };
-    BUF_ADD_LIT(&text, "{\"QMP\":{\"version\":");
-    buf_add_span(&text, version);
-    BUF_ADD_LIT(&text, ",\"capabilities\":[]}}"); /* libvirt has no out-of-band for us */
-    b->greeted = true;
-    if (!tell(b, (struct span){ buf_data(&text), buf_len(&text) }, monitor_greeted))
-        monitor_lost(m, AUDIT_CODE_VM_PROTOCOL, "it does not tell its version");
+    b->version = mem_strndup(version.data, version.len);
+    greet(b);
+}
+
+static void take_version(struct backend *b, const struct libvirt_call *call)
+{
+    if (call->result != LIBVIRT_REPLY)
+        monitor_lost(b->monitor, AUDIT_CODE_VM_UNREACHABLE, call->err.text);
+    else if (!tell(b, json_of(call->reply), got_version))
+        monitor_lost(b->monitor, AUDIT_CODE_VM_PROTOCOL,
+                     "libvirt passed on what is no reply of QMP");
+}
+
+/* --- what others of its like have said -------------------------------------------------------- */
+
+static void take_xml(struct backend *b, const struct libvirt_call *call)
+{
+    struct emulators *emulators = b->loop->daemon->emulators;
+    if (call->result == LIBVIRT_REPLY)
+        b->emulator = emulator_key(call->connection, call->reply);
+    if (b->emulator && emulators_find(emulators, b->emulator, &b->version, &b->known))
+        greet(b);
+    else
+        ask_version(b, take_version);
+}
+
+static struct qmp_schema *known_schema(struct backend *b)
+{
+    return b->known ? qmp_schema_ref(b->known) : NULL;
+}
+
+static void learnt_schema(struct backend *b, struct qmp_schema *schema)
+{
+    if (b->emulator && !b->known)
+        emulators_learn(b->loop->daemon->emulators, b->emulator, b->version, schema);
+}
+
+static void got_proof(struct monitor *m, const struct qmp_tape *tape,
+                      const struct qmp_answer *answer)
+{
+    struct backend *b = m->backend;
+    struct span version = version_in(tape, answer);
+    b->proven = version.len == strlen(b->version) && !memcmp(version.data, b->version, version.len);
+}
+
+static void end_by_mistake(struct backend *b)
+{
+    static const char why[] = "its QEMU is not the one that it was taken for: attach again";
+    emulators_forget(b->loop->daemon->emulators, b->emulator);
+    tell_error(b, why);
+    if (b->monitor)
+        monitor_lost(b->monitor, AUDIT_CODE_VM_IDENTITY, why);
+}
+
+/* The first command that it is really asked: before that goes, it proves what it was taken for. It
+ * would be tainted anyway by now. Of what came too late the client has heard that its outcome is
+ * unknown. */
+static void take_proof(struct backend *b, const struct libvirt_call *call)
+{
+    CLEANUP_FREE char *held = TAKE_PTR(b->held);
+    if (call->result != LIBVIRT_REPLY)
+        tell_error(b, call->err.text);
+    else if (clock_monotonic_us() > call->not_after_us)
+        tell_error(b, "the VM answered too late");
+    else if (!tell(b, json_of(call->reply), got_proof) || !b->proven)
+        end_by_mistake(b);
+    else
+        ask(b, TAKE_PTR(held), take_reply);
 }
 
 /* --- from libvirt ----------------------------------------------------------------------------- */
@@ -200,36 +335,14 @@ static struct backend *find(struct loop *loop, const char *vm, uint64_t generati
     return ours ? m->backend : NULL;
 }
 
-static void take_answer(struct backend *b, const struct libvirt_call *call)
-{
-    struct monitor *m = b->monitor;
-    if (!b->greeted) {
-        if (call->result != LIBVIRT_REPLY)
-            monitor_lost(m, AUDIT_CODE_VM_UNREACHABLE, call->err.text);
-        else if (!tell(b, json_of(call->reply), got_version))
-            monitor_lost(m, AUDIT_CODE_VM_PROTOCOL, "libvirt passed on what is no reply of QMP");
-        return;
-    }
-    switch (call->result) {
-    case LIBVIRT_REPLY:
-        tell_reply(b, json_of(call->reply));
-        break;
-    case LIBVIRT_NOT_SENT:
-        tell_error(b, call->err.text);
-        break;
-    case LIBVIRT_UNKNOWN:
-        monitor_unknown(m, call->err.text);
-        break;
-    }
-}
-
 static void run_answered(struct loop *loop, struct loop_message *message)
 {
     struct libvirt_call *call = container_of(message, struct libvirt_call, message);
     struct backend *b = find(loop, call->vm, call->generation);
     if (b) {
         enter(b);
-        take_answer(b, call);
+        b->answered_us = call->result == LIBVIRT_REPLY ? clock_monotonic_us() : 0;
+        b->take(b, call);
         leave(b);
     }
     libvirt_call_free(call);
@@ -342,7 +455,10 @@ static struct backend *open_libvirt(struct loop *loop, struct monitor *monitor, 
         .run = run_event,
     };
     b->tap = libvirt_tap_open(hosts, vm->connection, vm->uuid, &owner);
-    ask(b, mem_strdup("{\"execute\":\"query-version\"}"));
+    if (vm->native)
+        ask(b, NULL, take_xml);
+    else
+        ask_version(b, take_version);
     return b;
 }
 
@@ -366,4 +482,6 @@ const struct backend_ops backend_libvirt = {
     .flush = flush,
     .close = close_libvirt,
     .objection = objection,
+    .known_schema = known_schema,
+    .learnt_schema = learnt_schema,
 };

@@ -17,6 +17,7 @@
 #include "proxy/audit_watch.h"
 #include "proxy/client.h"
 #include "proxy/dispatch.h"
+#include "proxy/emulators.h"
 #include "proxy/expiry.h"
 #include "proxy/keeping.h"
 #include "proxy/libvirt_hosts.h"
@@ -272,6 +273,7 @@ static int make_parts(struct daemon *d, struct error *err)
     d->backoff = login_backoff_new();
     d->vms = vms_new();
     d->board = vm_board_new();
+    d->emulators = emulators_new();
     d->libvirt = libvirt_hosts_new(d);
     d->service = service_new(d);
     d->expiry = expiry_new(d->base);
@@ -393,6 +395,7 @@ static bool free_all(struct daemon *d)
     sasl_process_stop();
     vms_free(d->vms);
     vm_board_free(d->board);
+    emulators_free(d->emulators);
     for (size_t i = 0; i < ARRAY_SIZE(d->signals); i++) {
         if (d->signals[i])
             event_free(d->signals[i]);

@@ -12,6 +12,7 @@
 #include "proxy/pools.h"
 
 struct audit_watch;
+struct emulators;
 struct expiry_watch;
 struct libvirt_hosts;
 struct listeners;
@@ -38,6 +39,7 @@ struct daemon {
     struct vms *vms;
     struct vm_board *board;
     struct libvirt_hosts *libvirt;
+    struct emulators *emulators;
     struct worker_pool *pools[N_POOLS];
 
     pthread_mutex_t loops_lock; /* against posting to loops that are gone */

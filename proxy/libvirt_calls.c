@@ -145,6 +145,17 @@ static void forget_domains(struct link *l)
     }
 }
 
+static void forget_domain(struct link *l, const char *uuid)
+{
+    struct known *k;
+    HASH_FIND_STR(l->known, uuid, k);
+    if (!k)
+        return;
+    HASH_DELETE(hh, l->known, k);
+    virDomainFree(k->domain);
+    free(k);
+}
+
 static void free_link(struct link *l)
 {
     forget_domains(l);
@@ -260,15 +271,25 @@ static virDomainPtr find_domain(struct link *l, const char *uuid)
 
 /* --- making a call ---------------------------------------------------------------------------- */
 
+static bool carry_out(virDomainPtr domain, struct libvirt_call *call)
+{
+    if (call->command)
+        return virDomainQemuMonitorCommand(domain, call->command, &call->reply, 0) == 0;
+    call->reply = virDomainGetXMLDesc(domain, 0); /* which libvirt knows without the VM */
+    return call->reply != NULL;
+}
+
 static void make_call(struct link *l, struct libvirt_call *call)
 {
+    if (call->incarnation) /* a handle means the UUID only, whoever has it by now: a fresh look */
+        forget_domain(l, call->uuid);
     virDomainPtr domain = find_domain(l, call->uuid);
-    if (!domain) { /* whatever went wrong, nothing was sent */
+    call->result = LIBVIRT_NOT_SENT;
+    if (!domain)
         libvirt_call_error(&call->err);
-        call->result = LIBVIRT_NOT_SENT;
-        return;
-    }
-    if (virDomainQemuMonitorCommand(domain, call->command, &call->reply, 0) == 0)
+    else if (call->incarnation && virDomainGetID(domain) != call->incarnation)
+        error_set(&call->err, ERROR_STATE, "the VM was stopped, or started anew");
+    else if (carry_out(domain, call))
         call->result = LIBVIRT_REPLY;
     else
         call->result = libvirt_call_error(&call->err);
@@ -376,7 +397,7 @@ static void *run_thread(void *opaque)
         pthread_mutex_unlock(&c->lock);
         free_links(dead);
         run_call(c, call, l);
-        bool answered = call->result == LIBVIRT_REPLY;
+        bool answered = call->result == LIBVIRT_REPLY && call->command; /* the VM itself */
         char uuid[sizeof(call->uuid)];
         memcpy(uuid, call->uuid, sizeof(uuid));
         send_home(call);

@@ -47,11 +47,13 @@ struct libvirt_call {
     uint64_t generation; /* of the monitor */
     char *connection;
     char uuid[37];
-    char *command;        /* JSON text without an id */
+    char *command; /* JSON text without an id; NULL: the domain's XML is wanted */
+    uint64_t
+        incarnation; /* nothing is sent unless it is this one, which costs a question; 0: it is */
     int64_t not_after_us; /* monotonic: if it has not begun by then it is not sent */
 
     enum libvirt_result result;
-    char *reply; /* JSON text, with an id of libvirt's */
+    char *reply; /* JSON text, with an id of libvirt's; or XML */
     struct error err;
 
     /* private */

@@ -10,6 +10,7 @@ proxy_libproxy_a_SOURCES = \
     proxy/client_admit.c proxy/client_admit.h \
     proxy/daemon.c proxy/daemon.h \
     proxy/dispatch.c proxy/dispatch.h \
+    proxy/emulators.c proxy/emulators.h \
     proxy/expiry.c proxy/expiry.h \
     proxy/fairqueue.c proxy/fairqueue.h \
     proxy/gateway.c proxy/gateway.h proxy/gateway_admin.c proxy/gateway_logins.c proxy/gateway_schema.c \
@@ -69,10 +70,12 @@ proxy_qmpgated_SOURCES = proxy/main.c
 proxy_qmpgated_LDADD = $(proxy_ldadd)
 
 proxy_unit_tests = \
-    tests/unit/test_fairqueue tests/unit/test_libvirt_labels tests/unit/test_login_backoff tests/unit/test_offload \
+    tests/unit/test_emulators tests/unit/test_fairqueue tests/unit/test_libvirt_labels tests/unit/test_login_backoff tests/unit/test_offload \
     tests/unit/test_registry tests/unit/test_reload tests/unit/test_vm_board tests/unit/test_vm_domains tests/unit/test_vms
 check_PROGRAMS += $(proxy_unit_tests)
 TESTS += $(proxy_unit_tests)
+tests_unit_test_emulators_SOURCES = tests/unit/test_emulators.c
+tests_unit_test_emulators_LDADD = $(proxy_ldadd) $(CMOCKA_LIBS)
 tests_unit_test_fairqueue_SOURCES = tests/unit/test_fairqueue.c
 tests_unit_test_fairqueue_LDADD = $(proxy_ldadd) $(CMOCKA_LIBS)
 tests_unit_test_libvirt_labels_SOURCES = tests/unit/test_libvirt_labels.c
@@ -91,6 +94,12 @@ tests_unit_test_vm_domains_SOURCES = tests/unit/test_vm_domains.c
 tests_unit_test_vm_domains_LDADD = $(proxy_ldadd) $(CMOCKA_LIBS)
 tests_unit_test_vms_SOURCES = tests/unit/test_vms.c
 tests_unit_test_vms_LDADD = $(proxy_ldadd) $(CMOCKA_LIBS)
+
+check_PROGRAMS += tests/fuzz/fuzz_emulator
+TESTS += tests/fuzz/fuzz_emulator
+tests_fuzz_fuzz_emulator_SOURCES = tests/fuzz/fuzz_emulator.c tests/fuzz/replay.c
+tests_fuzz_fuzz_emulator_LDADD = $(proxy_ldadd)
+EXTRA_DIST += tests/fuzz/corpus/emulator
 
 check_PROGRAMS += tests/fuzz/fuzz_libvirt_labels
 TESTS += tests/fuzz/fuzz_libvirt_labels

@@ -102,6 +102,8 @@ static void run_schema_done(struct loop *loop, struct loop_message *message)
             qmp_schema_unref(m->schema); /* of a host that it has left */
             acl_program_unref(m->program);
             m->schema = qmp_schema_ref(j->schema);
+            if (m->backend_ops->learnt_schema)
+                m->backend_ops->learnt_schema(m->backend, m->schema);
             /* a reload may have come meanwhile: then this makes it anew */
             m->program = snapshot_program(loop->snapshot, m->schema);
             become_ready(m);
@@ -113,7 +115,7 @@ static void run_schema_done(struct loop *loop, struct loop_message *message)
 static void run_schema(struct worker_job *job)
 {
     struct schema_job *j = container_of(job, struct schema_job, job);
-    if (qmp_schema_parse(j->json, j->len, &j->schema, &j->err) < 0) {
+    if (!j->schema && qmp_schema_parse(j->json, j->len, &j->schema, &j->err) < 0) {
         j->schema = NULL;
         error_prefix(&j->err, "its query-qmp-schema cannot be used");
     } else {
@@ -123,27 +125,33 @@ static void run_schema(struct worker_job *job)
     loop_post(j->loop, &j->message);
 }
 
-static void got_schema(struct monitor *m, const struct qmp_tape *tape,
-                       const struct qmp_answer *answer)
+/* As JSON, or as it is known already. */
+static void use_schema(struct monitor *m, struct span json, struct qmp_schema *take_known)
 {
-    struct span body = qmp_tape_raw(tape, answer->body);
-    if (answer->kind != QMP_ANSWER_RETURN || body.len > LIMIT_SCHEMA_BYTES) {
-        monitor_lost(m, AUDIT_CODE_VM_PROTOCOL,
-                     "it does not show its schema (query-qmp-schema failed)");
-        return;
-    }
     struct schema_job *j = MEM_NEW(struct schema_job);
     j->job.run = run_schema;
     j->loop = m->loop;
     j->snapshot = snapshot_ref(m->loop->snapshot);
     j->vm = mem_strdup(m->vm->name);
     j->generation = m->generation;
-    j->json = mem_dup(body.data, body.len);
-    j->len = body.len;
+    j->json = mem_dup(json.data, json.len);
+    j->len = json.len;
+    j->schema = take_known;
     if (worker_submit(m->loop->daemon->pools[POOL_GENERAL], &j->job) < 0) {
         free_schema_job(j);
         monitor_lost(m, AUDIT_CODE_BUSY, "the gateway is too busy: try again");
     }
+}
+
+static void got_schema(struct monitor *m, const struct qmp_tape *tape,
+                       const struct qmp_answer *answer)
+{
+    struct span body = qmp_tape_raw(tape, answer->body);
+    if (answer->kind != QMP_ANSWER_RETURN || body.len > LIMIT_SCHEMA_BYTES)
+        monitor_lost(m, AUDIT_CODE_VM_PROTOCOL,
+                     "it does not show its schema (query-qmp-schema failed)");
+    else
+        use_schema(m, body, NULL);
 }
 
 /* --- who is it -------------------------------------------------------------------------------- */
@@ -188,7 +196,12 @@ static void got_uuid(struct monitor *m, const struct qmp_tape *tape,
     }
     if (strcmp(m->uuid, nil) == 0)
         m->uuid[0] = '\0';
-    ask(m, "{\"execute\":\"query-qmp-schema\"}", got_schema);
+    struct qmp_schema *known =
+        m->backend_ops->known_schema ? m->backend_ops->known_schema(m->backend) : NULL;
+    if (known)
+        use_schema(m, SPAN_LIT(""), known);
+    else
+        ask(m, "{\"execute\":\"query-qmp-schema\"}", got_schema);
 }
 
 static void got_capabilities(struct monitor *m, const struct qmp_tape *tape,

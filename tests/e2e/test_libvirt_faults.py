@@ -1,6 +1,7 @@
 """What goes wrong with libvirt, its host and its VMs: nobody hangs, nothing runs twice, no session slips onto another VM."""
 
 import os
+import signal
 import uuid
 
 import pytest
@@ -184,6 +185,23 @@ def test_what_follows_a_command_in_flight_does_not_reach_a_vm_that_was_started_a
             late = client.call("qom-get", path="/x", property="late")
             assert "error" in late and "not run" in late["error"]["desc"], late
     assert late_ones(web1) == []
+
+
+def test_a_restart_that_the_gateway_has_not_heard_of_yet_is_seen_before_a_command_goes(started, web1):
+    """The gateway sleeps through it: when it wakes, the command is there, and libvirt's events are still on their way."""
+    for i in range(5):
+        client = started.client("web1")
+        client.call("qom-get", path="/x", property="before")
+        os.kill(started.pid, signal.SIGSTOP)
+        os.unlink(web1.trace)
+        web1.destroy()
+        web1.start("--paused")
+        client.send({"execute": "qom-get", "arguments": {"path": "/x", "property": f"late{i}"}, "id": 1})
+        os.kill(started.pid, signal.SIGCONT)
+        replies = [m for m in client.drain() if m.get("id") == 1]
+        assert all("not run" in r["error"]["desc"] for r in replies), replies
+        assert late_ones(web1) == []
+        wait_power(started, "web1", "paused")
 
 
 def test_a_session_never_slips_onto_another_vm_of_the_same_name(started, libvirtd, web1):

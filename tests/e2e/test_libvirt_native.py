@@ -1,10 +1,14 @@
 """readonly_native: what libvirt has told is answered without the monitor, and as the monitor would."""
 
+import json
+import os
+import shutil
 import time
 
 import pytest
 
 from harness import expect, wait
+from harness.libvirt import EMULATOR
 
 POLICY = """
 role "owner"  { allow = {"@query"} events = {"*"} }
@@ -56,12 +60,12 @@ def test_arguments_that_it_does_not_take_are_refused(gateway, libvirtd):
     expect.error(attach(gateway, vm).call("query-name", x=1), "GenericError", "unexpected")
 
 
-def test_who_it_is_is_asked_of_the_vm_itself(gateway, libvirtd):
-    """Else any VM would be the one."""
+def test_the_first_of_an_emulator_is_asked(gateway, libvirtd):
     vm = libvirtd.domain("web1").start()
     gateway.start()
     attach(gateway, vm)
-    assert "query-uuid" in vm.commands()
+    assert {"query-version", "query-uuid", "query-qmp-schema"} <= set(vm.commands())
+    assert vm.is_tainted()
 
 
 def test_nothing_is_answered_natively_unless_it_is_configured(gateway, libvirtd):
@@ -70,6 +74,62 @@ def test_nothing_is_answered_natively_unless_it_is_configured(gateway, libvirtd)
     gateway.start()
     attach(gateway, vm).result("query-name")
     assert vm.commands().count("query-name") == 1
+
+
+# --- what taints nothing
+
+@pytest.fixture
+def known(gateway, libvirtd):
+    """The gateway has asked one of the emulator."""
+    gateway.start()
+    attach(gateway, libvirtd.domain("known").start("--paused")).close()
+
+
+def test_attaching_to_another_of_an_emulator_asks_and_taints_nothing(gateway, libvirtd, known):
+    vm = libvirtd.domain("web1").start("--paused")
+    before = vm.commands()
+    client = attach(gateway, vm)
+    assert client.result("query-name") == {"name": "web1"} and client.result("query-uuid") == {"UUID": vm.uuid}
+    assert "query-name" in [c["name"] for c in client.result("query-commands")]
+    assert vm.commands() == before and not vm.is_tainted()
+
+
+def test_before_its_first_command_it_proves_what_it_is(gateway, libvirtd, known):
+    vm = libvirtd.domain("web1").start("--paused")
+    client = attach(gateway, vm)
+    before = len(vm.commands())
+    for _ in range(2):
+        client.result("query-kvm")
+    assert vm.commands()[before:] == ["query-version", "query-kvm", "query-kvm"]
+    assert vm.is_tainted()
+
+
+def test_one_that_is_not_what_it_was_taken_for_gets_no_command(house, gateway, libvirtd):
+    """The emulator is replaced between two starts, as by an update of its package."""
+    place = libvirtd.path("usr/bin/qemu-system-x86_64")  # which finds its files beside it
+    os.makedirs(libvirtd.path("usr/bin"))
+    for beside in ("lib", "share"):
+        os.symlink("/usr/" + beside, libvirtd.path("usr/" + beside))
+    shutil.copy(EMULATOR, place)
+    first = libvirtd.domain("web1", emulator=place).start("--paused")
+    gateway.start()
+    attach(gateway, first).close()
+    with open(place, "rb") as f:
+        program = f.read()
+    version = json.loads(first.virsh("qemu-monitor-command", '{"execute":"query-version"}'))["return"]["package"].encode()
+    assert program.count(version)
+    os.unlink(place)
+    with open(place, "wb") as f:
+        f.write(program.replace(version, version[:-1] + b"!"))
+    os.chmod(place, 0o755)
+    other = libvirtd.domain("web2", emulator=place).start("--paused")
+    client = attach(gateway, other)
+    expect.error(client.call("query-kvm"), "GenericError", "not the one that it was taken for", "not run")
+    assert "GATEWAY_VM_DOWN" in [m.get("event") for m in client.drain() + client.events]
+    assert "query-kvm" not in other.commands()
+    again = attach(gateway, other)  # it is asked itself now
+    again.result("query-kvm")
+    assert "query-qmp-schema" in other.commands()
 
 
 # --- what is the same

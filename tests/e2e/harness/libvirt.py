@@ -85,12 +85,13 @@ class Domain:
     """One VM of a Libvirtd, started or not."""
 
     def __init__(self, libvirtd, name, domain_uuid):
-        self.libvirtd, self.name, self.uuid = libvirtd, name, domain_uuid
+        self.libvirtd, self.name, self.uuid, self.emulator = libvirtd, name, domain_uuid, EMULATOR
         self.trace = libvirtd.path(f"{domain_uuid}.trace")
 
-    def define(self, metadata="", devices="", arguments=()):
+    def define(self, metadata="", devices="", arguments=(), emulator=EMULATOR):
+        self.emulator = emulator
         more = "".join(f"<qemu:arg value='{a}'/>" for a in arguments)
-        self.libvirtd.define(DOMAIN.format(name=self.name, uuid=self.uuid, trace=self.trace, emulator=EMULATOR,
+        self.libvirtd.define(DOMAIN.format(name=self.name, uuid=self.uuid, trace=self.trace, emulator=emulator,
                                            metadata=metadata, devices=devices, arguments=more))
         return self
 
@@ -113,7 +114,7 @@ class Domain:
                     words = f.read().split(b"\0")
             except OSError:
                 continue
-            if self.uuid.encode() in words and words[0] == EMULATOR.encode():
+            if self.uuid.encode() in words and words[0] == self.emulator.encode():
                 yield int(pid)
 
     @property
@@ -133,6 +134,10 @@ class Domain:
         pid = self.pid
         os.kill(pid, signal.SIGKILL)
         wait.until(lambda: not wait.is_alive(pid), f"the end of {self.name}")
+
+    def is_tainted(self):
+        """By commands to its monitor, says libvirt."""
+        return "custom monitor" in self.virsh("dominfo")
 
     def received(self):
         """Every request that reached its monitor, libvirt's own too."""
