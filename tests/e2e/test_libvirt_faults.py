@@ -52,6 +52,11 @@ def wait_state(gateway, name, state):
     wait.until(lambda: vms(gateway).get(name, {}).get("state") == state, f"{name} to be {state}")
 
 
+def is_running(gateway, machine):
+    vm = vms(gateway).get(machine.name, {})
+    return (vm.get("uuid"), vm.get("power")) == (machine.uuid, "running")
+
+
 def late_ones(vm):
     """Those of a client, among libvirt's own."""
     return [r for r in vm.received() if r["execute"] == "qom-get" and r["arguments"]["property"].startswith("late")]
@@ -219,7 +224,7 @@ def test_a_session_never_slips_onto_another_vm_of_the_same_name(started, libvirt
         except OSError:
             pass  # it ended already
         client.drain()
-        wait.until(lambda: vms(started).get("web1", {}).get("uuid") == machine.uuid, "the new VM")
+        wait.until(lambda: is_running(started, machine), "the new VM")
         assert late_ones(machine) == []
 
 
