@@ -115,6 +115,7 @@ struct conf_libvirt {
     size_t n_exclude;
     bool trust_metadata;  /* labels in a domain's metadata count */
     bool readonly_native; /* what libvirt knows as well is answered without the monitor */
+    bool follow_restart;  /* who is attached stays when a domain is started anew */
     unsigned max_calls;   /* unanswered at a time */
     unsigned grace_seconds;
 };

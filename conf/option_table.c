@@ -318,6 +318,11 @@ const struct conf_option conf_options[] = {
              "them, without a call to it; and attaching asks the VM for nothing that another one of its emulator has told, so that it "
              "does not mark the domain as tainted. docs/libvirt.md says more. A name that a domain's *qemu:commandline* gives to QEMU behind libvirt's back "
              "is not known then. Policy and audit are the same." },
+    { LIBVIRT(follow_restart), .name = "follow_restart", .type = CONF_TYPE_BOOL,
+      .default_text = "false", .reload = true,
+      .doc = "Sessions stay when their VM ends and is started anew within *grace_seconds*, here and with the same UUID, and are told "
+             "so (*GATEWAY_VM_RESTARTED*). Commands wait for *barrier_wait_seconds* in between. What was in flight has an unknown "
+             "outcome, and is never sent again." },
     { LIBVIRT(include), .count = offsetof(struct conf_libvirt, n_include), .name = "include",
       .type = CONF_TYPE_TEXTS, .value_doc = "{PATTERN, ...}", .reload = true,
       .default_doc = "all of them",

@@ -221,6 +221,12 @@ bool dispatch_arguments_fit(const struct session *s, struct span name, const str
            qmp_validate(schema, (unsigned)command, t, arguments, fault);
 }
 
+/* It moves, or is waited for. */
+static enum audit_code barred_code(const struct monitor *m)
+{
+    return m->restarts ? AUDIT_CODE_VM_LOST : AUDIT_CODE_MIGRATING;
+}
+
 /* Why a command cannot go to its VM now, whatever policy says. */
 static enum audit_code obstacle(const struct loop *loop, const struct monitor *m,
                                 const struct request *r)
@@ -228,7 +234,7 @@ static enum audit_code obstacle(const struct loop *loop, const struct monitor *m
     if (loop->draining)
         return AUDIT_CODE_SHUTDOWN;
     if (monitor_is_barred(m, r))
-        return AUDIT_CODE_MIGRATING;
+        return barred_code(m);
     if (m->state != MONITOR_READY)
         return AUDIT_CODE_VM_LOST;
     if (m->cut_off_us)
@@ -240,24 +246,25 @@ static enum audit_code obstacle(const struct loop *loop, const struct monitor *m
     return AUDIT_CODE_NONE;
 }
 
+static const char *const obstacles[AUDIT_N_CODES] = {
+    [AUDIT_CODE_SHUTDOWN] = "the gateway is shutting down",
+    [AUDIT_CODE_MIGRATING] = "the VM is migrating to another host",
+    [AUDIT_CODE_VM_LOST] = "the VM is not connected",
+    [AUDIT_CODE_VM_UNREACHABLE] = "the VM cannot be reached by way of its libvirt now",
+    [AUDIT_CODE_VM_SILENT] =
+        "the VM does not answer (an earlier command has been waiting for too long)",
+    [AUDIT_CODE_OUT_OF_BAND_FULL] = "too many out-of-band commands are in flight",
+};
+
 /* Policy allows it by `rule`; it never leaves. */
 static void refuse_for(struct session *s, struct request *r, enum audit_code code, const char *rule)
 {
-    static const char *const words[AUDIT_N_CODES] = {
-        [AUDIT_CODE_SHUTDOWN] = "the gateway is shutting down",
-        [AUDIT_CODE_MIGRATING] = "the VM is migrating to another host",
-        [AUDIT_CODE_VM_LOST] = "the VM is not connected",
-        [AUDIT_CODE_VM_UNREACHABLE] = "the VM cannot be reached by way of its libvirt now",
-        [AUDIT_CODE_VM_SILENT] =
-            "the VM does not answer (an earlier command has been waiting for too long)",
-        [AUDIT_CODE_OUT_OF_BAND_FULL] = "too many out-of-band commands are in flight",
-    };
     struct loop *loop = s->client->loop;
     struct audit_record record =
-        refusal_record(s, r, AUDIT_CANCELLED, code, rule, words[code], (struct shadow){ 0 });
+        refusal_record(s, r, AUDIT_CANCELLED, code, rule, obstacles[code], (struct shadow){ 0 });
     dispatch_record(loop, &record);
     STATS_INC(loop, cancelled);
-    session_error(r, QMP_ERROR_GENERIC, "%s: the command was not run", words[code]);
+    session_error(r, QMP_ERROR_GENERIC, "%s: the command was not run", obstacles[code]);
 }
 
 static bool is_quit(struct span name)
@@ -348,11 +355,12 @@ static void cancel_late(struct loop *loop, struct request *r)
     session_error(r, QMP_ERROR_GENERIC, "%s", why);
 }
 
-/* Its VM began to move before it was sent. */
+/* Its VM began to move, or ended, before it was sent. */
 static void cancel_barred(struct loop *loop, struct request *r)
 {
-    static const char why[] = "the VM is migrating to another host: the command was not run";
-    dispatch_cancelled(loop, r, AUDIT_CODE_MIGRATING, why);
+    enum audit_code code = barred_code(r->monitor);
+    CLEANUP_FREE char *why = mem_printf("%s: the command was not run", obstacles[code]);
+    dispatch_cancelled(loop, r, code, why);
     monitor_unstage(r->monitor, r);
     session_error(r, QMP_ERROR_GENERIC, "%s", why);
 }

@@ -25,6 +25,8 @@ static const char events[] =
     "\"event\"}"
     ", {\"name\": \"gateway:moved\", \"members\": [{\"name\": \"host\", \"type\": "
     "\"gateway:str\"}], \"meta-type\": \"object\"}"
+    ", {\"name\": \"GATEWAY_VM_RESTARTED\", \"arg-type\": \"gateway:moved\", \"meta-type\": "
+    "\"event\"}"
     ", {\"name\": \"GATEWAY_VM_MOVED\", \"arg-type\": \"gateway:moved\", \"meta-type\": \"event\"}"
     ", {\"name\": \"GATEWAY_VM_DOWN\", \"arg-type\": \"gateway:down\", \"meta-type\": \"event\"}"
     ", {\"name\": \"GATEWAY_CLOSED\", \"arg-type\": \"gateway:down\", \"meta-type\": \"event\"}"

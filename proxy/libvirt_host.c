@@ -295,6 +295,7 @@ static bool set_domain(struct libvirt_host *h, struct vm_domain *says,
     says->connection = h->name;
     says->site = h->site;
     says->native = h->section->readonly_native;
+    says->follows = h->section->follow_restart;
     struct conf_labels labels = { 0 }; /* what is configured comes first, and wins */
     libvirt_labels_add(&labels, &h->section->labels);
     if (h->section->trust_metadata)

@@ -208,6 +208,8 @@ void monitor_attach(struct monitor *m, struct session *s)
     s->monitor = m;
     if (m->loop->draining) {
         session_attach_failed(s, AUDIT_CODE_SHUTDOWN, "the gateway is shutting down");
+    } else if (m->state == MONITOR_READY && m->restarts) { /* only who was here waits */
+        session_attach_failed(s, AUDIT_CODE_VM_UNREACHABLE, "the VM is not running");
     } else if (m->state == MONITOR_READY) {
         monitor_join(m, s);
     } else if (m->state == MONITOR_IDLE && clock_monotonic_us() < m->retry_us) {

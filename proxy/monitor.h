@@ -66,6 +66,7 @@ struct monitor {
     bool leaves;               /* libvirt says so, not only QEMU */
     bool handed_over;          /* what it was is elsewhere: nothing goes to it here */
     int64_t away_us;           /* monotonic: since then it is nowhere */
+    bool restarts;             /* it does not move: it has ended, and is waited for where it was */
     bool moved;                /* connects to where it is now */
     struct vm *moving_to;      /* where it runs now; NULL: not known, or it is there */
     struct event start_timer;  /* greeting and start-up deadline */

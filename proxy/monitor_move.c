@@ -1,6 +1,7 @@
-/* A VM that libvirt moves to another host, and its sessions with it. From the first sign of it
- * nothing but queries is sent, and from the hand-over on nothing at all: what the VM here would
- * take now, the one there does not know. What waits (for a time) goes to the new host.
+/* A VM that libvirt moves to another host, or starts anew where it was, and its sessions with it.
+ * From the first sign of it nothing but queries is sent, and from the hand-over on nothing at all:
+ * what the VM here would take now, the one there does not know. What waits (for a time) goes to the
+ * new host.
  *
  * Signs are QEMU's events, which come at once, and what libvirt says of its job, which is true. A
  * VM that comes elsewhere is followed only if its old libvirt says that it leaves, and the new one
@@ -13,6 +14,7 @@
 #include "base/log.h"
 #include "proxy/client.h"
 #include "proxy/daemon.h"
+#include "proxy/libvirt_hosts.h"
 #include "proxy/monitor.h"
 #include "proxy/monitor_start.h"
 #include "proxy/request.h"
@@ -32,7 +34,7 @@ static void bar(struct monitor *m, const char *who)
 void monitor_forget_move(struct monitor *m)
 {
     m->barrier_us = m->away_us = 0;
-    m->leaves = m->handed_over = m->moved = false;
+    m->leaves = m->handed_over = m->restarts = m->moved = false;
     vm_unref(m->moving_to);
     m->moving_to = NULL;
 }
@@ -122,7 +124,7 @@ void monitor_watch_move(struct monitor *m, const struct qmp_tape *t, const struc
 {
     char status[24];
     struct span name = qmp_tape_string(t, event->event);
-    if (!m->vm->connection)
+    if (!m->vm->connection || m->restarts) /* then it may be the next one's */
         return;
     if (name.len == 6 && memcmp(name.data, "RESUME", 6) == 0) {
         if (m->handed_over && !m->moving_to)
@@ -138,7 +140,8 @@ void monitor_watch_move(struct monitor *m, const struct qmp_tape *t, const struc
 /* Its sessions stay, what it can do is kept until the new one has told what that can do. */
 static void move(struct monitor *m)
 {
-    log_info("VM %s: it is at libvirt '%s' now", m->vm->name, m->moving_to->connection);
+    log_info("VM %s: %s libvirt '%s' now", m->vm->name,
+             m->restarts ? "it was started anew at" : "it is at", m->moving_to->connection);
     event_del(&m->linger_timer);
     m->backend_ops->close(m->backend);
     m->backend = NULL;
@@ -168,7 +171,7 @@ void monitor_moved(struct monitor *m)
     DL_FOREACH_SAFE2(m->sessions, s, next, monitor_next)
     {
         if (s->client->state == CLIENT_OPEN)
-            session_vm_moved(s, m->vm);
+            session_vm_moved(s, m->vm, m->restarts);
     }
     lift(m);
 }
@@ -196,6 +199,28 @@ static bool look_here(struct monitor *m, const struct vm *now)
     return false;
 }
 
+/* Where it was, and with its UUID; nothing is sent any more to what it was. Without anybody
+ * attached there is nothing to follow. */
+static bool follow_restart(struct monitor *m, struct vm *now)
+{
+    if (!now->follows || now->contested || !m->n_sessions || m->leaves || m->vm->leaving ||
+        strcmp(now->uuid, m->vm->uuid) != 0 || strcmp(now->connection, m->vm->connection) != 0)
+        return false;
+    if (!m->restarts) {
+        log_info("VM %s: it has ended: its sessions wait for its next start", m->vm->name);
+        m->restarts = m->handed_over = true;
+        m->barrier_us = m->away_us = clock_monotonic_us();
+        monitor_show(m, "idle");
+    }
+    if (now->incarnation && !now->arriving) {
+        go_after(m, now);
+    } else {
+        vm_unref(m->moving_to);
+        m->moving_to = NULL;
+    }
+    return true;
+}
+
 bool monitor_follow(struct monitor *m, struct vm *now)
 {
     bool leaves = m->leaves || m->vm->leaving;
@@ -203,6 +228,8 @@ bool monitor_follow(struct monitor *m, struct vm *now)
         return false;
     if (vm_same_target(now, m->vm))
         return look_here(m, now);
+    if (follow_restart(m, now))
+        return true;
     if (!leaves || !m->barrier_us || now->contested || strcmp(now->uuid, m->vm->uuid) != 0)
         return false;
     if (now->incarnation == 0 || now->arriving) { /* not here any more, and not there yet */
@@ -234,11 +261,19 @@ void monitor_check_move(struct monitor *m, int64_t now)
     call_up_late(m, now);
     if (m->state != MONITOR_READY)
         return;
-    bool late = m->away_us && now - m->away_us > LIMIT_MOVE_MS * USEC_PER_MSEC;
+    int64_t patience =
+        m->restarts && !m->moving_to
+            ? libvirt_hosts_grace_seconds(m->loop->daemon->libvirt, m->vm->connection) *
+                  USEC_PER_SEC
+            : LIMIT_MOVE_MS * USEC_PER_MSEC;
+    bool late = m->away_us && now - m->away_us > patience;
     if (m->moving_to && late) {
-        monitor_lose_requests(m, AUDIT_CODE_MIGRATING,
-                              "the VM moved, and its old host does not answer");
+        monitor_lose_requests(m, m->restarts ? AUDIT_CODE_VM_LOST : AUDIT_CODE_MIGRATING,
+                              m->restarts ? "the VM ended, and its libvirt does not answer"
+                                          : "the VM moved, and its old host does not answer");
         monitor_try_move(m);
+    } else if (late && m->restarts) {
+        monitor_lost(m, AUDIT_CODE_VM_REMOVED, "it does not run any more");
     } else if (late) { /* nobody whom we know has it */
         monitor_forget_move(m);
         monitor_look_again(m);

@@ -539,13 +539,14 @@ void session_attached(struct session *s, struct span greeting)
     maybe_finished(s);
 }
 
-void session_vm_moved(struct session *s, struct vm *vm)
+void session_vm_moved(struct session *s, struct vm *vm, bool restarted)
 {
     struct loop *loop = s->client->loop;
     vm_unref(s->vm);
     s->vm = vm_ref(vm);
     CLEANUP_FREE char *way = libvirt_hosts_describe(loop->daemon->libvirt, vm->connection);
-    CLEANUP_FREE char *text = mem_printf("moved to %s", way ? way : vm->connection);
+    CLEANUP_FREE char *text =
+        mem_printf(restarted ? "restarted at %s" : "moved to %s", way ? way : vm->connection);
     struct audit_record record = dispatch_session_record(s, AUDIT_ATTACH);
     record.result = AUDIT_OK;
     record.text = (struct span){ text, strlen(text) };
@@ -554,7 +555,8 @@ void session_vm_moved(struct session *s, struct vm *vm)
     BUF_ADD_LIT(&data, "{\"host\": ");
     buf_add_json_string(&data, vm->connection, strlen(vm->connection));
     BUF_ADD_LIT(&data, "}");
-    session_gateway_event(s, "GATEWAY_VM_MOVED", (struct span){ buf_data(&data), buf_len(&data) });
+    session_gateway_event(s, restarted ? "GATEWAY_VM_RESTARTED" : "GATEWAY_VM_MOVED",
+                          (struct span){ buf_data(&data), buf_len(&data) });
 }
 
 /* Of a login all the same a success: it may attach to another VM now. */

@@ -141,8 +141,8 @@ void session_gateway_event(struct session *s, const char *name, struct span data
 void session_attached(struct session *s, struct span greeting);
 /* It did not work; the words are the client's to see. */
 void session_attach_failed(struct session *s, enum audit_code code, const char *why);
-/* The VM is on another host now, and the session with it. */
-void session_vm_moved(struct session *s, struct vm *vm);
+/* The VM is on another host now, or was started anew, and the session with it. */
+void session_vm_moved(struct session *s, struct vm *vm, bool restarted);
 /* No VM any more (gateway-detach). */
 void session_detach(struct session *s);
 /* The monitor was lost: what was queued is answered, and the connection ends, as QEMU's would. */

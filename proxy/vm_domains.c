@@ -317,8 +317,8 @@ static bool same_says(const struct vm_domain *a, const struct vm_domain *b)
 {
     return strcmp(a->name, b->name) == 0 && strcmp(a->site, b->site) == 0 && a->power == b->power &&
            a->incarnation == b->incarnation && a->arriving == b->arriving && a->came == b->came &&
-           a->leaving == b->leaving && a->native == b->native && same_text(a->title, b->title) &&
-           same_text(a->about, b->about) && same_labels(a, b);
+           a->leaving == b->leaving && a->native == b->native && a->follows == b->follows &&
+           same_text(a->title, b->title) && same_text(a->about, b->about) && same_labels(a, b);
 }
 
 static struct record *add_record(struct vm_domains *d, const struct vm_domain *domain)

@@ -20,6 +20,7 @@ struct vm_domain {
     const char *title, *about; /* title and description, for people; NULL: none */
     const char *power;         /* a constant string */
     bool native;               /* query-name and query-uuid are answered by what is said here */
+    bool follows;              /* sessions stay when it is started anew */
     uint64_t incarnation;      /* 0: it does not run */
     bool arriving;             /* it migrates in, or starts: not another claimant */
     bool came;                 /* it came by migrating, since its incarnation began */

@@ -156,6 +156,7 @@ struct vm *vm_from_domain(const struct vm_domain *d, const char *name, bool cont
     vm->connection = mem_strdup(d->connection);
     vm->domain = mem_strdup(d->name);
     vm->native = d->native;
+    vm->follows = d->follows;
     vm->title = mem_strdup(d->title);
     vm->about = mem_strdup(d->about);
     vm->power = d->power;

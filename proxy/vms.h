@@ -34,6 +34,7 @@ struct vm {
     bool contested;       /* two that run claim to be it: neither is believed */
     bool arriving;        /* it migrates in, and cannot be asked yet */
     bool leaving;         /* it migrates out */
+    bool follows;         /* sessions stay when it is started anew */
     struct acl_vm acl;    /* the same, as policy wants it */
     _Atomic unsigned refs;
 };

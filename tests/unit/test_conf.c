@@ -252,6 +252,7 @@ static void libvirts_are_configured(void **state)
     assert_int_equal(c->libvirts[0].grace_seconds, 30);
     assert_false(c->libvirts[0].trust_metadata);
     assert_false(c->libvirts[0].readonly_native);
+    assert_false(c->libvirts[0].follow_restart);
     assert_int_equal(c->libvirts[1].n_include, 2);
     assert_string_equal(c->libvirts[1].exclude[0], "*-old");
     assert_string_equal(c->libvirts[1].labels.items[0], "site=b");
