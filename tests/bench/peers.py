@@ -394,6 +394,51 @@ class GatewaySyncDataMemory(GatewaySyncWriteMemory):
     sync = "data"
 
 
+def sync_us(directory):
+    """Median of fdatasync there after a write as large as a few records."""
+    name, times = os.path.join(directory, "probe"), []
+    fd = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    for _ in range(500):
+        os.write(fd, bytes(4000))
+        begin = time.perf_counter()
+        os.fdatasync(fd)
+        times.append(time.perf_counter() - begin)
+    os.close(fd)
+    os.unlink(name)
+    return statistics.median(times) * 1e6
+
+
+class OwnDisk:
+    """A directory of this machine's own disk, for logs."""
+    place = None  # where; None: where temporary files go
+    path = None
+
+    def make(self):
+        self.path = self.path or tempfile.mkdtemp(prefix="qmpgate-bench-", dir=self.place)
+        return self.path
+
+    def remove(self):
+        if self.path:
+            shutil.rmtree(self.path)
+            self.path = None
+
+
+OWN_DISK = OwnDisk()
+
+
+class GatewaySyncWriteOwn(Gateway):
+    """Its log is on this machine's own disk."""
+    name = 'qmpgated, sync = "write", own disk'
+
+    def log_path(self):
+        return os.path.join(OWN_DISK.make(), f"{self.port}.jsonl")
+
+
+class GatewaySyncDataOwn(GatewaySyncWriteOwn):
+    name = 'qmpgated, sync = "data", own disk'
+    sync = "data"
+
+
 class FastDisk:
     path = image = None
 
@@ -419,19 +464,6 @@ class FastDisk:
             os.rmdir(self.path)
             os.unlink(self.image)
             self.path = None
-
-    def sync_us(self):
-        """Median of fdatasync after a write as large as a few records."""
-        name, times = os.path.join(self.path, "probe"), []
-        fd = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-        for _ in range(500):
-            os.write(fd, bytes(4000))
-            begin = time.perf_counter()
-            os.fdatasync(fd)
-            times.append(time.perf_counter() - begin)
-        os.close(fd)
-        os.unlink(name)
-        return statistics.median(times) * 1e6
 
 
 FAST_DISK = FastDisk()

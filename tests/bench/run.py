@@ -18,8 +18,9 @@ import sys
 import tempfile
 
 import peers
-from peers import (FAST_DISK, Direct, FakeBackends, Gateway, GatewayAlone, GatewayBigPolicy, GatewaySmallPolicy,
-                   GatewaySyncData, GatewaySyncDataMemory, GatewaySyncWrite, GatewaySyncWriteMemory, GatewayWithLogins, Haproxy, QemuBackends, Stunnel)
+from peers import (FAST_DISK, OWN_DISK, Direct, FakeBackends, Gateway, GatewayAlone, GatewayBigPolicy, GatewaySmallPolicy,
+                   GatewaySyncData, GatewaySyncDataMemory, GatewaySyncDataOwn, GatewaySyncWrite, GatewaySyncWriteMemory,
+                   GatewaySyncWriteOwn, GatewayWithLogins, Haproxy, QemuBackends, Stunnel, sync_us)
 
 BEGIN, END = "<!-- begin: make bench -->", "<!-- end: make bench -->"
 
@@ -233,8 +234,19 @@ class Bench:
             return
         backends = self.backends(10)
         scenario = Scenario("A log that is on disk before a command leaves, 50 clients on 10 fake monitors, depth 1, a disk "
-                            f"whose fdatasync takes {FAST_DISK.sync_us():.0f} µs (p50, idle)",
+                            f"whose fdatasync takes {sync_us(FAST_DISK.path):.0f} µs (p50, idle)",
                             "p50_us", "less", 1.5, against=GatewaySyncWrite, gateway=GatewaySyncData)
+        self.rounds(scenario, kinds, backends, "commands", "--clients", 50, "--vms", 10)
+        backends.stop()
+
+    def sync_own(self):
+        kinds = self.kinds(GatewaySyncWriteOwn, GatewaySyncDataOwn)
+        if len(kinds) < 2:
+            return
+        backends = self.backends(10)
+        scenario = Scenario("The same with a log on this machine's own disk, whose fdatasync takes "
+                            f"{sync_us(OWN_DISK.make()):.0f} µs (p50, idle)",
+                            "p50_us", "less", 1.5, against=GatewaySyncWriteOwn, gateway=GatewaySyncDataOwn)
         self.rounds(scenario, kinds, backends, "commands", "--clients", 50, "--vms", 10)
         backends.stop()
 
@@ -257,6 +269,7 @@ class Bench:
         "policy": big_policy,
         "logins": logins,
         "sync": sync,
+        "disk": sync_own,
         "steady": sync_steady,
     }
 
@@ -285,6 +298,7 @@ class Bench:
     def close(self):
         peers.end_all()
         FAST_DISK.unmount()
+        OWN_DISK.remove()
         shutil.rmtree(self.place)
 
 
@@ -320,7 +334,9 @@ def parse_options():
     p.add_argument("--server-cpus", type=parse_cpus, default={available[0]})
     p.add_argument("--load-cpus", type=parse_cpus, default={available[1 % len(available)]})
     p.add_argument("--write", action="store_true", help="put the figures into docs/performance.md")
+    p.add_argument("--disk", metavar="DIR", help="for \"disk\": where, if not where temporary files go")
     options = p.parse_args()
+    OWN_DISK.place = options.disk
     unknown = set(options.scenario) - set(Bench.ALL)
     if unknown:
         p.error(f"no such scenario: {', '.join(unknown)}")
