@@ -81,6 +81,25 @@ static int make_input(const char *seal, struct error *err)
     return error_set(err, ERROR_SYSTEM, "seal_command: a seal does not go into a pipe");
 }
 
+/* The daemon's, without what the service manager meant for the daemon alone. */
+static char **make_environment(void)
+{
+    static const char *const withheld[] = { "NOTIFY_SOCKET=", "WATCHDOG_PID=", "WATCHDOG_USEC=",
+                                            "LISTEN_PID=",    "LISTEN_FDS=",   "LISTEN_FDNAMES=" };
+    size_t n = 0, kept = 0;
+    while (environ[n])
+        n++;
+    char **copy = MEM_NEW_N(char *, n + 1);
+    for (size_t i = 0; i < n; i++) {
+        bool keep = true;
+        for (size_t k = 0; keep && k < ARRAY_SIZE(withheld); k++)
+            keep = strncmp(environ[i], withheld[k], strlen(withheld[k])) != 0;
+        if (keep)
+            copy[kept++] = environ[i];
+    }
+    return copy;
+}
+
 /* The program gets nothing of the daemon's but its rights, its environment and its log. */
 static int start(const char *command, int input, pid_t *pid, struct error *err)
 {
@@ -100,7 +119,9 @@ static int start(const char *command, int input, pid_t *pid, struct error *err)
     posix_spawnattr_setsigdefault(&attr, &all);
     posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK |
                                         POSIX_SPAWN_SETSIGDEF);
-    int rc = posix_spawn(pid, "/bin/sh", &files, &attr, argv, environ);
+    char **environment = make_environment();
+    int rc = posix_spawn(pid, "/bin/sh", &files, &attr, argv, environment);
+    free(environment);
     posix_spawnattr_destroy(&attr);
     posix_spawn_file_actions_destroy(&files);
     if (rc == 0)

@@ -419,8 +419,9 @@ const struct conf_option conf_options[] = {
     { AUDIT(seal_command), .name = "seal_command", .type = CONF_TYPE_TEXT, .value_doc = "COMMAND",
       .default_doc = "none", .reload = true,
       .doc = "Gets each seal on its standard input, one a run, to bring it to where this host cannot "
-             "rewrite it. It is run by /bin/sh as the gateway's user, and killed after 10 seconds; if it "
-             "fails, it is tried again with the newest seal." },
+             "rewrite it. It is run by /bin/sh as the gateway's user and in its environment, without what a "
+             "service manager gave it, and killed after 10 seconds; if it fails, it is tried again with "
+             "the newest seal." },
 
     /* --- audit_sink ------------------------------------------------------------------------------- */
     { SINK(type), .type = CONF_TYPE_CHOICE, .required = true,

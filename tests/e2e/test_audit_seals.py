@@ -315,3 +315,15 @@ def test_a_command_gets_no_descriptors_and_no_blocked_signals(made, place):
         masks = dict(line.split(":\t") for line in f.read().splitlines())
     assert int(masks["SigBlk"], 16) == 0
     assert int(masks["SigIgn"], 16) & 0x7fffffff == 0  # glibc keeps two of its own out of sight
+
+
+def test_a_command_does_not_speak_for_the_daemon_to_its_service_manager(made, place):
+    """As notify_access of a unit would let it."""
+    out = place + "/witness"
+    made.audit["seal_command"] = f"env >{out}.new; mv {out}.new {out}"
+    made.env.update({"LISTEN_FDNAMES": "x", "WATCHDOG_USEC": "100000000", "QMPGATE_TEST_SEEN": "yes"})
+    made.start()
+    wait.until(lambda: os.path.exists(out), "a run")
+    with open(out) as f:
+        names = {line.partition("=")[0] for line in f}
+    assert "QMPGATE_TEST_SEEN" in names and not {n for n in names if n.startswith(("NOTIFY_", "WATCHDOG_", "LISTEN_"))}
