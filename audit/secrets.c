@@ -17,7 +17,8 @@ static const struct span secret_parts[] = {
 };
 
 /* Whole names. `osk` is the key that a Mac guest asks its machine for. */
-static const struct span secret_wholes[] = { SPAN_LIT("pass"), SPAN_LIT("pwd"), SPAN_LIT("osk") };
+static const struct span secret_wholes[] = { SPAN_LIT("pass"), SPAN_LIT("pwd"), SPAN_LIT("pw"),
+                                             SPAN_LIT("osk") };
 
 /* Whole names that are secrets where "=" and a value go with them. */
 static const struct span option_wholes[] = { SPAN_LIT("data"), SPAN_LIT("key") };
