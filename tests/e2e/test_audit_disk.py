@@ -133,6 +133,26 @@ def test_a_file_system_that_becomes_read_only(disks, house, qemu):
                        lambda: faults.end("write"), "Read-only file system")
 
 
+def test_a_file_system_that_an_error_made_read_only(disks, house, qemu):
+    """For good: what mends it is a check, a mount, and a start."""
+    disk = disks(options="errors=remount-ro")
+    gateway = log_on(house, disk.path, qemu).start()
+    client = gateway.client("web1")
+    client.result("query-name")
+    disk.fail()
+    for _ in range(3):
+        refused(client, "Read-only file system")
+    assert "stop" not in qemu.commands()
+    gateway.check_audit = False
+    gateway.stop()
+    disk.unmount()
+    disk.mount()
+    gateway.check_audit = True
+    gateway.start()
+    gateway.client("web1").result("stop")
+    assert qemu.commands().count("stop") == 1
+
+
 def test_a_disk_that_the_kernel_gave_up(disks, house, qemu):
     """ext4 goes read-only, as it does after an error (errors=remount-ro)."""
     disk = disks()
@@ -179,8 +199,19 @@ def test_syncs_that_fail(house, qemu, place, sync):
     check_fails_closed(gateway, qemu, client, begin, lambda: faults.end("fdatasync"), "")
 
 
-def test_a_quota_of_bytes(disks, house, qemu):
-    """A project's or user's quota, told by fallocate first."""
+def test_a_quota(disks, house, qemu):
+    disk = disks(kind="btrfs")
+    volume = disk.make_volume("log")
+    gateway = log_on(house, volume, qemu).start()
+    client = gateway.client("web1")
+
+    def begin():
+        disk.set_quota(volume, 2 << 20)
+        use_up(client)
+    check_fails_closed(gateway, qemu, client, begin, lambda: disk.set_quota(volume, "none"), "Disk quota exceeded")
+
+
+def test_a_quota_that_preallocation_meets_first(disks, house, qemu):
     disk = disks()
     faults = Faults(house.build, house.place, disk.path)
     gateway = log_on(house, disk.path, qemu, reserve_kilobytes=2048)

@@ -14,11 +14,22 @@ class Broken(AssertionError):
 
 
 def content(path):
-    """Of a file of the log, compressed or not: the zstd of Debian reads it."""
-    if path.endswith(".zst"):
-        return subprocess.run(["zstd", "-dcq", path], check=True, stdout=subprocess.PIPE).stdout
-    with open(path, "rb") as f:
-        return f.read()
+    """Of a file of the log, compressed or not, or compressed since: the zstd of Debian reads it."""
+    if not path.endswith(".zst"):
+        try:
+            with open(path, "rb") as f:
+                return f.read()
+        except FileNotFoundError:
+            path += ".zst"
+    return subprocess.run(["zstd", "-dcq", path], check=True, stdout=subprocess.PIPE).stdout
+
+
+def size(path):
+    """0 if it is not there any more."""
+    try:
+        return os.path.getsize(path)
+    except FileNotFoundError:
+        return 0
 
 
 def read(path):
@@ -84,6 +95,7 @@ def follow(chain, lines):
 def files(path):
     """The log and what it was rotated to, oldest first: by the sequence number of the first record."""
     names = [p for p in glob.glob(path.removesuffix(".jsonl") + ".*")
-             if not p.endswith((".lock", ".next")) and ".torn." not in p and os.path.getsize(p)]
+             if not p.endswith((".lock", ".next")) and ".torn." not in p]
+    names = [p for p in names if size(p) or os.path.exists(p + ".zst")]
     names = [p for p in names if not (p.endswith(".zst") and p[:-4] in names)]
     return sorted(names, key=lambda name: json.loads(content(name).split(b"\n", 1)[0])["seq"])

@@ -1,4 +1,4 @@
-"""Small file systems of their own: really full, really read-only, really without power."""
+"""Small file systems of their own: really full, really over quota, really read-only, really without power."""
 
 import fcntl
 import os
@@ -10,13 +10,15 @@ import pytest
 
 EXT4_IOC_SHUTDOWN = 0x8004587D
 NO_LOG_FLUSH = 2
+MAKE = {"ext4": ("mkfs.ext4", "-q", "-F", "-m", "0", "-I", "256"), "btrfs": ("mkfs.btrfs", "-q", "-M")}
+
 
 def _run(*argv):
     return subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
 class Disk:
-    """An ext4 in an image in memory, or a tmpfs. Skips the test where none may be mounted."""
+    """An ext4 or btrfs in an image in memory, or a tmpfs. Skips the test where none may be mounted."""
 
     def __init__(self, place, megabytes=16, kind="ext4", options=""):
         if os.geteuid() != 0:
@@ -25,17 +27,18 @@ class Disk:
         os.mkdir(self.path)
         memory = "/dev/shm" if os.path.isdir("/dev/shm") else place
         self.image = os.path.join(memory, f"qmpgate-e2e-{os.getpid()}-{os.path.basename(place)}.img")
-        if kind == "ext4":
+        if kind in MAKE:
+            megabytes = max(megabytes, 128 if kind == "btrfs" else 0)  # less it does not take
             with open(self.image, "wb") as f:
                 f.truncate(megabytes << 20)
-            done = _run("mkfs.ext4", "-q", "-F", "-m", "0", "-I", "256", *(["-O", "quota"] if "quota" in options else []), self.image)
+            done = _run(*MAKE[kind], self.image)
             assert done.returncode == 0, done.stdout
         self.megabytes = megabytes
         self.mounted = False
         self.mount()
 
     def mount(self):
-        if self.kind == "ext4":
+        if self.kind in MAKE:
             done = _run("mount", "-o", ",".join(filter(None, ("loop", self.options))), self.image, self.path)
         else:
             done = _run("mount", "-t", self.kind, "-o", f"size={self.megabytes}m", self.kind, self.path)
@@ -72,6 +75,33 @@ class Disk:
     def free(self):
         st = os.statvfs(self.path)
         return st.f_bavail * st.f_bsize
+
+    def make_volume(self, name):
+        """A part of a btrfs that can have a quota: its directory."""
+        path = os.path.join(self.path, name)
+        for words in (("quota", "enable", self.path), ("subvolume", "create", path)):
+            done = _run("btrfs", *words)
+            assert done.returncode == 0, done.stdout
+        return path
+
+    def set_quota(self, volume, size):
+        """In bytes; "none": all there is. Told to the whole, as the part may have no room left to note it."""
+        done = _run("btrfs", "qgroup", "limit", str(size), "0/" + self._id(volume), self.path)
+        assert done.returncode == 0, done.stdout
+
+    @staticmethod
+    def _id(volume):
+        return _run("btrfs", "inspect-internal", "rootid", volume).stdout.strip()
+
+    def fail(self):
+        """An error, as of a disk that answers nonsense: mounted with errors=remount-ro an ext4 is read-only from here on."""
+        with open("/proc/self/mounts") as f:
+            device = next(line.split()[0] for line in f if line.split()[1] == self.path)
+        trigger = f"/sys/fs/ext4/{os.path.basename(device)}/trigger_fs_error"
+        if not os.path.exists(trigger):
+            pytest.skip("this kernel's ext4 cannot be told to have failed")
+        with open(trigger, "w") as f:
+            f.write("a test")
 
     def give_up(self):
         """As after an error of the disk: the kernel takes nothing any more. For good."""
