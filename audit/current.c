@@ -28,6 +28,16 @@ void write_lock_state(struct audit *a, bool clean)
     audit_lock_write(a->lock_fd, &state);
 }
 
+int current_sync_lock(struct audit *a, struct error *err)
+{
+    pthread_mutex_lock(&a->mutex);
+    write_lock_state(a, false);
+    pthread_mutex_unlock(&a->mutex);
+    if (fsync(a->lock_fd) < 0)
+        return error_set_errno(err, "audit log %s: its lock", a->path);
+    return 0;
+}
+
 /* --- another file ----------------------------------------------------------------------------- */
 
 /* The chain goes on in `f`. If the file's end is not the chain's, the next commit says why. */
@@ -186,6 +196,8 @@ static int check_file(struct audit *a, struct error *err)
 
 int current_prepare(struct audit *a, struct error *err)
 {
+    if (a->file && a->file->waits_for)
+        return 0; /* its name is still another's */
     return a->file ? check_file(a, err) : open_file(a, a->notes.reason, err);
 }
 
@@ -194,6 +206,8 @@ int current_reopen(struct audit *a, struct error *err)
     bool same = false;
     if (!a->file)
         return open_file(a, a->notes.reason, err);
+    if (a->file->waits_for)
+        return 0;
     int rc = path_is_our_file(a, &same, err);
     if (rc == 0 && same)
         return 0;
@@ -226,10 +240,10 @@ static int rename_to_free(const char *from, const char *to)
     return rename(from, to);
 }
 
-static int rename_closed(struct audit *a, char **closed, struct error *err)
+static int rename_closed(struct audit *a, uint64_t segment, char **closed, struct error *err)
 {
     for (unsigned i = 0; i < NAME_TRIES; i++) {
-        CLEANUP_FREE char *name = segment_closed_path(a->path, a->segment, i);
+        CLEANUP_FREE char *name = segment_closed_path(a->path, segment, i);
         if (rename_to_free(a->path, name) == 0) {
             *closed = TAKE_PTR(name);
             return 0;
@@ -238,32 +252,50 @@ static int rename_closed(struct audit *a, char **closed, struct error *err)
             return error_set_errno(err, "audit log %s: closing it as %s", a->path, name);
     }
     return error_set(err, ERROR_LIMIT, "audit log %s: too many files with the name of segment %llu",
-                     a->path, (unsigned long long)a->segment);
+                     a->path, (unsigned long long)segment);
+}
+
+/* The segment's file takes the name of a closed one, and the file that is made ready its place. */
+static int change_names(struct audit *a, uint64_t segment, struct error *err)
+{
+    CLEANUP_FREE char *next = segment_next_path(a->path);
+    CLEANUP_FREE char *closed = NULL;
+    int rc = rename_closed(a, segment, &closed, err);
+    if (rc == 0 && rename_to_free(next, a->path) < 0) {
+        rc = error_set_errno(err, "audit log %s: putting a new file in its place", a->path);
+        /* if that fails too, the file is still open, and the next commit looks for a new one */
+        if (rename_to_free(closed, a->path) < 0)
+            log_error("audit log %s is now %s: %m", a->path, closed);
+    }
+    if (rc == 0)
+        log_info("the audit's segment %llu is closed: %s", (unsigned long long)segment, closed);
+    return rc;
 }
 
 /* The lock knows a late record of the chain before the names change: whatever comes between them,
- * the next start finds the file that goes on from it. */
-int current_close_segment(struct audit *a, struct audit_file *take_next, const char *next_path,
-                          char **closed, struct error *err)
+ * the next start finds the file that goes on from it. With AUDIT_SYNC_DATA a closed segment is
+ * whole on disk before it has that name: a cut of power leaves holes at the end of the log only,
+ * where a start looks for them. */
+int current_close_segment(struct audit *a, struct audit_file *take_next, struct error *err)
 {
     struct file_tail none = { 0 };
     struct audit_file *old = a->file;
+    bool waits = a->sync == AUDIT_SYNC_DATA && old->synced < old->offset;
     write_lock_state(a, false);
-    int rc = rename_closed(a, closed, err);
+    int rc = waits ? 0 : change_names(a, a->segment, err);
     if (rc < 0)
         return rc;
-    if (rename_to_free(next_path, a->path) < 0) {
-        rc = error_set_errno(err, "audit log %s: putting a new file in its place", a->path);
-        /* if that fails too, the file is still open, and the next commit looks for a new one */
-        if (rename_to_free(*closed, a->path) < 0)
-            log_error("audit log %s is now %s: %m", a->path, *closed);
-        free(TAKE_PTR(*closed));
-        return rc;
-    }
+    take_next->waits_for = waits ? a->segment : 0;
     adopt_file(a, take_next, &none, SEGMENT_ROTATED);
     retire_file(a, old);
     sealer_note_rotation(a);
     return 0;
+}
+
+int current_take_place(struct audit *a, struct error *err)
+{
+    int rc = change_names(a, a->file->waits_for, err);
+    return rc < 0 ? rc : audit_file_catch_up(a->file, a->path, err);
 }
 
 /* --- at the start ----------------------------------------------------------------------------- */
@@ -324,7 +356,7 @@ static int find_chain(struct audit *a, const struct lock_state *state, struct au
  * went: it does now, if the place is free. Otherwise nobody was promised anything that is in it. */
 static void finish_rotation(struct audit *a)
 {
-    CLEANUP_FREE char *next = mem_printf("%s.next", a->path);
+    CLEANUP_FREE char *next = segment_next_path(a->path);
     struct stat st, ours;
     if (lstat(next, &st) < 0)
         return;

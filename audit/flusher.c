@@ -54,6 +54,7 @@ static void note_failed(struct audit *a, struct audit_file *f, const struct erro
     f->suspect = !f->uncopied;
     a->failed_through = a->chain.seq;
     a->sync_failed = true;
+    keeper_note_failure(a);
     memcpy(a->sync_error, err->text, sizeof(a->sync_error));
     audit_note_failure(a, err);
     audit_tell_state(a);
@@ -65,7 +66,11 @@ static void note_failed(struct audit *a, struct audit_file *f, const struct erro
 static void sync_file(struct audit *a, struct audit_file *f)
 {
     struct error err;
-    int rc = f->suspect && !f->uncopied ? audit_file_rewrite(f, a->path, &err) : 0;
+    int rc = 0;
+    if (f->waits_for)
+        rc = keeper_end_wait(a, &err);
+    else if (f->suspect && !f->uncopied)
+        rc = audit_file_rewrite(f, a->path, &err);
     uint64_t end = f->offset;
     struct seal_point point = { .chain = f->end, .segment = f->segment };
     bool fresh = f->fresh;

@@ -6,6 +6,7 @@
 #include "audit/current.h"
 #include "audit/reserve.h"
 #include "audit/retention.h"
+#include "audit/segment.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -28,6 +29,7 @@ void keeper_init(struct keeper *k, const struct audit_keeping *settings)
 {
     thread_cond_init(&k->wake);
     thread_cond_init(&k->round);
+    pthread_cond_init(&k->placed, NULL);
     pthread_mutex_init(&k->rounds, NULL);
     pthread_mutex_init(&k->rotating, NULL);
     take_settings(k, settings);
@@ -37,20 +39,20 @@ void keeper_destroy(struct keeper *k)
 {
     pthread_cond_destroy(&k->wake);
     pthread_cond_destroy(&k->round);
+    pthread_cond_destroy(&k->placed);
     pthread_mutex_destroy(&k->rounds);
     pthread_mutex_destroy(&k->rotating);
 }
 
 /* --- rotation --------------------------------------------------------------------------------- */
 
-/* Under the mutex. `next` is ready, or NULL. */
-static int close_current(struct audit *a, struct audit_file **next, const char *next_path,
-                         char **closed, struct error *err)
+/* Under the mutex. *next is ready, and NULL if it was taken. */
+static int close_current(struct audit *a, struct audit_file **next, struct error *err)
 {
     int rc = current_prepare(a, err);
     if (rc < 0 || !current_is_worth_closing(a))
         return rc;
-    rc = current_close_segment(a, *next, next_path, closed, err);
+    rc = current_close_segment(a, *next, err);
     if (rc == 0)
         *next = NULL;
     return rc;
@@ -64,47 +66,82 @@ static int begin_segment(struct audit *a, struct error *err)
     return audit_commit(a, &nothing, &ticket, err);
 }
 
-/* There is a closed segment more to be looked after. */
-static void ask_for_round(struct audit *a)
+/* Under the mutex: it has its name, and there is a closed segment more to be looked after. */
+static void note_closed(struct audit *a)
 {
-    pthread_mutex_lock(&a->mutex);
+    current_note_rotation(a, 0, NULL);
     a->keeper.round_us = 0;
     pthread_cond_signal(&a->keeper.round);
+}
+
+int keeper_end_wait(struct audit *a, struct error *err)
+{
+    int rc = current_take_place(a, err);
+    if (!a->file->waits_for)
+        note_closed(a);
+    pthread_cond_broadcast(&a->keeper.placed);
+    return rc;
+}
+
+void keeper_note_failure(struct audit *a)
+{
+    pthread_cond_broadcast(&a->keeper.placed);
+}
+
+/* Until the new file has the log's name. A disk that fails is told of with the commits. */
+static int wait_for_place(struct audit *a, struct error *err)
+{
+    pthread_mutex_lock(&a->mutex);
+    while (a->file && a->file->waits_for && !a->sync_failed && !a->keeper.stop)
+        pthread_cond_wait(&a->keeper.placed, &a->mutex);
+    int rc = a->file && a->file->waits_for && a->sync_failed
+                 ? error_set(err, ERROR_STATE, "the closed segment is not yet on disk: %s",
+                             a->sync_error)
+                 : 0;
     pthread_mutex_unlock(&a->mutex);
+    return rc;
+}
+
+static int make_next(struct audit *a, const char *path, struct audit_file **next, struct error *err)
+{
+    pthread_mutex_lock(&a->mutex);
+    bool waits = a->file && a->file->waits_for; /* the name is its */
+    pthread_mutex_unlock(&a->mutex);
+    if (waits)
+        return error_set(err, ERROR_STATE, "the segment before is not yet on disk");
+    int rc = audit_file_make(path, next, err);
+    if (rc == 0) /* a full disk: the old segment has a reserve, so it goes on */
+        rc = reserve_keep(*next, a->path, a->reserve, 0, err);
+    return rc;
 }
 
 static int rotate(struct audit *a, struct error *err)
 {
-    CLEANUP_FREE char *next_path = mem_printf("%s.next", a->path);
-    CLEANUP_FREE char *closed = NULL;
+    CLEANUP_FREE char *path = segment_next_path(a->path);
     struct audit_file *next = NULL;
     struct error ignored;
-    int rc = audit_file_make(next_path, &next, err);
-    if (rc == 0) /* a full disk: the old segment has a reserve, so it goes on */
-        rc = reserve_keep(next, a->path, a->reserve, 0, err);
+    int rc = make_next(a, path, &next, err);
 
     pthread_mutex_lock(&a->mutex);
-    uint64_t segment = a->segment;
     if (rc == 0)
-        rc = close_current(a, &next, next_path, &closed, err);
+        rc = close_current(a, &next, err);
     a->keeper.large = false;
-    if (closed || rc < 0)
+    if (rc < 0) {
         current_note_rotation(a, rc, err);
-    if (rc < 0)
         a->keeper.retry_us = clock_monotonic_us() + RETRY_US;
+    } else if (!next && !a->file->waits_for) {
+        note_closed(a);
+    }
     flusher_unlock(a);
 
-    if (next) {
-        unlink(next_path);
+    if (next) { /* it was not taken */
+        unlink(path);
         audit_file_free(next);
-    }
-    if (!closed)
         return rc;
-    log_info("the audit's segment %llu is closed: %s", (unsigned long long)segment, closed);
-    if (begin_segment(a, &ignored) < 0) /* the next commit tries again, or is refused */
+    }
+    if (rc == 0 && begin_segment(a, &ignored) < 0) /* the next commit tries again, or is refused */
         log_error("%s", ignored.text);
-    ask_for_round(a);
-    return 0;
+    return rc < 0 ? rc : wait_for_place(a, err);
 }
 
 static int rotate_alone(struct audit *a, struct error *err)
@@ -255,6 +292,7 @@ void keeper_stop(struct audit *a)
     k->stop = true;
     pthread_cond_signal(&k->wake);
     pthread_cond_signal(&k->round);
+    pthread_cond_broadcast(&k->placed);
     pthread_mutex_unlock(&a->mutex);
     if (k->running)
         pthread_join(k->thread, NULL);

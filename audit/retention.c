@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 #include "audit/compress.h"
+#include "audit/current.h"
 #include "audit/internal.h"
 #include "audit/segment.h"
 #include "audit/segments.h"
@@ -83,6 +84,15 @@ static bool is_ours(const struct round *r, size_t i)
 {
     const struct audit_segment *g = &r->files.at[i];
     return g->first_seq > 0 && end_of(r, i) > 0 && retention_number(r->a->path, g->path) > 0;
+}
+
+/* That was not compressed in a round before. */
+static bool has_plain(const struct round *r)
+{
+    for (size_t i = 0; i < r->files.n; i++)
+        if (is_ours(r, i) && !r->files.at[i].compressed)
+            return true;
+    return false;
 }
 
 /* --- compression ------------------------------------------------------------------------------ */
@@ -198,6 +208,8 @@ static int run_round(struct round *r)
     r->shipped = audit_shipped(a);
 
     int rc = list(r);
+    if (rc == 0 && has_plain(r)) /* it was closed before this */
+        rc = current_sync_lock(a, r->err);
     if (rc == 0 && r->settings.compress) {
         compress_all(r);
         rc = list(r);

@@ -95,6 +95,11 @@ char *segment_closed_path(const char *path, uint64_t number, unsigned attempt)
                : mem_printf("%.*s.%0*llu.%u" SUFFIX, stem, path, (int)SEGMENT_DIGITS, n, attempt);
 }
 
+char *segment_next_path(const char *path)
+{
+    return mem_printf("%s.next", path);
+}
+
 /* --- lines ------------------------------------------------------------------------------------ */
 
 int segment_each_line(int fd, const char *path, uint64_t from, uint64_t end, segment_line_fn *fn,

@@ -36,6 +36,9 @@ bool segment_parse(struct span line, struct segment_start *out);
  * counts up while names are taken. Freed with free(). */
 char *segment_closed_path(const char *path, uint64_t number, unsigned attempt);
 
+/* The name of the next segment's file until it takes the log's. Freed with free(). */
+char *segment_next_path(const char *path);
+
 /* Length of STEM in `path`: without ".jsonl" at the end. */
 size_t segment_stem(const char *path);
 

@@ -1,6 +1,7 @@
-/* audit_write PATH [write|data]: each line of standard input becomes an intent and its outcome in
- * the log, in a commit of its own; says "ok: LINE", once a command could go to its VM, or
- * "failed: REASON" for each. The line "rotate" closes the segment. For tests that are scripts. */
+/* audit_write PATH [write|data [KEY]]: each line of standard input becomes an intent and its
+ * outcome in the log, in a commit of its own; says "ok: LINE", once a command could go to its VM,
+ * or "failed: REASON" for each. The line "rotate" closes the segment. With the key of a PEM file
+ * the log is sealed. For tests that are scripts. */
 #include "config.h"
 
 #include <signal.h>
@@ -10,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "audit/audit.h"
+#include "audit/sign.h"
 #include "base/clock.h"
 
 static void add(struct audit_batch *b, enum audit_type type, uint64_t request, const char *line)
@@ -62,7 +64,7 @@ int main(int argc, char **argv)
     uint64_t ticket, request = 0;
 
     if (argc < 2) {
-        fprintf(stderr, "usage: audit_write PATH [write|data]\n");
+        fprintf(stderr, "usage: audit_write PATH [write|data [KEY]]\n");
         return 2;
     }
     struct audit_settings settings = {
@@ -70,11 +72,14 @@ int main(int argc, char **argv)
         .sync = argc > 2 && strcmp(argv[2], "data") == 0 ? AUDIT_SYNC_DATA : AUDIT_SYNC_WRITE,
     };
     signal(SIGXFSZ, SIG_IGN);
-    if (audit_open(&settings, &a, &err) < 0) {
+    if ((argc > 3 && audit_signer_load(argv[3], NULL, &settings.keeping.signer, &err) < 0) ||
+        audit_open(&settings, &a, &err) < 0) {
         fprintf(stderr, "audit_write: %s\n", err.text);
         return 1;
     }
     struct audit_batch *b = audit_batch_new(a);
+    if (settings.keeping.signer) /* a reader of seals wants to know where a run begins */
+        add(b, AUDIT_START, 0, "0");
     while (fgets(line, sizeof(line), stdin)) {
         line[strcspn(line, "\n")] = '\0';
         if (strcmp(line, "rotate") == 0) {
@@ -92,5 +97,6 @@ int main(int argc, char **argv)
     }
     audit_batch_free(b);
     audit_close(a);
+    audit_signer_unref(settings.keeping.signer);
     return 0;
 }

@@ -13,6 +13,7 @@ import pytest
 from harness import audit, wait
 from harness.powercut import Disk, Power, write_image
 from harness.process import freeze_and_wait
+from harness.seals import Key
 from harness.storm import Storm
 from test_audit_crash import NAMES, Books, Tail, paths_in, storm_gateway, wait_until_read
 
@@ -23,8 +24,11 @@ def intents_in(image):
     """What names the commands whose intents a reader of the log finds: in whole lines of files that are the log's."""
     found = set()
     for name, content in image.items():
-        if name.endswith(".lock") or ".torn." in name:
+        if name.endswith((".lock", ".next")) or ".torn." in name:
             continue
+        if name.endswith(".zst"):
+            done = subprocess.run(["zstd", "-dcq"], input=bytes(content), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+            content = b"" if done.returncode else done.stdout  # not yet all of it: the plain one must be there
         for line in bytes(content).split(b"\n")[:-1]:
             if b'"type":"intent"' in line and line.startswith(b"{") and b"\0" not in line:
                 found.add(named_in(json.loads(line)))
@@ -36,16 +40,19 @@ def named_in(record):
     return record.get("arguments", {}).get("path") or record.get("text", "").removeprefix('"path":"').rstrip('"')
 
 
-def goes_on(build, directory):
-    """The daemon's own writer starts on the image, adds a record, and what is there is one chain."""
+def goes_on(build, directory, key):
+    """The daemon's own writer starts on the image, adds a record, and what is there is one chain, sealed if there is a key."""
     log = os.path.join(directory, "audit.jsonl")
-    done = subprocess.run([os.path.join(build, "tests", "audit", "audit_write"), log, "data"], input="after the cut\n",
+    done = subprocess.run([os.path.join(build, "tests", "audit", "audit_write"), log, "data", *([key.path] if key else [])],
+                          input="after the cut\n",
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=wait.TIMEOUT)
     assert done.returncode == 0 and done.stdout.endswith("ok: after the cut\n"), done.stdout
-    return audit.verify(*audit.files(log))
+    if key:
+        audit.judge(build, [directory], key)
+    return [r for r in audit.verify(*audit.files(log)) if r["type"] != "seal"]
 
 
-def check_cut(disk, build, place, start):
+def check_cut(disk, build, place, start, key=None):
     for choice, n, image in disk.images():
         missing = set(disk.sent) - intents_in(image)
         assert not missing, f"{choice}, {n} names: reached a VM without an intent: {sorted(missing)[:5]}"
@@ -53,7 +60,7 @@ def check_cut(disk, build, place, start):
             directory = os.path.join(place, "image")
             write_image(image, directory)
             try:
-                records = goes_on(build, directory)
+                records = goes_on(build, directory, key)
             except AssertionError as e:
                 ends = {name: bytes(content[-300:]) for name, content in image.items()}
                 raise AssertionError(f"{choice}, {n} names, an image that ends in {ends}: {e}") from e
@@ -69,6 +76,7 @@ def run_with_power(house, build, place, during=lambda gateway, storm: None, **op
     power = Power(build, directory)
     fake = house.fake(names=NAMES)
     gateway = storm_gateway(house, fake, audit_file=directory + "/audit.jsonl")
+    gateway.policy = gateway.policy.replace('"audit-tail", "audit-all"}', '"audit-tail", "audit-all", "audit-rotate"}')
     gateway.audit.update({"path": gateway.audit_file, "sync": "data", **options})
     gateway.env.update(power.env)
     gateway.start()
@@ -80,7 +88,7 @@ def run_with_power(house, build, place, during=lambda gateway, storm: None, **op
     return power.read()
 
 
-def look_at_cuts(ops, build, place, at_least=300):
+def look_at_cuts(ops, build, place, at_least=300, key=None):
     random.seed(7)
     disk, sent = Disk(), 0
     instants = set(random.sample(range(len(ops)), min(CUTS, len(ops))))
@@ -93,7 +101,7 @@ def look_at_cuts(ops, build, place, at_least=300):
             if sent % 50 == 0:  # the first question only: cheap enough to ask it often
                 check_cut(disk, build, place, start=False)
         if i in instants:
-            check_cut(disk, build, place, start=True)
+            check_cut(disk, build, place, start=True, key=key)
     assert len(disk.sent) > at_least
 
 
@@ -114,6 +122,23 @@ def test_segments_that_are_closed_meanwhile(build, place):
                               env={**os.environ, **power.env})
         assert done.stdout.count("ok: ") == sum(line != "rotate" for line in lines), done.stdout
     look_at_cuts(power.read(), build, place, at_least=25)
+
+
+def test_segments_that_are_sealed_and_compressed_meanwhile(house, build, place):
+    """Each image is judged as an auditor would with the key at hand."""
+    key = Key(place, "seal")
+
+    def rotate(gateway, storm):
+        admin = gateway.connect().ready()
+        for n in (1, 2):
+            admin.result("gateway-audit-rotate")
+            done = storm.n_answered() + 50
+            wait.until(lambda: os.path.exists(f"{place}/disk/audit.{n:010}.jsonl.zst"), "a compressed segment")
+            wait.until(lambda: storm.n_answered() > done, "answers")
+    ops = run_with_power(house, build, place, rotate, seal_key=key.path, seal_records=100, seal_seconds=86400,
+                         compress="zstd")
+    assert sum(op[0] == "unlink" and op[1].endswith(".jsonl") for op in ops) >= 2, "compressed ones take the plain ones' place"
+    look_at_cuts(ops, build, place, key=key)
 
 
 def test_these_questions_tell_a_log_that_is_not_synced(house, build, place):

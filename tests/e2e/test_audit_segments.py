@@ -227,8 +227,10 @@ def test_old_segments_go_and_what_is_not_sealed_stays(plain, place):
         client.result("gateway-audit-rotate")
         return not os.path.exists(closed(plain, 1))
     wait.until(gone, "removal")
-    figures = stats(client)
-    assert figures["oldest-segment"] > 1 and figures["disk-bytes"] < 3 << 20
+    def told():
+        figures = stats(client)
+        return figures["oldest-segment"] > 1 and figures["disk-bytes"] < 3 << 20
+    wait.until(told, "the round's figures")
     plain.stop()
 
 

@@ -368,6 +368,132 @@ static struct audit *open_unsynced(const char *path, enum audit_sync sync)
     return open_audit(path, sync);
 }
 
+/* --- a segment that is closed while the disk is behind ---------------------------------------- */
+
+struct rotation {
+    struct audit *a;
+    pthread_t thread;
+    int rc;
+    struct error err;
+};
+
+static void *run_rotation(void *opaque)
+{
+    struct rotation *r = opaque;
+    r->rc = audit_rotate(r->a, &r->err);
+    return NULL;
+}
+
+/* Returns when the chain goes on in the next segment. */
+static void begin_rotation(struct rotation *r)
+{
+    assert_int_equal(pthread_create(&r->thread, NULL, run_rotation, r), 0);
+    WAIT_FOR(stats_of(r->a).segment == 2);
+}
+
+static bool is_closed(const struct fixture *f)
+{
+    CLEANUP_FREE char *closed = mem_printf("%s.0000000001.jsonl", f->path);
+    return access(closed, F_OK) == 0;
+}
+
+static uint64_t lines_of_log(const struct fixture *f)
+{
+    CLEANUP_FREE char *text = read_text(f->path);
+    uint64_t n = 0;
+    for (const char *p = text; (p = strchr(p, '\n')) != NULL; p++)
+        n++;
+    return n;
+}
+
+static void a_closed_segment_is_on_disk_before_it_has_its_name(void **state)
+{
+    struct fixture *f = *state;
+    struct rotation r = { .a = open_synced(f->path) };
+    struct audit_batch *b = audit_batch_new(r.a);
+    set_gate(true);
+    add_simple(b, AUDIT_INTENT, "in sync");
+    commit(b);
+    wait_for_gate();
+    add_simple(b, AUDIT_INTENT, "not yet in sync");
+    commit(b);
+    begin_rotation(&r);
+    add_simple(b, AUDIT_INTENT, "new");
+    assert_int_equal(commit(b), 5);
+    assert_false(is_closed(f));
+    assert_int_equal(lines_of_log(f), 3);
+    assert_int_equal(audit_durable(r.a), 0);
+    set_gate(false);
+    pthread_join(r.thread, NULL);
+    assert_int_equal(r.rc, 0);
+    assert_true(is_closed(f));
+    WAIT_FOR(audit_durable(r.a) == 5);
+    assert_int_equal(lines_of_log(f), 2);
+    assert_chain(f->path, 4, 5);
+    add_simple(b, AUDIT_INTENT, "the last");
+    commit(b);
+    audit_batch_free(b);
+    audit_close(r.a);
+    assert_chain(f->path, 4, 6);
+}
+
+static void a_segment_that_does_not_come_to_the_disk_is_not_closed(void **state)
+{
+    struct fixture *f = *state;
+    struct rotation r = { .a = open_synced(f->path) };
+    struct audit_batch *b = audit_batch_new(r.a);
+    struct error err;
+    set_gate(true);
+    add_simple(b, AUDIT_INTENT, "one");
+    commit(b);
+    wait_for_gate();
+    begin_rotation(&r);
+    set_sync_fails(true);
+    set_gate(false);
+    pthread_join(r.thread, NULL);
+    assert_true(r.rc < 0 && strstr(r.err.text, "the closed segment is not yet on disk"));
+    assert_false(is_closed(f));
+    assert_true(audit_rotate(r.a, &err) < 0); /* the next file's name is taken */
+    set_sync_fails(false);
+    add_simple(b, AUDIT_INTENT, "two");
+    uint64_t ticket = commit(b);
+    WAIT_FOR(audit_durable(r.a) == ticket);
+    assert_true(is_closed(f));
+    audit_batch_free(b);
+    audit_close(r.a);
+    assert_chain(f->path, 3, ticket);
+}
+
+static void a_file_that_cannot_take_the_log_s_name_fails_its_tickets_until_it_can(void **state)
+{
+    struct fixture *f = *state;
+    CLEANUP_FREE char *next = mem_printf("%s.next", f->path);
+    CLEANUP_FREE char *away = mem_printf("%s/away", f->directory);
+    struct rotation r = { .a = open_synced(f->path) };
+    struct audit_batch *b = audit_batch_new(r.a);
+    set_gate(true);
+    add_simple(b, AUDIT_INTENT, "one");
+    commit(b);
+    wait_for_gate();
+    begin_rotation(&r);
+    add_simple(b, AUDIT_INTENT, "two");
+    uint64_t two = commit(b);
+    assert_int_equal(rename(next, away), 0);
+    set_gate(false);
+    pthread_join(r.thread, NULL);
+    assert_true(r.rc < 0);
+    WAIT_FOR(audit_ticket_failed(r.a, two));
+    assert_int_equal(audit_durable(r.a), 2);
+    assert_int_equal(rename(away, next), 0);
+    add_simple(b, AUDIT_INTENT, "three");
+    uint64_t three = commit(b);
+    WAIT_FOR(audit_durable(r.a) == three);
+    assert_true(is_closed(f));
+    audit_batch_free(b);
+    audit_close(r.a);
+    assert_chain(f->path, 3, three);
+}
+
 static void write_does_not_wait_and_the_disk_has_it_within_a_second(void **state)
 {
     struct fixture *f = *state;
@@ -739,6 +865,9 @@ int main(void)
         AUDIT_TEST(what_is_not_on_disk_is_bounded),
         AUDIT_TEST(a_file_removed_during_a_sync_fails_its_tickets_for_good),
         AUDIT_TEST(a_rotated_file_is_synced_before_what_follows_is_durable),
+        AUDIT_TEST(a_closed_segment_is_on_disk_before_it_has_its_name),
+        AUDIT_TEST(a_segment_that_does_not_come_to_the_disk_is_not_closed),
+        AUDIT_TEST(a_file_that_cannot_take_the_log_s_name_fails_its_tickets_until_it_can),
         AUDIT_TEST(write_does_not_wait_and_the_disk_has_it_within_a_second),
         AUDIT_TEST(write_refuses_after_a_failed_sync_and_resumes_by_itself),
         AUDIT_TEST(write_syncs_sooner_where_much_is_written),

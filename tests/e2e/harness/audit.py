@@ -25,11 +25,11 @@ def content(path):
 
 
 def size(path):
-    """0 if it is not there any more."""
+    """Of a file that may be compressed meanwhile."""
     try:
         return os.path.getsize(path)
     except FileNotFoundError:
-        return 0
+        return os.path.getsize(path + ".zst")
 
 
 def read(path):
@@ -96,6 +96,6 @@ def files(path):
     """The log and what it was rotated to, oldest first: by the sequence number of the first record."""
     names = [p for p in glob.glob(path.removesuffix(".jsonl") + ".*")
              if not p.endswith((".lock", ".next")) and ".torn." not in p]
-    names = [p for p in names if size(p) or os.path.exists(p + ".zst")]
+    names = [p for p in names if size(p)]
     names = [p for p in names if not (p.endswith(".zst") and p[:-4] in names)]
     return sorted(names, key=lambda name: json.loads(content(name).split(b"\n", 1)[0])["seq"])

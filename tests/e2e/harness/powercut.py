@@ -26,20 +26,22 @@ class Power:
         with open(self.ops_file, "rb") as f:
             data = f.read()
         ops, at = [], 0
+        numbers = {}  # of an inode: of the file, of many that may have had it
         while at < len(data):
             end = data.index(b"\n", at)
             word, *rest = data[at:end].decode().split(" ")
             at = end + 1
             if word == "write":
                 file, offset, length = map(int, rest)
-                ops.append((word, file, offset, data[at:at + length]))
+                ops.append((word, numbers[file], offset, data[at:at + length]))
                 at += length + 1
             elif word in ("sync", "synced"):
-                ops.append((word, int(rest[0])))
+                ops.append((word, numbers[int(rest[0])]))
             elif word == "truncate":
-                ops.append((word, int(rest[0]), int(rest[1])))
+                ops.append((word, numbers[int(rest[0])], int(rest[1])))
             elif word == "create":
-                ops.append((word, int(rest[0]), os.path.relpath(rest[1], self.directory)))
+                numbers[int(rest[0])] = len(ops)
+                ops.append((word, len(ops), os.path.relpath(rest[1], self.directory)))
             elif word in ("rename", "link", "unlink"):
                 ops.append((word, *(os.path.relpath(name, self.directory) for name in rest)))
             else:
