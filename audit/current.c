@@ -190,14 +190,13 @@ static int check_file(struct audit *a, struct error *err)
         return error_set(err, ERROR_STATE, "audit log %s: the file was changed by somebody else",
                          a->path);
     }
-    check_path(a);
+    if (!f->waits_for) /* otherwise its name is another's still */
+        check_path(a);
     return 0;
 }
 
 int current_prepare(struct audit *a, struct error *err)
 {
-    if (a->file && a->file->waits_for)
-        return 0; /* its name is still another's */
     return a->file ? check_file(a, err) : open_file(a, a->notes.reason, err);
 }
 
@@ -295,7 +294,9 @@ int current_close_segment(struct audit *a, struct audit_file *take_next, struct 
 int current_take_place(struct audit *a, struct error *err)
 {
     int rc = change_names(a, a->file->waits_for, err);
-    return rc < 0 ? rc : audit_file_catch_up(a->file, a->path, err);
+    if (rc == 0)
+        a->file->waits_for = 0;
+    return rc;
 }
 
 /* --- at the start ----------------------------------------------------------------------------- */
@@ -352,18 +353,63 @@ static int find_chain(struct audit *a, const struct lock_state *state, struct au
     return rc;
 }
 
-/* A new segment that had not yet taken the log's place, for all that the disk knows, when the power
- * went: it does now, if the place is free. Otherwise nobody was promised anything that is in it. */
-static void finish_rotation(struct audit *a)
+/* Between two names that change. */
+static void take_free_place(struct audit *a)
 {
     CLEANUP_FREE char *next = segment_next_path(a->path);
     struct stat st, ours;
-    if (lstat(next, &st) < 0)
-        return;
-    if (st.st_size > 0 && lstat(a->path, &ours) < 0 && errno == ENOENT)
+    if (lstat(next, &st) == 0 && st.st_size > 0 && lstat(a->path, &ours) < 0 && errno == ENOENT)
         rename_to_free(next, a->path);
-    else
+}
+
+static bool take_start(void *opaque, struct span line)
+{
+    struct segment_start *start = opaque;
+    if (!segment_parse(line, start))
+        start->number = 0;
+    return false;
+}
+
+/* The number of the segment that `file` goes on from, if that ends so; 0: it does not. */
+static uint64_t segment_before(const char *file, const struct audit_chain *end)
+{
+    struct error ignored; /* what cannot be read is not needed */
+    struct segment_start start = { 0 };
+    struct stat st;
+    CLEANUP_FD int fd = open(file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) ||
+        segment_each_line(fd, file, 0, (uint64_t)st.st_size, take_start, &start, &ignored) < 0 ||
+        start.number <= 1 || start.seq != end->seq + 1 ||
+        memcmp(start.previous, end->hash, AUDIT_HASH_BYTES) != 0)
+        return 0;
+    return start.number - 1;
+}
+
+/* A new segment waited for the one before to be on disk. If it goes on from what is there, it takes
+ * its place now. If what it went on from is missing, the power went, and nobody was promised
+ * anything that is in it. */
+static int finish_rotation(struct audit *a, struct audit_file **f, struct file_tail *tail,
+                           struct error *err)
+{
+    CLEANUP_FREE char *next = segment_next_path(a->path);
+    uint64_t before = segment_before(next, &tail->chain);
+    if (!before) {
         unlink(next);
+        return 0;
+    }
+    struct file_tail torn = *tail;
+    int rc = fdatasync((*f)->fd) < 0 ? error_set_errno(err, "audit log %s", a->path) : 0;
+    audit_file_free(TAKE_PTR(*f));
+    if (rc == 0)
+        rc = change_names(a, before, err);
+    if (rc == 0)
+        rc = audit_file_open(a->path, f, tail, err);
+    if (rc == 0 && torn.torn_path && !tail->torn_path) {
+        tail->torn_path = TAKE_PTR(torn.torn_path);
+        tail->torn_bytes = torn.torn_bytes;
+    }
+    file_tail_clear(&torn);
+    return rc;
 }
 
 int current_find_chain(struct audit *a, const struct lock_state *state, struct error *err)
@@ -371,8 +417,10 @@ int current_find_chain(struct audit *a, const struct lock_state *state, struct e
     struct audit_file *f;
     struct file_tail tail;
     const char *reason = SEGMENT_MISSING;
-    finish_rotation(a);
+    take_free_place(a);
     int rc = audit_file_open(a->path, &f, &tail, err);
+    if (rc == 0)
+        rc = finish_rotation(a, &f, &tail, err);
     if (rc < 0)
         return rc;
     if (!state->known && f->offset > 0)

@@ -377,7 +377,7 @@ int audit_file_mend(struct audit_file *f, const char *path, struct error *err)
 int audit_file_append(struct audit_file *f, const char *path, struct span data, struct error *err)
 {
     size_t written;
-    if (f->waits_for == 0 && write_all(f->fd, data, &written) < 0) {
+    if (write_all(f->fd, data, &written) < 0) {
         int rc = error_set_errno(err, "audit log %s", path);
         if (written > 0) { /* if this fails too, it is tried again before the next append */
             f->allocated = 0;
@@ -389,30 +389,18 @@ int audit_file_append(struct audit_file *f, const char *path, struct span data, 
     return 0;
 }
 
-static int write_unsynced(struct audit_file *f, const char *path, struct error *err)
-{
-    size_t written;
-    struct span all = { buf_data(&f->unsynced), buf_len(&f->unsynced) };
-    f->hollow = write_all(f->fd, all, &written) < 0;
-    return f->hollow ? error_set_errno(err, "audit log %s", path) : 0;
-}
-
-int audit_file_catch_up(struct audit_file *f, const char *path, struct error *err)
-{
-    f->waits_for = 0;
-    return write_unsynced(f, path, err);
-}
-
 /* The pages after a sync that failed count as lost, whatever a read of them shows: cut off, and
  * written again from memory, they are dirty and the next sync has to bring them to the disk. */
 int audit_file_rewrite(struct audit_file *f, const char *path, struct error *err)
 {
+    size_t written;
     f->hollow = true;
     f->allocated = 0;
-    if (ftruncate(f->fd, (off_t)f->synced) < 0)
+    if (ftruncate(f->fd, (off_t)f->synced) < 0 ||
+        write_all(f->fd, (struct span){ buf_data(&f->unsynced), buf_len(&f->unsynced) }, &written) <
+            0)
         return error_set_errno(err, "audit log %s", path);
-    int rc = write_unsynced(f, path, err);
-    if (rc == 0)
-        f->dirty_end = false;
-    return rc;
+    f->hollow = false;
+    f->dirty_end = false;
+    return 0;
 }

@@ -25,10 +25,9 @@ struct audit_file {
     int directory;          /* to sync that; held open while it is fresh: descriptors may run out */
     bool suspect;           /* a sync failed: the bytes past `synced` may not be what was written */
     bool hollow;            /* writing them again failed half way */
-    uint64_t waits_for; /* the segment that has its name until that is on disk; what was appended
-                           is in `unsynced` only. 0: it waits for none */
-    bool busy;          /* the flusher is syncing it without the lock */
-    bool dropped;       /* no longer in use; the flusher frees it when it is done */
+    uint64_t waits_for;     /* the segment that has its name until that is on disk; 0: none */
+    bool busy;              /* the flusher is syncing it without the lock */
+    bool dropped;           /* no longer in use; the flusher frees it when it is done */
     struct audit_file *next;
 };
 
@@ -50,16 +49,12 @@ int audit_file_open(const char *path, struct audit_file **out, struct file_tail 
 int audit_file_make(const char *path, struct audit_file **out, struct error *err) MUST_CHECK;
 void audit_file_free(struct audit_file *f);
 
-/* Appends all of it, or nothing: on failure the file ends where it did. To one that waits nothing
- * is written yet. */
+/* Appends all of it, or nothing: on failure the file ends where it did. */
 int audit_file_append(struct audit_file *f, const char *path, struct span data,
                       struct error *err) MUST_CHECK;
 
 /* Cuts off the rest of a failed append, if there is one. */
 int audit_file_mend(struct audit_file *f, const char *path, struct error *err) MUST_CHECK;
-
-/* Writes what was appended while it waited. On failure it is hollow. */
-int audit_file_catch_up(struct audit_file *f, const char *path, struct error *err) MUST_CHECK;
 
 /* Writes again what is not on disk, after a sync that failed. */
 int audit_file_rewrite(struct audit_file *f, const char *path, struct error *err) MUST_CHECK;

@@ -133,7 +133,8 @@ def test_segments_that_are_sealed_and_compressed_meanwhile(house, build, place):
         for n in (1, 2):
             admin.result("gateway-audit-rotate")
             done = storm.n_answered() + 50
-            wait.until(lambda: os.path.exists(f"{place}/disk/audit.{n:010}.jsonl.zst"), "a compressed segment")
+            wait.until(lambda: os.path.exists(f"{place}/disk/audit.{n:010}.jsonl.zst"), "a compressed segment",
+                       timeout=wait.TIMEOUT * 4)  # by a thread that takes what others leave
             wait.until(lambda: storm.n_answered() > done, "answers")
     ops = run_with_power(house, build, place, rotate, seal_key=key.path, seal_records=100, seal_seconds=86400,
                          compress="zstd")

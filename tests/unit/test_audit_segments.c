@@ -425,6 +425,55 @@ static void a_death_between_the_names_of_a_rotation_is_mended(void **state)
 }
 
 /* Somebody else's log beside ours is no end of our chain. */
+/* As a death leaves it while the next segment waits for this one's sync: each is its own beginning
+ * and one record. */
+static void stop_before_the_names_change(const struct fixture *f)
+{
+    CLEANUP_FREE char *closed = mem_printf("%s.0000000001.jsonl", f->path);
+    CLEANUP_FREE char *next = mem_printf("%s.next", f->path);
+    struct log l = open_log(f);
+    add_one(&l, "one");
+    CLEANUP_FREE char *lock = keep_lock(f);
+    rotate(&l);
+    add_one(&l, "two");
+    close_log(&l);
+    put_lock_back(f, lock);
+    assert_int_equal(rename(f->path, next), 0);
+    assert_int_equal(rename(closed, f->path), 0);
+}
+
+static void a_start_ends_a_rotation_that_waited_for_the_disk(void **state)
+{
+    struct fixture *f = *state;
+    stop_before_the_names_change(f);
+    struct log l = open_log(f);
+    add_one(&l, "three");
+    assert_int_equal(stats_of(l.a).segment, 2);
+    assert_int_equal(access(l.closed, F_OK), 0);
+    assert_int_equal(access(l.next, F_OK), -1);
+    CLEANUP_FREE char *closed = mem_strdup(l.closed);
+    close_log(&l);
+    assert_chain(closed, 1, 2);
+    assert_chain(f->path, 3, 5);
+}
+
+static void what_goes_on_from_what_a_cut_of_power_took_is_removed(void **state)
+{
+    struct fixture *f = *state;
+    stop_before_the_names_change(f);
+    CLEANUP_FREE char *lock = mem_printf("%s.lock", f->path);
+    CLEANUP_FREE char *text = read_text(f->path);
+    assert_int_equal(unlink(lock), 0); /* it says no more than the disk has */
+    assert_int_equal(truncate(f->path, strchr(text, '\n') - text + 1), 0);
+    struct log l = open_log(f);
+    add_one(&l, "three");
+    assert_int_equal(stats_of(l.a).segment, 1);
+    assert_int_equal(access(l.closed, F_OK), -1);
+    assert_int_equal(access(l.next, F_OK), -1);
+    close_log(&l);
+    assert_chain(f->path, 1, 2);
+}
+
 static void a_stranger_is_not_gone_on_from(void **state)
 {
     struct fixture *f = *state;
@@ -497,6 +546,8 @@ int main(void)
         AUDIT_TEST(a_log_moved_by_somebody_during_a_rotation_is_followed),
         AUDIT_TEST(a_death_after_a_move_does_not_fork_the_chain),
         AUDIT_TEST(a_death_between_the_names_of_a_rotation_is_mended),
+        AUDIT_TEST(a_start_ends_a_rotation_that_waited_for_the_disk),
+        AUDIT_TEST(what_goes_on_from_what_a_cut_of_power_took_is_removed),
         AUDIT_TEST(a_stranger_is_not_gone_on_from),
         AUDIT_TEST(a_full_disk_in_a_rotation_loses_nothing),
     };

@@ -29,7 +29,7 @@ def size(path):
     try:
         return os.path.getsize(path)
     except FileNotFoundError:
-        return os.path.getsize(path + ".zst")
+        return os.path.getsize(path + ".zst") if os.path.exists(path + ".zst") else 0
 
 
 def read(path):
@@ -93,9 +93,9 @@ def follow(chain, lines):
 
 
 def files(path):
-    """The log and what it was rotated to, oldest first: by the sequence number of the first record."""
+    """The log and what it was rotated to, and goes on in, oldest first: by the number of the first record."""
     names = [p for p in glob.glob(path.removesuffix(".jsonl") + ".*")
-             if not p.endswith((".lock", ".next")) and ".torn." not in p]
+             if not p.endswith(".lock") and ".torn." not in p]
     names = [p for p in names if size(p)]
     names = [p for p in names if not (p.endswith(".zst") and p[:-4] in names)]
     return sorted(names, key=lambda name: json.loads(content(name).split(b"\n", 1)[0])["seq"])
