@@ -31,7 +31,7 @@ EXTRA_DIST += tests/fuzz/corpus/conf
 examplesdir = $(docdir)/examples
 dist_examples_DATA = conf/examples/qmpgate.conf conf/examples/policy.conf \
     conf/examples/policy-observer.conf conf/examples/policy-tenant.conf conf/examples/policy-migration.conf \
-    conf/examples/sasl2-qmpgate.conf
+    conf/examples/sasl2-qmpgate.conf conf/examples/polkit-qmpgate.rules
 
 systemdsystemunit_DATA = conf/units/qmpgated.service conf/units/qmpgated.socket
 EXTRA_DIST += conf/units/qmpgated.service.in conf/units/qmpgated.socket conf/units/qmpgate.sysusers

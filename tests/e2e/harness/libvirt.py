@@ -271,3 +271,74 @@ class Libvirtd:
         if self.process and self.process.running():
             self.thaw()
             self.process.terminate()
+
+
+BUS = """<busconfig><type>system</type><listen>unix:path={path}</listen><auth>EXTERNAL</auth>
+<policy context="default"><allow user="*"/><allow own="*"/><allow send_destination="*"/><allow receive_sender="*"/></policy></busconfig>
+"""
+ACTION = """<action id="{}"><description>x</description><message>x</message>
+<defaults><allow_any>no</allow_any><allow_inactive>no</allow_inactive><allow_active>no</allow_active></defaults></action>
+"""
+# libvirt's own, of which Debian ships the descriptions with libvirt's services
+RIGHTS = ["org.libvirt.unix.manage", "org.libvirt.unix.monitor"] + [f"org.libvirt.api.{kind}.{right}" for kind, rights in (
+    ("connect", "getattr read write search-domains interface-transaction pm-control detect-storage-pools"),
+    ("domain", "getattr read read-secure write save delete start stop reset init-control suspend migrate snapshot checkpoint "
+               "hibernate core-dump pm-control send-input send-signal block-read block-write mem-read open-device open-graphics "
+               "open-namespace fs-trim fs-freeze inject-nmi screenshot set-password set-time")) for right in rights.split()]
+ASKED = """polkit.addRule(function (action, subject) { polkit.log("asked for " + action.id + " by " + subject.user); });
+"""
+
+
+class SystemLibvirtd(Libvirtd):
+    """root's, which asks a polkit of its own about everybody else; none of the machine's files is touched."""
+
+    @staticmethod
+    def available():
+        if os.geteuid() != 0 or not shutil.which("dbus-daemon") or not os.path.exists("/usr/lib/polkit-1/polkitd"):
+            return False
+        try_it = ["unshare", "--mount", "mount", "-t", "tmpfs", "none", "/mnt"]  # a container may not
+        return subprocess.run(try_it, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0
+
+    def __init__(self, directory, rules, name="host1"):
+        if not self.available():
+            pytest.skip("needs root that may mount, dbus-daemon and polkitd (scripts/install-deps test)")
+        super().__init__(directory, name)
+        self.uri = f"qemu+unix:///system?socket={self.socket}"
+        for sub in ("rules.d", "actions"):
+            os.mkdir(self.path(sub))
+            os.chmod(self.path(sub), 0o755)
+        for path, text in (
+                ("libvirtd.conf", f'unix_sock_dir = "{self.path("run")}"\nhost_uuid = "{self.host_uuid}"\nlog_outputs = "3:stderr"\n'
+                                  'unix_sock_rw_perms = "0777"\nauth_unix_rw = "polkit"\naccess_drivers = ["polkit"]\n'),
+                ("qemu.conf", 'security_driver = "none"\ncgroup_controllers = []\nnamespaces = []\nstdio_handler = "file"\n'
+                              'user = "nobody"\ngroup = "nogroup"\n'),
+                ("bus.conf", BUS.format(path=self.path("bus"))),
+                ("rules.d/10-asked.rules", ASKED), ("rules.d/50-qmpgate.rules", rules),
+                ("actions/libvirt.policy", f"<policyconfig>{''.join(map(ACTION.format, RIGHTS))}</policyconfig>")):
+            with open(self.path(path), "w") as f:
+                f.write(text)
+
+    def start(self):
+        script = os.path.join(os.path.dirname(__file__), "libvirt-system")
+        self.process = Process(["unshare", "--mount", script, self.directory, system_cache()],
+                               env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"})
+        wait.until(lambda: wait.is_listening(self.socket) or not self.process.running(), "libvirtd")
+        assert self.process.running(), self.process.text
+        return self
+
+    def virsh_as(self, user, *arguments):
+        """(exit status, output), of somebody whom polkit is asked about."""
+        done = subprocess.run(["setpriv", f"--reuid={user}", "--clear-groups", "virsh", "-q", "-c", self.uri, *arguments],
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=wait.TIMEOUT * 3)
+        return done.returncode, done.stdout
+
+    def asked(self, user):
+        """For which rights polkit was asked about a user."""
+        return set(re.findall(rf"asked for (\S+) by {user}$", self.process.text, re.M))
+
+
+@functools.cache
+def system_cache():
+    path = tempfile.mkdtemp(prefix="qmpgate-lvs-")
+    atexit.register(shutil.rmtree, path, ignore_errors=True)
+    return path
