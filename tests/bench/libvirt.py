@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """What a command costs by way of libvirt: through the gateway (TLS, policy and audit on), by virt-qemu-qmp-proxy (which checks
-nothing), and by calling virDomainQemuMonitorCommand, in one run, in turns, medians of the rounds. Real QEMUs, a real libvirtd."""
+nothing), and by calling virDomainQemuMonitorCommand, in one run, in turns, medians of the rounds. Real QEMUs, a real libvirtd.
+And what a client hears of the commands that it sends while its VM moves between two hosts (--moves)."""
 
 import argparse
 import json
@@ -10,18 +11,21 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "e2e"))
 
 from harness import wait  # noqa: E402
 from harness.gateway import Gateway  # noqa: E402
-from harness.libvirt import Libvirtd  # noqa: E402
+from harness.libvirt import Libvirtd, Traveller  # noqa: E402
 from harness.pki import VM_DOMAIN, Pki  # noqa: E402
 from harness.process import Process  # noqa: E402
 
 POLICY = """
-role "r" { allow = {"@query"} }
+role "r" { allow = {"@query", "qom-get"}
+    rule "qom" { commands = {"qom-get"} when = {"path any", "property any"} } }
 grant "g" { to = {"x509:CN=admin,O=Example"} role = {"r"} vms = {"*"} }
 """
 PROXY = "/usr/bin/virt-qemu-qmp-proxy"
@@ -32,12 +36,65 @@ def run(*argv):
     return next(json.loads(line) for line in out.splitlines() if line.startswith("{"))
 
 
+def send_until(ended, client, outcomes):
+    """A numbered command every 5 ms, one that waits while its VM moves; how each ended, and how long it took in ms."""
+    n = 0
+    while not ended.is_set():
+        begin = time.perf_counter()
+        error = client.call("qom-get", path="/mark", property=str(n))["error"]["desc"]
+        outcome = "unknown" if "unknown" in error else "not run" if "not run" in error else "run"
+        outcomes.append((outcome, (time.perf_counter() - begin) * 1000))
+        n += 1
+        time.sleep(0.005)
+
+
+def move_to_and_fro(gateway, vm, hosts, moves):
+    outcomes, ended = [], threading.Event()
+    thread = threading.Thread(target=send_until, args=(ended, gateway.client(vm.name), outcomes))
+    thread.start()
+    lengths = []
+    for i in range(moves):
+        begin = time.perf_counter()
+        vm.move(hosts[(i + 1) % 2])
+        lengths.append(time.perf_counter() - begin)
+        wait.until(lambda i=i: gateway.said().count(f"VM {vm.name}: it is at libvirt") > i, "the gateway to follow")
+    ended.set()
+    thread.join()
+    return outcomes, statistics.median(lengths)
+
+
+def bench_moves(build, place, pki, moves):
+    hosts, gateway = [], None
+    try:
+        for name, hostname in (("host1", "alpha"), ("host2", "beta")):
+            hosts.append(Libvirtd(place, name, hostname).start())
+        vm = hosts[0].domain("mover", kind=Traveller).start()
+        gateway = Gateway(build, place, pki)
+        gateway.policy = POLICY
+        gateway.libvirts = {h.name: {"uri": h.uri} for h in hosts}
+        gateway.start()
+        for h in hosts:
+            gateway.wait_log(f"libvirt {h.name}: connected")
+        outcomes, length = move_to_and_fro(gateway, vm, hosts, moves)
+        counts = {kind: sum(1 for o, _ in outcomes if o == kind) for kind in ("run", "not run", "unknown")}
+        times = sorted(ms for _, ms in outcomes)
+        print(f"moves: {moves} between two hosts, {length:.2f} s each, a command every 5 ms")
+        print(f"  {len(outcomes)} commands: {counts['run']} run, {counts['not run']} not run, {counts['unknown']} of unknown outcome "
+              f"({100 * counts['unknown'] / len(outcomes):.2f} in a hundred); p50 {times[len(times) // 2]:.1f} ms, the longest "
+              f"{times[-1]:.0f} ms", flush=True)
+    finally:
+        for thing in (gateway, *hosts):
+            if thing:
+                thing.stop()
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--build", default=os.environ.get("QMPGATE_BUILD"), help="the build tree")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=2)
     parser.add_argument("--vms", default="1,8", help="how many VMs at once, one client each")
+    parser.add_argument("--moves", type=int, default=10, help="migrations to and fro; 0: none")
     o = parser.parse_args()
     counts = [int(n) for n in o.vms.split(",")]
     place = tempfile.mkdtemp(prefix="qmpgate-bench-")
@@ -83,6 +140,12 @@ def main():
                 rate = statistics.median(r["rate"] for r in rounds)
                 ratio = statistics.median(r["p50_us"] / b["p50_us"] for r, b in zip(rounds, results["libvirt itself"]))
                 print(f"  {way:22} p50 {p50:8.0f} us   {rate:8.0f} a second   {ratio:5.2f} of libvirt itself (p50)", flush=True)
+        for thing in (gateway, libvirtd):
+            thing.stop()
+        gateway = libvirtd = None
+        if o.moves:
+            os.mkdir(place + "/moves")
+            bench_moves(o.build, place + "/moves", pki, o.moves)
     finally:
         for thing in proxies:
             thing.kill()
