@@ -9,7 +9,7 @@
 #include "base/error.h"
 
 #define COMPRESS_FRAME (1u << 20) /* bytes of text a frame, at most */
-#define COMPRESS_LEVEL 3          /* zstd's own default: 8 times smaller at 300 MB/s and more */
+#define COMPRESS_LEVEL 1 /* of a log smaller than 3, the default, makes it, at twice the speed */
 
 /* Between frames: false to give up. */
 typedef bool compress_go_on_fn(void *opaque);
