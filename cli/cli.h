@@ -44,6 +44,7 @@ struct verb {
 extern const struct verb verb_audit;
 extern const struct verb verb_bridge;
 extern const struct verb verb_ctl;
+extern const struct verb verb_devices;
 extern const struct verb verb_events;
 extern const struct verb verb_exec;
 extern const struct verb verb_explain;

@@ -15,6 +15,7 @@ cli_libcli_a_SOURCES = \
     cli/cli.c cli/cli.h \
     cli/complete.c cli/complete.h \
     cli/connect.c cli/connect.h \
+    cli/devices.c cli/devices.h \
     cli/document.c cli/document.h \
     cli/event_line.c cli/event_line.h \
     cli/file.c cli/file.h \
@@ -51,6 +52,7 @@ cli_libcli_a_SOURCES = \
     cli/verb_audit.c \
     cli/verb_bridge.c \
     cli/verb_ctl.c \
+    cli/verb_devices.c \
     cli/verb_events.c \
     cli/verb_exec.c \
     cli/verb_explain.c \
@@ -71,7 +73,7 @@ endif
 cli_libcli_a_CPPFLAGS = $(AM_CPPFLAGS) -DPKGDATADIR='"$(pkgdatadir)"'
 
 # Of proxy and conf only what the labels in a domain's metadata look like: label.c.
-cli_libraries = cli/libcli.a proxy/libproxy.a conf/libconf.a auth/libauth.a acl/libacl.a \
+cli_libraries = cli/libcli.a libqdev/libqdevall.la proxy/libproxy.a conf/libconf.a auth/libauth.a acl/libacl.a \
     audit/libaudit.a net/libnet.a qmp/libqmpcore.a base/libbase.a $(CONFUSE_LIBS) $(SASL_LIBS) $(GNUTLS_LIBS) $(JSON_C_LIBS) \
     $(LIBEDIT_LIBS) $(ZSTD_LIBS)
 

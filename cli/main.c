@@ -15,7 +15,7 @@
 
 static const struct verb *const verbs[] = {
     &verb_exec, &verb_shell,  &verb_events, &verb_vms,   &verb_whoami, &verb_explain,
-    &verb_ctl,  &verb_bridge, &verb_policy, &verb_audit, &verb_label,
+    &verb_ctl,  &verb_bridge, &verb_policy, &verb_audit, &verb_label,  &verb_devices,
 };
 
 static const struct {

@@ -11,4 +11,11 @@
 #define LIMIT_QDEV_ITEMS      1024u       /* descriptions of one <qemu:commandline> */
 #define LIMIT_QDEV_TOKENS     (64u << 10) /* of a JSON text; enough for all the values */
 
+/* --- a catalogue ------------------------------------------------------------------------------ */
+#define LIMIT_CATALOGUE_BYTES  (64u << 20) /* of a file; QEMU 7.2's has 0.2 MB */
+#define LIMIT_CATALOGUE_DEPTH  8u          /* levels of an answer */
+#define LIMIT_CATALOGUE_TOKENS (4u << 20)  /* of a text */
+#define LIMIT_CATALOGUE_TYPES  65536u      /* of each kind; QEMU 7.2 has 445 devices */
+#define LIMIT_CATALOGUE_NAME   256u        /* bytes of a type's or property's name, with NUL */
+
 #endif

@@ -3,12 +3,15 @@ noinst_LTLIBRARIES += libqdev/libqdevall.la
 libqdev_libqdevall_la_CFLAGS = $(QG_CFLAGS)
 libqdev_libqdevall_la_SOURCES = \
     libqdev/argv_read.c libqdev/argv_write.c \
+    libqdev/catalogue.c libqdev/catalogue.h libqdev/catalogue_ask.c libqdev/catalogue_text.c \
     libqdev/chardev.c libqdev/chardev.h \
     libqdev/device.c \
     libqdev/json_read.c libqdev/json_write.c \
     libqdev/kinds.c libqdev/kinds.h \
     libqdev/limits.h \
+    libqdev/nearest.c \
     libqdev/problem.c libqdev/problem.h \
+    libqdev/validate.c \
     libqdev/value.c libqdev/value.h \
     libqdev/words.c libqdev/words.h \
     libqdev/xml.h libqdev/xml_read.c libqdev/xml_write.c \
@@ -27,11 +30,13 @@ EXTRA_DIST += libqdev/libqdev.map
 include_HEADERS = libqdev/include/qdev.h
 pkgconfig_DATA += libqdev/libqdev.pc
 
-libqdev_unit_tests = tests/unit/test_qdev
+libqdev_unit_tests = tests/unit/test_qdev tests/unit/test_qdev_catalogue
 check_PROGRAMS += $(libqdev_unit_tests)
 TESTS += $(libqdev_unit_tests)
 tests_unit_test_qdev_SOURCES = tests/unit/test_qdev.c
 tests_unit_test_qdev_LDADD = libqdev/libqdevall.la $(CMOCKA_LIBS)
+tests_unit_test_qdev_catalogue_SOURCES = tests/unit/test_qdev_catalogue.c
+tests_unit_test_qdev_catalogue_LDADD = libqdev/libqdevall.la $(CMOCKA_LIBS)
 
 # By the public library alone, as programs have it; a program itself, no script around it.
 check_PROGRAMS += tests/libqdev/convert
@@ -39,12 +44,26 @@ tests_libqdev_convert_SOURCES = tests/libqdev/convert.c
 tests_libqdev_convert_LDFLAGS = $(AM_LDFLAGS) -no-install
 tests_libqdev_convert_LDADD = libqdev/libqdev.la base/libbase.a
 
-libqdev_fuzz = tests/fuzz/fuzz_qdev
+# With libqmp: a catalogue from a VM, by whatever way.
+check_PROGRAMS += tests/libqdev/catalogue
+tests_libqdev_catalogue_SOURCES = tests/libqdev/catalogue.c
+tests_libqdev_catalogue_LDFLAGS = $(AM_LDFLAGS) -no-install
+tests_libqdev_catalogue_LDADD = libqdev/libqdev.la libqmp/libqmp.la
+if SANITIZED
+if HAVE_LIBVIRT
+tests_libqdev_catalogue_LDADD += $(LIBVIRT_LIBS)
+endif
+endif
+$(tests_libqdev_catalogue_OBJECTS): libqmp/gen/stamp
+
+libqdev_fuzz = tests/fuzz/fuzz_qdev tests/fuzz/fuzz_qdev_catalogue
 check_PROGRAMS += $(libqdev_fuzz)
 TESTS += $(libqdev_fuzz)
 tests_fuzz_fuzz_qdev_SOURCES = tests/fuzz/fuzz_qdev.c tests/fuzz/replay.c
 tests_fuzz_fuzz_qdev_LDADD = libqdev/libqdevall.la
-EXTRA_DIST += tests/fuzz/corpus/qdev
+tests_fuzz_fuzz_qdev_catalogue_SOURCES = tests/fuzz/fuzz_qdev_catalogue.c tests/fuzz/replay.c
+tests_fuzz_fuzz_qdev_catalogue_LDADD = libqdev/libqdevall.la
+EXTRA_DIST += tests/fuzz/corpus/qdev tests/fuzz/corpus/qdev_catalogue
 
 TESTS += tests/libqdev/test_headers
 EXTRA_DIST += tests/libqdev/test_headers

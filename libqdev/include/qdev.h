@@ -66,6 +66,8 @@ enum qdev_error_kind {
     QDEV_ERROR_SYNTAX = 2,   /* a text is not of the form that it should have */
     QDEV_ERROR_FORM = 3,     /* a good description that this form cannot hold */
     QDEV_ERROR_LIMIT = 4,    /* too long, too deep, too many */
+    QDEV_ERROR_MEANING = 5,  /* no QEMU of this catalogue would take it */
+    QDEV_ERROR_ANSWER = 6,   /* the VM did not answer, or otherwise than QEMU does */
 };
 
 enum qdev_error_kind qdev_error_kind(const struct qdev_error *err);
@@ -209,6 +211,70 @@ int qdev_from_libvirt(const char *xml, struct qdev ***items, size_t *n,
                       struct qdev_error **err) QDEV_MUST_CHECK;
 /* All of them, and the array. NULL is fine. */
 void qdev_array_free(struct qdev **items, size_t n);
+
+/* --- the catalogue ---------------------------------------------------------------------------- */
+
+/* What devices and objects a QEMU has, and what properties they have. It does not change: any
+ * number of threads may read it. What its functions return lives as long as it does. */
+struct qdev_catalogue;
+struct qdev_driver;
+struct qdev_property;
+
+/* Runs a command of QMP. 0: *result is the JSON text of what it returned, from malloc, which is
+ * freed here; 1: QEMU refused; -1: there is no answer. `arguments`: JSON text, or NULL. With libqmp
+ * it is a few lines around qmp_execute: see libqdev(3). */
+typedef int(qdev_ask_fn)(void *opaque, const char *command, const char *arguments, char **result);
+
+/* From a QEMU that runs, by qom-list-types, device-list-properties, qom-list-properties and, if it
+ * may be had, human-monitor-command "info qdm", some five hundred commands. QEMU makes one of each
+ * type to tell its properties, and some types harm or end the whole process then: those that are
+ * known to are passed over, but ask a QEMU that was started for this (-machine none), and keep the
+ * answer.
+ */
+struct qdev_catalogue *qdev_catalogue_ask(qdev_ask_fn *ask, void *opaque,
+                                          struct qdev_error **err) QDEV_MUST_CHECK;
+/* From a text that qdev_catalogue_text made. */
+struct qdev_catalogue *qdev_catalogue_parse(const char *text,
+                                            struct qdev_error **err) QDEV_MUST_CHECK;
+char *qdev_catalogue_text(const struct qdev_catalogue *c) QDEV_MUST_CHECK;
+void qdev_catalogue_free(struct qdev_catalogue *c); /* NULL is fine */
+
+/* "7.2.0 (Debian 1:7.2+dfsg-7)" */
+const char *qdev_catalogue_qemu(const struct qdev_catalogue *c);
+/* `kind`: QDEV_DEVICE or QDEV_OBJECT; of others there are none. In the order of their names; NULL
+ * behind the last. */
+size_t qdev_catalogue_count(const struct qdev_catalogue *c, enum qdev_kind kind);
+const struct qdev_driver *qdev_catalogue_at(const struct qdev_catalogue *c, enum qdev_kind kind,
+                                            size_t index);
+/* By its name or its alias; NULL if there is none. */
+const struct qdev_driver *qdev_catalogue_find(const struct qdev_catalogue *c, enum qdev_kind kind,
+                                              const char *name);
+
+const char *qdev_driver_name(const struct qdev_driver *d);
+const char *qdev_driver_alias(const struct qdev_driver *d); /* or NULL */
+const char *qdev_driver_bus(const struct qdev_driver *d);   /* "PCI"; NULL: not known, or none */
+const char *qdev_driver_description(const struct qdev_driver *d); /* or NULL */
+/* Made by machines only: QEMU refuses it in -device. */
+bool qdev_driver_is_internal(const struct qdev_driver *d);
+/* Not asked for its properties, since QEMU might end: whatever it is given is taken for good. */
+bool qdev_driver_is_opaque(const struct qdev_driver *d);
+/* In the order of their names. */
+size_t qdev_driver_count(const struct qdev_driver *d);
+const struct qdev_property *qdev_driver_at(const struct qdev_driver *d, size_t index);
+const struct qdev_property *qdev_driver_get(const struct qdev_driver *d, const char *name);
+
+const char *qdev_property_name(const struct qdev_property *p);
+const char *qdev_property_type(const struct qdev_property *p);        /* QEMU's word: "uint16" */
+const char *qdev_property_description(const struct qdev_property *p); /* or NULL */
+const char *qdev_property_default(const struct qdev_property *p);     /* JSON text, or NULL */
+/* The values of an enumeration as far as they are known, "on/off/auto", or NULL. */
+const char *qdev_property_values(const struct qdev_property *p);
+
+/* 0: nothing is wrong that the catalogue knows of. Otherwise the error names it, and what was
+ * probably meant: "virtio-net-pci has no property 'mca'; did you mean 'mac'?". Descriptions of
+ * kinds that a catalogue does not have are all good. */
+int qdev_validate(const struct qdev_catalogue *c, const struct qdev *q,
+                  struct qdev_error **err) QDEV_MUST_CHECK;
 
 #ifdef __cplusplus
 }

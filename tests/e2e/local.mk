@@ -46,7 +46,7 @@ EXTRA_DIST += \
     tests/e2e/test_certs.py \
     tests/e2e/test_clients.py \
     tests/e2e/test_command_line.py \
-    tests/e2e/test_device_table.py \
+    tests/e2e/test_device_table.py tests/e2e/test_devices.py \
     tests/e2e/test_differential.py \
     tests/e2e/test_docs.py \
     tests/e2e/test_drive.py \
