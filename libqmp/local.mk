@@ -159,5 +159,5 @@ EXTRA_DIST += tests/fuzz/corpus/event tests/fuzz/corpus/reply tests/fuzz/corpus/
 
 EXTRA_PROGRAMS += tests/bench/bench_libqmp
 tests_bench_bench_libqmp_SOURCES = tests/bench/bench_libqmp.c
-tests_bench_bench_libqmp_LDADD = libqmp/libqmpall.la
+tests_bench_bench_libqmp_LDADD = libqmp/libqmpall.la libqdev/libqdevall.la
 $(tests_bench_bench_libqmp_OBJECTS): libqmp/gen/stamp

@@ -5,6 +5,7 @@
 #include "config.h"
 
 #include <poll.h>
+#include <qdev.h>
 #include <qmp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -153,6 +154,47 @@ static void run_session(const char *uri)
     qmp_close(session);
 }
 
+/* --- a catalogue ------------------------------------------------------------------------------ */
+
+static int ask(void *session, const char *command, const char *arguments, char **result)
+{
+    struct qmp_error *err = NULL;
+    if (qmp_execute(session, command, arguments, result, &err) == 0)
+        return 0;
+    int rc = qmp_error_kind(err) == QMP_ERROR_KIND_REFUSED ? 1 : -1;
+    qmp_error_free(err);
+    return rc;
+}
+
+#define PARSES 20
+
+static void run_catalogue(const char *uri)
+{
+    static int64_t took[PARSES];
+    struct qmp_error *err = NULL;
+    struct qmp_session *session;
+    if (qmp_open(uri, 5000, &session, &err) < 0)
+        die(err);
+    int64_t begin = wall_ns();
+    struct qdev_catalogue *c = qdev_catalogue_ask(ask, session, NULL);
+    int64_t live = wall_ns() - begin;
+    qmp_close(session);
+    if (!c)
+        die(NULL);
+    CLEANUP_FREE char *text = qdev_catalogue_text(c);
+    for (int i = 0; i < PARSES; i++) {
+        begin = wall_ns();
+        struct qdev_catalogue *again = qdev_catalogue_parse(text, NULL);
+        took[i] = wall_ns() - begin;
+        qdev_catalogue_free(again);
+    }
+    qsort(took, PARSES, sizeof(*took), compare);
+    printf("%-34s %21.1f ms, %zu devices\n%-34s %9zu bytes %5.1f ms, median\n",
+           "catalogue of a running QEMU", (double)live / 1e6, qdev_catalogue_count(c, QDEV_DEVICE),
+           "catalogue from a file", strlen(text), (double)took[PARSES / 2] / 1e6);
+    qdev_catalogue_free(c);
+}
+
 int main(int argc, char **argv)
 {
     const char *top = getenv("abs_top_srcdir");
@@ -164,7 +206,9 @@ int main(int argc, char **argv)
         "{\"return\": {\"status\": \"running\", \"singlestep\": false, \"running\": true}}\r\n");
     run("read and free query-qmp-schema", read_schema, schema);
     qmp_msg_free(msg);
-    if (argc > 2)
+    if (argc > 2) {
         run_session(argv[2]);
+        run_catalogue(argv[2]);
+    }
     return 0;
 }

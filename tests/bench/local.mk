@@ -20,9 +20,10 @@ BENCH =
 # programs without peers, that print what a part costs
 bench_parts = tests/bench/bench_acl tests/bench/bench_conditions tests/bench/bench_audit_verify
 .PHONY: bench
-bench: all $(check_PROGRAMS) $(check_DATA) $(bench_parts)
+bench: all $(check_PROGRAMS) $(check_DATA) $(bench_parts) tests/bench/bench_libqmp
 	@for p in $(bench_parts); do abs_top_srcdir='$(abs_top_srcdir)' $$p || exit; done
+	QMPGATE_BUILD='$(abs_top_builddir)' $(PYTHON3) -B '$(abs_top_srcdir)/tests/bench/libqmp.py'
 	QMPGATE_BUILD='$(abs_top_builddir)' $(PYTHON3) -B '$(abs_top_srcdir)/tests/bench/run.py' $(BENCH)
 
-EXTRA_DIST += tests/bench/README.md tests/bench/alike.py tests/bench/attach_times.py tests/bench/libvirt.py tests/bench/login_times.py \
+EXTRA_DIST += tests/bench/README.md tests/bench/alike.py tests/bench/attach_times.py tests/bench/libqmp.py tests/bench/libvirt.py tests/bench/login_times.py \
     tests/bench/logins.py tests/bench/peers.py tests/bench/run.py
