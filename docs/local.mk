@@ -24,7 +24,7 @@ man_sources = \
     docs/man/qmpgate.conf.5.scd.in
 EXTRA_DIST += $(man_sources) README.md COPYING docs/HACKING.md docs/performance.md docs/threat-model.md
 MAINTAINERCLEANFILES += $(man_pages)
-dist_doc_DATA += docs/libvirt.md docs/logging-in.md
+dist_doc_DATA += docs/libraries.md docs/libvirt.md docs/logging-in.md
 dist_pkgdata_DATA += docs/qmpgate-audit.schema.json
 if BUILD_MAN
 dist_man_MANS += $(man_pages)
@@ -57,4 +57,5 @@ docs/man/qmpgate-arguments.7: docs/man/qmpgate-arguments.7.scd.in $(argument_tab
 
 # Programs that tests compile against the installed library.
 exampledir = $(docdir)/examples
-dist_example_DATA = docs/examples/devices.c docs/examples/layer-one.c
+dist_example_DATA = docs/examples/devices.c docs/examples/layer-one.c docs/examples/loop-libevent.c \
+    docs/examples/loop-poll.c docs/examples/tutorial.c

@@ -59,7 +59,9 @@ EXTRA_DIST += \
     tests/e2e/test_libqdev.py \
     tests/e2e/test_libvirt.py tests/e2e/test_libvirt_monitor.py tests/e2e/test_libvirt_faults.py tests/e2e/test_libvirt_move.py tests/e2e/test_libvirt_native.py \
     tests/e2e/test_libvirt_label.py tests/e2e/test_libvirt_restart.py tests/e2e/test_libvirt_system.py \
+    tests/e2e/harness/installed.py \
     tests/e2e/harness/libqmp.py \
+    tests/e2e/test_libraries.py \
     tests/e2e/test_libqmp.py tests/e2e/test_libqmp_gateway.py tests/e2e/test_libqmp_libvirt.py tests/e2e/test_libqmp_session.py \
     tests/e2e/test_libqmp_ways.py \
     tests/e2e/test_limits.py \
