@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/stat.h>
+#include "audit/line.h"
 #include "audit/lines.h"
 #include "audit/segments.h"
 #include "base/mem.h"
@@ -52,16 +53,21 @@ static int read_lines(struct audit_scan *s, struct line_reader *r, struct error 
 {
     struct audit_record_view view;
     struct span line;
+    uint64_t seq;
+    int64_t utc_us;
     int rc;
     while ((rc = line_reader_next(r, &line, err)) > 0) {
         if (audit_scan_interrupted())
             return 0;
+        if (line_parse_head(line, &seq, &utc_us) && utc_us >= s->until) {
+            if (utc_us - AUDIT_SCAN_SLACK_US > s->until)
+                return 0;
+            continue; /* a later one may be of an earlier time */
+        }
         if (!audit_view_parse(line, &view)) {
             s->passed_over++;
             continue;
         }
-        if (s->until != INT64_MAX && view.utc_us > s->until + AUDIT_SCAN_SLACK_US)
-            return 0;
         if (!s->each(s->opaque, &view))
             return 0;
     }

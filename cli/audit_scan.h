@@ -11,7 +11,8 @@ typedef bool audit_scan_fn(void *opaque, struct audit_record_view *v);
 struct audit_scan {
     const char *const *paths;
     size_t n_paths;
-    int64_t since, until; /* records about then; who wants to be exact looks at their times */
+    int64_t since; /* records from some time before it: what is due at it may have begun there */
+    int64_t until; /* records before it */
     audit_scan_fn *each;
     void *opaque;
     uint64_t passed_over; /* out: lines that are no records */
