@@ -24,6 +24,7 @@ EXTRA_DIST += \
     tests/e2e/harness/pki.py \
     tests/e2e/harness/powercut.py \
     tests/e2e/harness/process.py \
+    tests/e2e/harness/qdev.py \
     tests/e2e/harness/qemu.py \
     tests/e2e/harness/sasl.py \
     tests/e2e/harness/scripted_vm.py \
@@ -46,7 +47,7 @@ EXTRA_DIST += \
     tests/e2e/test_certs.py \
     tests/e2e/test_clients.py \
     tests/e2e/test_command_line.py \
-    tests/e2e/test_device_table.py tests/e2e/test_devices.py \
+    tests/e2e/test_device_table.py tests/e2e/test_devices.py tests/e2e/test_devices_plug.py \
     tests/e2e/test_differential.py \
     tests/e2e/test_docs.py \
     tests/e2e/test_drive.py \

@@ -1,0 +1,196 @@
+"""Every device of the catalogue that can be plugged into a q35 VM: described by libqdev, taken by QEMU by device_add and by
+-device, and removed. QMPGATE_EVERY_DEVICE=1 starts a QEMU for each of them."""
+
+import json
+import os
+import re
+
+import pytest
+
+from harness import wait
+from harness.client import Closed, Silent
+from harness.cli import Cli
+from harness.qdev import Converter
+
+BUSES = {"PCI": "hot", "usb-bus": "xhci.0", "SCSI": "scsi.0", "virtio-serial-bus": "vser.0"}
+MACHINE = ("-machine", "q35", "-m", "64M,slots=4,maxmem=1G", "-S", "-audiodev", "none,id=audio", "-object", "rng-builtin,id=rng0",
+           "-object", "cryptodev-backend-builtin,id=crypto0", "-object", "can-bus,id=can", "-device", "ipmi-bmc-sim,id=ipmi",
+           "-device", "qemu-xhci,id=xhci,p2=15,p3=15", "-device", "virtio-scsi-pci,id=scsi", "-device", "virtio-serial-pci,id=vser,max_ports=30")
+# what a device wants of the host, by the property that names it: by QMP, and on the command line
+BACKENDS = {
+    "drive": ("blockdev-add", {"driver": "null-co", "node-name": "drive{}", "read-zeroes": True}, "-blockdev", "null-co,node-name=drive{},read-zeroes=on"),
+    "netdev": ("netdev_add", {"type": "user", "id": "netdev{}"}, "-netdev", "user,id=netdev{}"),
+    "chardev": ("chardev-add", {"id": "chardev{}", "backend": {"type": "null", "data": {}}}, "-chardev", "null,id=chardev{}"),
+    "memdev": ("object-add", {"qom-type": "memory-backend-ram", "id": "memdev{}", "size": 16 << 20}, "-object", "memory-backend-ram,id=memdev{},size=16M"),
+}
+ONE_FOR_ALL = {"bmc": "ipmi", "audiodev": "audio", "rng": "rng0", "cryptodev": "crypto0", "canbus": "can", "canbus0": "can", "canbus1": "can"}
+MORE = {"nvme": {"serial": "s"}, "pci-bridge": {"chassis_nr": 5}, "pci-bridge-seat": {"chassis_nr": 5}, "usb-mtp": {"rootdir": "/"}}
+# these want a program, or a device, of the host
+OF_THE_HOST = ("vhost-", "vfio-", "x-pci-proxy-dev", "ivshmem-doorbell", "pvrdma")
+# QEMU 7.2 itself ends, now or later, when such a one is taken out: it gets a QEMU of its own
+ENDS = re.compile(r"i825\d.*|i82801.*|rocker|ctucan_pci|kvaser_pci|mioe3680_pci|pcm3680_pci")
+STAYS = {"virtio-mem-pci", "virtio-pmem-pci"}  # it cannot be removed: only on the command line
+NOT_HOT = "expects a pluggable device type"
+# which says that a device wants what this host, or this VM, does not have
+ELSEWHERE = re.compile("vhost|vfio|SG_IO|U2F|must be |required|not found|couldn.t find|no host|No provided|missing wwpn|guest-cid|"
+                       "can't find value|connect_to_bus|not specified|not set|[Bb]us |not supported|[Ff]ailed|could not|only|conflict|duplicate|"
+                       "already|exactly one|at most|in use|needs|cannot reside|pxb", re.IGNORECASE)
+CHUNK = 20  # devices of one QEMU
+
+
+@pytest.fixture(scope="module")
+def catalogue(module_house, module_place, build):
+    vm = module_house.qemu("ask", machine=("-machine", "none"))
+    done = Cli(build, module_place, f"unix:{vm.socket}")("devices", "dump")
+    assert done.code == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.fixture
+def convert(build):
+    converter = Converter(build)
+    yield converter
+    converter.close()
+
+
+def describe(catalogue, driver, number, bus):
+    """A device of this driver, and what it wants of the host."""
+    d = {"driver": driver["name"], "id": f"x{number}", **MORE.get(driver["name"], {}), "bus": bus}
+    wants = []
+    for name in (catalogue["properties"][i][0] for i in driver["properties"]):
+        if name in BACKENDS and name not in d:
+            d[name] = f"{name}{number}"
+            wants.append(name)
+        elif name in ONE_FOR_ALL:
+            d[name] = ONE_FOR_ALL[name]
+        elif name == "chassis":  # its own slot beside that of the port that it is in
+            d.update(chassis=number + 10, slot=1)
+    return d, wants
+
+
+def with_number(value, number):
+    return json.loads(json.dumps(value).replace("{}\"", f"{number}\""))
+
+
+def pluggable(catalogue):
+    return [d for d in catalogue["devices"]
+            if d.get("bus") in BUSES and not d.get("internal") and not d.get("opaque") and not d["name"].startswith(OF_THE_HOST)]
+
+
+def is_there(client, name):
+    return name in {d["name"] for d in client.result("qom-list", path="/machine/peripheral")}
+
+
+def unplug(client, name, bus):
+    """With no guest that takes part, a reset is what completes it. (Not each device that is gone then has its event.)"""
+    client.result("device_del", id=name)
+    if bus == "PCI":
+        client.result("system_reset")
+    wait.until(lambda: not is_there(client, name), f"the end of {name}")
+    client.events.clear()
+
+
+class Vm:
+    """One after another, since some devices end it."""
+
+    def __init__(self, house):
+        self.house, self.count, self.client = house, 0, None
+        self.begin()
+
+    def begin(self):
+        if self.client:
+            self.client.close()
+            self.qemu.stop()
+        self.count += 1
+        self.qemu = self.house.qemu(name=f"hot{self.count}", machine=(*MACHINE, "-device", "pcie-root-port,id=hot,chassis=1"))
+        self.client = self.qemu.direct().ready()
+
+
+def plug_and_unplug(client, convert, description, wants, number, bus):
+    """None, or why it was refused."""
+    for name in wants:
+        client.result(BACKENDS[name][0], **with_number(BACKENDS[name][1], number))
+    said = client.call("device_add", json.loads(convert("-device", "json", "qmp", description)))
+    if "error" in said:
+        return said["error"]["desc"]
+    unplug(client, description["id"], bus)
+    return None
+
+
+def test_what_device_add_takes_can_be_removed(catalogue, house, convert):
+    vm = Vm(house)
+    removed, refused, ended = [], {}, {}
+    for number, driver in enumerate(d for d in pluggable(catalogue) if d["name"] not in STAYS):
+        d, wants = describe(catalogue, driver, number, BUSES[driver["bus"]])
+        for attempt in range(2):  # one that was before it may be to blame: again in a QEMU of its own
+            try:
+                why = plug_and_unplug(vm.client, convert, d, wants, number, driver["bus"])
+            except (Closed, Silent, OSError, AssertionError) as e:
+                ended[driver["name"]] = f"{e} {vm.qemu.process.text[-200:]}"
+                vm.begin()
+                continue
+            ended.pop(driver["name"], None)
+            if why:
+                refused[driver["name"]] = why
+            else:
+                removed.append(driver["name"])
+            if ENDS.fullmatch(driver["name"]):
+                vm.begin()
+            break
+    print("removed", removed, "\nrefused", refused, "\nended", ended)
+    assert all(ENDS.fullmatch(name) for name in ended), ended
+    strange = {n: why for n, why in refused.items() if NOT_HOT not in why and not ELSEWHERE.search(why)}
+    assert not strange
+    assert len(removed) > 60
+
+
+def command_line(catalogue, convert, chunk, form):
+    words = ["-device", "usb-ccid,id=ccid,bus=xhci.0"]
+    for number, driver in chunk:
+        bus = BUSES[driver["bus"]]
+        if driver["bus"] == "PCI":
+            bus = f"port{number}"
+            words += ["-device", f"pcie-root-port,id={bus},chassis={number + 10}"]
+        d, wants = describe(catalogue, driver, number, bus)
+        for name in wants:
+            words += [BACKENDS[name][2], BACKENDS[name][3].format(number)]
+        words += ["-device", convert("-device", "json", form, d)]
+    return words
+
+
+def start(house, words, name):
+    """What is in the VM, or what it said instead of beginning."""
+    try:
+        vm = house.qemu(name=name, machine=(*MACHINE, *words))
+        with vm.direct().ready() as client:
+            there = {d["name"] for d in client.result("qom-list", path="/machine/peripheral")}
+        vm.stop()
+        return there, ""
+    except (AssertionError, Closed, OSError):
+        vm = house.vms[-1]
+        vm.process.wait()
+        return None, vm.process.text
+
+
+def test_what_can_be_plugged_is_taken_as_argv(catalogue, house, convert):
+    """In few QEMUs; whom one refuses it names."""
+    drivers = list(enumerate(pluggable(catalogue)))
+    size = 1 if os.environ.get("QMPGATE_EVERY_DEVICE") else CHUNK
+    taken, refused = 0, {}
+    for begin in range(0, len(drivers), size):
+        chunk = drivers[begin:begin + size]
+        for attempt in range(size + 1):
+            if not chunk:
+                break
+            form = "argv" if attempt % 2 == 0 else "json"
+            there, said = start(house, command_line(catalogue, convert, chunk, form), f"c{begin}a{attempt}")
+            if there:
+                assert {f"x{number}" for number, _ in chunk} <= there
+                taken += len(chunk)
+                break
+            culprits = {int(n) for n in re.findall(r"\bid\b[\"=: ]+x(\d+)", said.split("-device")[-1] if "-device" in said else said)}
+            refused.update((d["name"], said[-200:]) for n, d in chunk if n in culprits)
+            assert culprits and ELSEWHERE.search(said), said
+            chunk = [(n, d) for n, d in chunk if n not in culprits]
+    print("taken", taken, "\nrefused", refused)
+    assert taken > 90, (taken, refused)
