@@ -83,6 +83,12 @@ dist_pkgdata_DATA += tests/data/schema-7.2.json
 bin_PROGRAMS += cli/qmpgate
 cli_qmpgate_SOURCES = cli/main.c
 cli_qmpgate_LDADD = $(cli_libraries) -lm
+# libvirt is loaded when it is wanted; under a sanitizer that is too late: libqmp/local.mk says why.
+if SANITIZED
+if HAVE_LIBVIRT
+cli_qmpgate_LDADD += $(LIBVIRT_LIBS)
+endif
+endif
 
 check_PROGRAMS += tests/unit/test_cli tests/unit/test_cli_complete tests/unit/test_cli_password
 TESTS += tests/unit/test_cli tests/unit/test_cli_complete tests/unit/test_cli_password

@@ -48,7 +48,7 @@ struct libvirt_host {
     struct conf *conf;
     const struct conf_libvirt *section; /* in conf */
     bool stopping;
-    bool up;
+    bool up, was_up;
     bool lost;                /* libvirt said so */
     bool look_at_all;         /* labels or patterns may be others */
     struct named *todo;       /* domains that something happened to */
@@ -231,6 +231,7 @@ static void set_up(struct libvirt_host *h, bool up, const char *why)
     bool changed = h->up != up && !h->stopping;
     if (!h->stopping)
         h->up = up;
+    h->was_up |= up;
     struct error words;
     error_set(&words, ERROR_STATE, "%s", why);
     memcpy(h->why, words.text, sizeof(h->why));
@@ -533,6 +534,10 @@ static int connect_to_it(struct libvirt_host *h, struct error *err)
         libvirt_host_unref(h);
     find_site(h);
     int rc = listen_to_events(h, err); /* first, so that nothing is missed */
+    /* Who sees a domain may attach to it. Not so when it was lost: what waits for it waits until it
+     * is known who was started anew. */
+    if (rc == 0 && !h->was_up)
+        set_up(h, true, "");
     return rc < 0 ? rc : enumerate(h, err);
 }
 
