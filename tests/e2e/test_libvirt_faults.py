@@ -273,6 +273,7 @@ def test_a_libvirtd_that_does_not_come_back_costs_the_sessions(gateway, libvirtd
 
 def test_a_libvirtd_that_hangs_is_given_up(started, libvirtd, web1):
     client = started.client("web1")
+    client.sock.settimeout(wait.TIMEOUT * 3)  # keep-alive takes up to 20 s to give it up
     libvirtd.freeze()
     client.send({"execute": "query-status", "id": 1})
     expect.unknown_outcome(client.reply(1))

@@ -322,6 +322,7 @@ class SystemLibvirtd(Libvirtd):
         script = os.path.join(os.path.dirname(__file__), "libvirt-system")
         self.process = Process(["unshare", "--mount", script, self.directory, system_cache()],
                                env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"})
+        self.process.wait_line("Acquired the name org.freedesktop.PolicyKit1")  # before that everybody is refused
         wait.until(lambda: wait.is_listening(self.socket) or not self.process.running(), "libvirtd")
         assert self.process.running(), self.process.text
         return self
