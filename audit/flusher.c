@@ -54,7 +54,6 @@ static void note_failed(struct audit *a, struct audit_file *f, const struct erro
     f->suspect = !f->uncopied;
     a->failed_through = a->chain.seq;
     a->sync_failed = true;
-    keeper_note_failure(a);
     memcpy(a->sync_error, err->text, sizeof(a->sync_error));
     audit_note_failure(a, err);
     audit_tell_state(a);
@@ -91,6 +90,7 @@ static void sync_file(struct audit *a, struct audit_file *f)
         note_synced(a, f, end, &point);
     else
         note_failed(a, f, &err);
+    keeper_note_sync(a);
 }
 
 static void wait_for_work(struct audit *a)

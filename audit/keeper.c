@@ -17,6 +17,8 @@
 #define LOOK_US  (60 * USEC_PER_SEC) /* from one look at the segment's age to the next */
 #define NICE     19                  /* the janitor's */
 
+#define RETIRED_MAX 4u /* closed segments that are not yet on disk */
+
 /* What is the caller's is not kept. */
 static void take_settings(struct keeper *k, const struct audit_keeping *settings)
 {
@@ -29,7 +31,7 @@ void keeper_init(struct keeper *k, const struct audit_keeping *settings)
 {
     thread_cond_init(&k->wake);
     thread_cond_init(&k->round);
-    pthread_cond_init(&k->placed, NULL);
+    pthread_cond_init(&k->caught_up, NULL);
     pthread_mutex_init(&k->rounds, NULL);
     pthread_mutex_init(&k->rotating, NULL);
     take_settings(k, settings);
@@ -39,7 +41,7 @@ void keeper_destroy(struct keeper *k)
 {
     pthread_cond_destroy(&k->wake);
     pthread_cond_destroy(&k->round);
-    pthread_cond_destroy(&k->placed);
+    pthread_cond_destroy(&k->caught_up);
     pthread_mutex_destroy(&k->rounds);
     pthread_mutex_destroy(&k->rotating);
 }
@@ -66,10 +68,10 @@ static int begin_segment(struct audit *a, struct error *err)
     return audit_commit(a, &nothing, &ticket, err);
 }
 
-/* Under the mutex: it has its name, and there is a closed segment more to be looked after. */
-static void note_closed(struct audit *a)
+/* Under the mutex. There may be a closed segment more to be looked after: it has its name, and the
+ * next one has begun. */
+static void ask_for_round(struct audit *a)
 {
-    current_note_rotation(a, 0, NULL);
     a->keeper.round_us = 0;
     pthread_cond_signal(&a->keeper.round);
 }
@@ -77,39 +79,47 @@ static void note_closed(struct audit *a)
 int keeper_end_wait(struct audit *a, struct error *err)
 {
     int rc = current_take_place(a, err);
-    if (!a->file->waits_for)
-        note_closed(a);
-    pthread_cond_broadcast(&a->keeper.placed);
+    if (rc == 0) {
+        current_note_rotation(a, 0, NULL);
+        ask_for_round(a);
+    }
     return rc;
 }
 
-void keeper_note_failure(struct audit *a)
+void keeper_note_sync(struct audit *a)
 {
-    pthread_cond_broadcast(&a->keeper.placed);
+    pthread_cond_broadcast(&a->keeper.caught_up);
 }
 
-/* Until the new file has the log's name. A disk that fails is told of with the commits. */
-static int wait_for_place(struct audit *a, struct error *err)
+/* The new file has not yet the log's name, or closed ones wait for their syncs, each with room that
+ * was set aside for it: they would become ever more. */
+static bool is_behind(const struct audit *a)
 {
+    unsigned retired = 0;
+    for (const struct audit_file *f = a->retired; f; f = f->next)
+        retired++;
+    return (a->file && a->file->waits_for) || retired >= RETIRED_MAX;
+}
+
+/* A disk that fails is told of with the commits. */
+static int wait_for_disk(struct audit *a, struct error *err)
+{
+    int rc = 0;
     pthread_mutex_lock(&a->mutex);
-    while (a->file && a->file->waits_for && !a->sync_failed && !a->keeper.stop)
-        pthread_cond_wait(&a->keeper.placed, &a->mutex);
-    int rc = a->file && a->file->waits_for && a->sync_failed
-                 ? error_set(err, ERROR_STATE, "the closed segment is not yet on disk: %s",
-                             a->sync_error)
-                 : 0;
+    while (is_behind(a) && !a->sync_failed && !a->keeper.stop)
+        pthread_cond_wait(&a->keeper.caught_up, &a->mutex);
+    if (is_behind(a) && a->sync_failed)
+        rc =
+            error_set(err, ERROR_STATE, "the closed segment is not yet on disk: %s", a->sync_error);
     pthread_mutex_unlock(&a->mutex);
     return rc;
 }
 
 static int make_next(struct audit *a, const char *path, struct audit_file **next, struct error *err)
 {
-    pthread_mutex_lock(&a->mutex);
-    bool waits = a->file && a->file->waits_for; /* the name is its */
-    pthread_mutex_unlock(&a->mutex);
-    if (waits)
-        return error_set(err, ERROR_STATE, "the segment before is not yet on disk");
-    int rc = audit_file_make(path, next, err);
+    int rc = wait_for_disk(a, err);
+    if (rc == 0)
+        rc = audit_file_make(path, next, err);
     if (rc == 0) /* a full disk: the old segment has a reserve, so it goes on */
         rc = reserve_keep(*next, a->path, a->reserve, 0, err);
     return rc;
@@ -130,7 +140,7 @@ static int rotate(struct audit *a, struct error *err)
         current_note_rotation(a, rc, err);
         a->keeper.retry_us = clock_monotonic_us() + RETRY_US;
     } else if (!next && !a->file->waits_for) {
-        note_closed(a);
+        current_note_rotation(a, 0, NULL);
     }
     flusher_unlock(a);
 
@@ -141,7 +151,10 @@ static int rotate(struct audit *a, struct error *err)
     }
     if (rc == 0 && begin_segment(a, &ignored) < 0) /* the next commit tries again, or is refused */
         log_error("%s", ignored.text);
-    return rc < 0 ? rc : wait_for_place(a, err);
+    pthread_mutex_lock(&a->mutex);
+    ask_for_round(a);
+    pthread_mutex_unlock(&a->mutex);
+    return rc < 0 ? rc : wait_for_disk(a, err);
 }
 
 static int rotate_alone(struct audit *a, struct error *err)
@@ -292,7 +305,7 @@ void keeper_stop(struct audit *a)
     k->stop = true;
     pthread_cond_signal(&k->wake);
     pthread_cond_signal(&k->round);
-    pthread_cond_broadcast(&k->placed);
+    pthread_cond_broadcast(&k->caught_up);
     pthread_mutex_unlock(&a->mutex);
     if (k->running)
         pthread_join(k->thread, NULL);

@@ -16,13 +16,13 @@ struct keeper {
 
     /* under the writer's mutex */
     struct audit_keeping settings;
-    pthread_cond_t wake;   /* on CLOCK_MONOTONIC */
-    pthread_cond_t round;  /* the same, for the janitor */
-    pthread_cond_t placed; /* the file that waited for its place has it, or could not get it */
-    bool large;            /* the segment has reached its size */
-    _Atomic bool stop;     /* written under the mutex; read without it */
-    int64_t retry_us;      /* a rotation failed: not again before */
-    int64_t round_us;      /* when closed segments are looked at next */
+    pthread_cond_t wake;      /* on CLOCK_MONOTONIC */
+    pthread_cond_t round;     /* the same, for the janitor */
+    pthread_cond_t caught_up; /* a sync that a rotation may wait for is over, well or not */
+    bool large;               /* the segment has reached its size */
+    _Atomic bool stop;        /* written under the mutex; read without it */
+    int64_t retry_us;         /* a rotation failed: not again before */
+    int64_t round_us;         /* when closed segments are looked at next */
 
     pthread_t thread, janitor;
     bool running, sweeping; /* the one, the other */
@@ -38,8 +38,8 @@ void keeper_stop(struct audit *a);
  * takes its place. */
 int keeper_end_wait(struct audit *a, struct error *err) MUST_CHECK;
 
-/* Under the mutex: a sync has failed, so nobody waits for what it would have brought. */
-void keeper_note_failure(struct audit *a);
+/* Under the mutex, after each sync, whether it failed or not. */
+void keeper_note_sync(struct audit *a);
 
 /* Under the mutex, after each commit. */
 void keeper_note_commit(struct audit *a);

@@ -494,6 +494,35 @@ static void a_file_that_cannot_take_the_log_s_name_fails_its_tickets_until_it_ca
     assert_chain(f->path, 3, three);
 }
 
+static void *rotate_often(void *opaque)
+{
+    struct rotation *r = opaque;
+    struct audit_batch *b = audit_batch_new(r->a);
+    for (int i = 0; i < 12 && r->rc == 0; i++) {
+        add_simple(b, AUDIT_OUTCOME, "something");
+        commit(b);
+        r->rc = audit_rotate(r->a, &r->err);
+    }
+    audit_batch_free(b);
+    return NULL;
+}
+
+static void closed_segments_that_are_not_on_disk_are_few(void **state)
+{
+    struct fixture *f = *state;
+    struct rotation r = { .a = open_unsynced(f->path, AUDIT_SYNC_WRITE) };
+    set_gate(true);
+    assert_int_equal(pthread_create(&r.thread, NULL, rotate_often, &r), 0);
+    WAIT_FOR(stats_of(r.a).segment == 5);
+    usleep(50000);
+    assert_int_equal(stats_of(r.a).segment, 5);
+    set_gate(false);
+    pthread_join(r.thread, NULL);
+    assert_int_equal(r.rc, 0);
+    assert_int_equal(stats_of(r.a).segment, 13);
+    audit_close(r.a);
+}
+
 static void write_does_not_wait_and_the_disk_has_it_within_a_second(void **state)
 {
     struct fixture *f = *state;
@@ -868,6 +897,7 @@ int main(void)
         AUDIT_TEST(a_closed_segment_is_on_disk_before_it_has_its_name),
         AUDIT_TEST(a_segment_that_does_not_come_to_the_disk_is_not_closed),
         AUDIT_TEST(a_file_that_cannot_take_the_log_s_name_fails_its_tickets_until_it_can),
+        AUDIT_TEST(closed_segments_that_are_not_on_disk_are_few),
         AUDIT_TEST(write_does_not_wait_and_the_disk_has_it_within_a_second),
         AUDIT_TEST(write_refuses_after_a_failed_sync_and_resumes_by_itself),
         AUDIT_TEST(write_syncs_sooner_where_much_is_written),
