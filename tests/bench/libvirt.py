@@ -63,6 +63,34 @@ def move_to_and_fro(gateway, vm, hosts, moves):
     return outcomes, statistics.median(lengths)
 
 
+def median_us(client, command, seconds):
+    times, end = [], time.perf_counter() + seconds
+    while (begin := time.perf_counter()) < end:
+        client.result(command)
+        times.append((time.perf_counter() - begin) * 1e6)
+    return statistics.median(times)
+
+
+def bench_native(build, place, pki, libvirtd, rounds, seconds):
+    """What readonly_native answers beside what asks the monitor, by one client in turns."""
+    os.mkdir(place)
+    gateway = Gateway(build, place, pki)
+    gateway.policy = POLICY
+    gateway.libvirts["host1"] = {"uri": libvirtd.uri, "readonly_native": True}
+    gateway.start()
+    try:
+        gateway.wait_log("libvirt host1: connected")
+        client = gateway.client("vm0")
+        pairs = [[median_us(client, command, seconds) for command in ("query-name", "query-kvm")] for _ in range(rounds)]
+    finally:
+        gateway.stop()
+    native, monitor = (statistics.median(column) for column in zip(*pairs))
+    ratio = statistics.median(m / n for n, m in pairs)
+    print("readonly_native, one client")
+    print(f"  query-name, native     p50 {native:8.0f} us\n  query-kvm, the monitor p50 {monitor:8.0f} us   {ratio:5.2f} times as long (goal: 3)",
+          flush=True)
+
+
 def bench_moves(build, place, pki, moves):
     hosts, gateway = [], None
     try:
@@ -140,9 +168,11 @@ def main():
                 rate = statistics.median(r["rate"] for r in rounds)
                 ratio = statistics.median(r["p50_us"] / b["p50_us"] for r, b in zip(rounds, results["libvirt itself"]))
                 print(f"  {way:22} p50 {p50:8.0f} us   {rate:8.0f} a second   {ratio:5.2f} of libvirt itself (p50)", flush=True)
-        for thing in (gateway, libvirtd):
-            thing.stop()
-        gateway = libvirtd = None
+        gateway.stop()
+        gateway = None
+        bench_native(o.build, place + "/native", pki, libvirtd, o.rounds, o.seconds)
+        libvirtd.stop()
+        libvirtd = None
         if o.moves:
             os.mkdir(place + "/moves")
             bench_moves(o.build, place + "/moves", pki, o.moves)
