@@ -53,7 +53,10 @@ def goes_on(build, directory, key):
 
 
 def check_cut(disk, build, place, start, key=None):
-    for choice, n, image in disk.images():
+    images = list(disk.images())
+    if key and CUTS <= 60:  # a start and a judgement each: some of them, unless more is asked for
+        images = random.sample(images, min(4, len(images)))
+    for choice, n, image in images:
         missing = set(disk.sent) - intents_in(image)
         assert not missing, f"{choice}, {n} names: reached a VM without an intent: {sorted(missing)[:5]}"
         if start:

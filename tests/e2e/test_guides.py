@@ -5,6 +5,7 @@ import glob
 import os
 import re
 import shlex
+import signal
 import socketserver
 import ssl
 import subprocess
@@ -110,7 +111,7 @@ class Saslauthd:
 
     def stop(self):
         if self.daemon and self.daemon.running():
-            os.killpg(self.daemon.pid, 15)  # its workers too
+            os.killpg(self.daemon.pid, signal.SIGKILL)  # its workers too; told to end, it now and then hangs in its handler
             self.daemon.wait()
 
 
