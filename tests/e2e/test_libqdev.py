@@ -8,6 +8,7 @@ import xml.etree.ElementTree
 
 import pytest
 
+from harness import wait
 from harness.qdev import Converter
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -148,7 +149,7 @@ def check_netdevs(client, place):
     assert "restrict=on" in said and "hub 3" in said, said
     forwards = client.result("human-monitor-command", **{"command-line": "info usernet"})
     assert forwards.count("HOST_FORWARD") == 2, forwards
-    assert os.path.exists(os.path.join(place, "a,b=c.sock"))
+    wait.until(lambda: os.path.exists(os.path.join(place, "a,b=c.sock")), "the socket, which a thread of QEMU's makes")
     # they are not taken out: QEMU 7.2 itself ends now and then when these are
     assert "u: index=" in said and "s: index=" in said and "\\ h" in said, said
 
