@@ -189,6 +189,5 @@ bool member_decode(struct span value, struct buf *out)
 
 bool member_number(struct span value, uint64_t *out)
 {
-    const char *end = value.data + value.len;
-    return decimal_take(&value.data, end, out) && value.data == end;
+    return decimal_read(value, out);
 }

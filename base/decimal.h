@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "base/util.h"
 
 /* Takes all digits at *p, at least one, and leaves *p behind the last; leading zeros are digits.
  * False: there is none, or the number is larger than 64 bits hold. */
@@ -17,6 +18,13 @@ static inline bool decimal_take(const char **p, const char *end, uint64_t *out)
             return false;
     }
     return *p > start;
+}
+
+/* The text is such a number, and nothing else. */
+static inline bool decimal_read(struct span text, uint64_t *out)
+{
+    const char *end = text.data + text.len;
+    return decimal_take(&text.data, end, out) && text.data == end;
 }
 
 /* Takes exactly `width` digits, which must be there to be read. */

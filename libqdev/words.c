@@ -3,6 +3,7 @@
 
 #include <string.h>
 #include "base/buf.h"
+#include "base/decimal.h"
 
 bool word_is_text(struct span s)
 {
@@ -89,14 +90,9 @@ bool word_to_bool(struct span s, bool *out)
 
 bool word_to_uint(struct span s, uint64_t *out)
 {
-    uint64_t value = 0;
-    if (!word_is_index(s))
+    uint64_t value;
+    if (!word_is_index(s) || !decimal_read(s, &value))
         return false;
-    for (size_t i = 0; i < s.len; i++) {
-        if (__builtin_mul_overflow(value, (uint64_t)10, &value) ||
-            __builtin_add_overflow(value, (uint64_t)(s.data[i] - '0'), &value))
-            return false;
-    }
     *out = value;
     return true;
 }

@@ -6,25 +6,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/decimal.h"
 
 #define NUMBER_TEXT_MAX 512 /* bytes; a double needs 24, a peer may write more digits */
 
 /* --- integers --------------------------------------------------------------------------------- */
-
-static bool read_magnitude(struct span digits, uint64_t *out)
-{
-    uint64_t value = 0;
-    if (digits.len == 0)
-        return false;
-    for (size_t i = 0; i < digits.len; i++) {
-        unsigned digit = (unsigned char)digits.data[i] - (unsigned)'0';
-        if (digit > 9 || __builtin_mul_overflow(value, (uint64_t)10, &value) ||
-            __builtin_add_overflow(value, (uint64_t)digit, &value))
-            return false;
-    }
-    *out = value;
-    return true;
-}
 
 static bool store_signed(int64_t v, enum codec_kind kind, void *place)
 {
@@ -66,7 +52,7 @@ bool number_read_integer(struct span lexeme, enum codec_kind kind, void *place)
 {
     bool negative = lexeme.len > 0 && lexeme.data[0] == '-';
     uint64_t magnitude;
-    if (!read_magnitude((struct span){ lexeme.data + negative, lexeme.len - negative }, &magnitude))
+    if (!decimal_read((struct span){ lexeme.data + negative, lexeme.len - negative }, &magnitude))
         return false;
     if (kind >= CODEC_UINT8 && kind <= CODEC_UINT64)
         return (!negative || magnitude == 0) && store_unsigned(magnitude, kind, place);
