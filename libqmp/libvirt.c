@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +11,7 @@
 #include <unistd.h>
 #include "base/limits.h"
 #include "base/mem.h"
+#include "base/thread.h"
 #include "libqmp/libvirt_api.h"
 #include "libqmp/limits.h"
 #include "net/stream_ops.h"
@@ -359,13 +359,8 @@ static void *run(void *opaque)
 
 static bool start_thread(struct link *l)
 {
-    sigset_t all, before;
     pthread_t thread;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int rc = pthread_create(&thread, NULL, run, ref(l));
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (rc != 0) {
+    if (thread_start(&thread, run, ref(l)) != 0) {
         unref(l);
         return false;
     }

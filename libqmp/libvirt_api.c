@@ -3,9 +3,9 @@
 
 #include <dlfcn.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <string.h>
+#include "base/thread.h"
 
 /* The process's, as libvirt's own state is. Written once. */
 static struct libvirt_api api;
@@ -54,13 +54,8 @@ static void *run_loop(void *opaque)
 
 static int start_thread(void)
 {
-    sigset_t all, before;
     pthread_t thread;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int rc = pthread_create(&thread, NULL, run_loop, NULL);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (rc != 0)
+    if (thread_start(&thread, run_loop, NULL) != 0)
         return error_set(&failure, ERROR_STATE, "no thread for libvirt's events can be started");
     pthread_setname_np(thread, "libvirt-events");
     pthread_detach(thread);

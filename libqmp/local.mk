@@ -73,7 +73,7 @@ libqmp_libqmpall_la_SOURCES = \
     libqmp/utf8.c libqmp/utf8.h \
     net/address.c net/connect.c net/listen.c net/stream.c net/tls_ca.c net/tls_context.c \
     net/tls_known.c net/tls_session.c net/tls_verify.c \
-    base/buf.c base/clock.c base/error.c base/log.c base/mem.c base/secret.c \
+    base/buf.c base/clock.c base/error.c base/log.c base/mem.c base/secret.c base/thread.c \
     qmp/frame.c qmp/message.c qmp/names.c qmp/scan.c qmp/scan_number.c qmp/scan_string.c \
     qmp/siphash.c qmp/tape.c qmp/uri.c qmp/write.c
 if HAVE_LIBVIRT
