@@ -379,8 +379,7 @@ static uint64_t segment_before(const char *file, const struct audit_chain *end)
     CLEANUP_FD int fd = open(file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) ||
         segment_each_line(fd, file, 0, (uint64_t)st.st_size, take_start, &start, &ignored) < 0 ||
-        start.number <= 1 || start.seq != end->seq + 1 ||
-        memcmp(start.previous, end->hash, AUDIT_HASH_BYTES) != 0)
+        start.number <= 1 || !segment_follows(&start, end))
         return 0;
     return start.number - 1;
 }

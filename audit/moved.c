@@ -18,8 +18,8 @@ static bool look_at_line(void *opaque, struct span line)
     struct search *s = opaque;
     struct segment_start start;
     struct line_ends ends;
-    if (s->first && segment_parse(line, &start) && start.seq == s->known->seq + 1)
-        s->follows = memcmp(start.previous, s->known->hash, AUDIT_HASH_BYTES) == 0;
+    if (s->first)
+        s->follows = segment_parse(line, &start) && segment_follows(&start, s->known);
     s->first = false;
     if (!line_parse_ends(line, &ends) || ends.seq > s->known->seq)
         return false;

@@ -86,6 +86,11 @@ size_t segment_stem(const char *path)
     return len;
 }
 
+bool segment_follows(const struct segment_start *start, const struct audit_chain *end)
+{
+    return start->seq == end->seq + 1 && memcmp(start->previous, end->hash, AUDIT_HASH_BYTES) == 0;
+}
+
 char *segment_closed_path(const char *path, uint64_t number, unsigned attempt)
 {
     int stem = (int)segment_stem(path);

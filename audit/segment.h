@@ -32,6 +32,9 @@ void segment_write(struct buf *out, int64_t utc_us, uint64_t number, const char 
  * chain. The reason is a span into the line. */
 bool segment_parse(struct span line, struct segment_start *out);
 
+/* The segment goes on from a chain that ends so. */
+bool segment_follows(const struct segment_start *start, const struct audit_chain *end);
+
 /* The name of closed segment `number` of the log `path`, STEM.NNNNNNNNNN.jsonl; `attempt` is 0, or
  * counts up while names are taken. Freed with free(). */
 char *segment_closed_path(const char *path, uint64_t number, unsigned attempt);
