@@ -81,22 +81,26 @@ static int make_input(const char *seal, struct error *err)
     return error_set(err, ERROR_SYSTEM, "seal_command: a seal does not go into a pipe");
 }
 
-/* The daemon's, without what the service manager meant for the daemon alone. */
+/* What the service manager meant for the daemon alone. */
+static bool is_withheld(const char *variable)
+{
+    static const char *const names[] = { "NOTIFY_SOCKET=", "WATCHDOG_PID=", "WATCHDOG_USEC=",
+                                         "LISTEN_PID=",    "LISTEN_FDS=",   "LISTEN_FDNAMES=" };
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+        if (strncmp(variable, names[i], strlen(names[i])) == 0)
+            return true;
+    return false;
+}
+
 static char **make_environment(void)
 {
-    static const char *const withheld[] = { "NOTIFY_SOCKET=", "WATCHDOG_PID=", "WATCHDOG_USEC=",
-                                            "LISTEN_PID=",    "LISTEN_FDS=",   "LISTEN_FDNAMES=" };
     size_t n = 0, kept = 0;
     while (environ[n])
         n++;
     char **copy = MEM_NEW_N(char *, n + 1);
-    for (size_t i = 0; i < n; i++) {
-        bool keep = true;
-        for (size_t k = 0; keep && k < ARRAY_SIZE(withheld); k++)
-            keep = strncmp(environ[i], withheld[k], strlen(withheld[k])) != 0;
-        if (keep)
+    for (size_t i = 0; i < n; i++)
+        if (!is_withheld(environ[i]))
             copy[kept++] = environ[i];
-    }
     return copy;
 }
 
