@@ -208,7 +208,8 @@ static int run_round(struct round *r)
     r->shipped = audit_shipped(a);
 
     int rc = list(r);
-    if (rc == 0 && has_plain(r)) /* it was closed before this */
+    bool may_change = r->settings.compress || r->settings.keep_seconds || r->settings.keep_bytes;
+    if (rc == 0 && may_change && has_plain(r)) /* it was closed before this */
         rc = current_sync_lock(a, r->err);
     if (rc == 0 && r->settings.compress) {
         compress_all(r);
