@@ -23,6 +23,8 @@ static inline bool decimal_take(const char **p, const char *end, uint64_t *out)
 /* The text is such a number, and nothing else. */
 static inline bool decimal_read(struct span text, uint64_t *out)
 {
+    if (text.len == 0) /* of which data may be NULL */
+        return false;
     const char *end = text.data + text.len;
     return decimal_take(&text.data, end, out) && text.data == end;
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/clock.h"
+#include "base/decimal.h"
 #include "base/mem.h"
 
 #define RUNS_TOLD 20u /* of those that a number can mean */
@@ -31,20 +32,23 @@ struct audit_session {
     unsigned long ok, error, denied, other;
 };
 
+static bool take_number(const char **p, const char *end, uint64_t *out)
+{
+    return **p >= '1' && decimal_take(p, end, out);
+}
+
 bool audit_session_parse(const char *text, uint64_t *connection, uint64_t *within)
 {
-    char *end;
+    const char *end = text + strlen(text);
     *within = 0;
-    if (text[0] < '1' || text[0] > '9')
+    if (!take_number(&text, end, connection))
         return false;
-    *connection = strtoull(text, &end, 10);
-    if (*end == '@') {
-        const char *number = end + 1;
-        if (number[0] < '1' || number[0] > '9')
+    if (*text == '@') {
+        text++;
+        if (!take_number(&text, end, within))
             return false;
-        *within = strtoull(number, &end, 10);
     }
-    return *end == '\0';
+    return text == end;
 }
 
 struct audit_session *audit_session_new(uint64_t connection, uint64_t within,

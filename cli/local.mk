@@ -114,13 +114,15 @@ EXTRA_DIST += \
     tests/e2e/test_audit_verify.py \
     tests/e2e/test_policy_tools.py
 
-check_PROGRAMS += tests/fuzz/fuzz_cli_uri tests/fuzz/fuzz_cli_arguments
-TESTS += tests/fuzz/fuzz_cli_uri tests/fuzz/fuzz_cli_arguments
+check_PROGRAMS += tests/fuzz/fuzz_cli_uri tests/fuzz/fuzz_cli_arguments tests/fuzz/fuzz_audit_show
+TESTS += tests/fuzz/fuzz_cli_uri tests/fuzz/fuzz_cli_arguments tests/fuzz/fuzz_audit_show
 tests_fuzz_fuzz_cli_uri_SOURCES = tests/fuzz/fuzz_cli_uri.c tests/fuzz/replay.c
 tests_fuzz_fuzz_cli_uri_LDADD = $(cli_libraries)
 tests_fuzz_fuzz_cli_arguments_SOURCES = tests/fuzz/fuzz_cli_arguments.c tests/fuzz/replay.c
 tests_fuzz_fuzz_cli_arguments_LDADD = $(cli_libraries)
-EXTRA_DIST += tests/fuzz/corpus/cli_uri tests/fuzz/corpus/cli_arguments
+tests_fuzz_fuzz_audit_show_SOURCES = tests/fuzz/fuzz_audit_show.c tests/fuzz/replay.c
+tests_fuzz_fuzz_audit_show_LDADD = $(cli_libraries)
+EXTRA_DIST += tests/fuzz/corpus/cli_uri tests/fuzz/corpus/cli_arguments tests/fuzz/corpus/audit_show
 
 check_PROGRAMS += tests/fuzz/fuzz_policy_learn
 TESTS += tests/fuzz/fuzz_policy_learn
