@@ -44,6 +44,12 @@ tests_unit_test_sasl_SOURCES = tests/unit/test_sasl.c tests/unit/sasl_db.c tests
 tests_unit_test_sasl_LDADD = auth/libauth.a base/libbase.a $(SASL_LIBS) $(GNUTLS_LIBS) \
     $(CMOCKA_LIBS)
 
+check_PROGRAMS += tests/unit/test_sasl_shared
+TESTS += tests/unit/test_sasl_shared
+tests_unit_test_sasl_shared_SOURCES = tests/unit/test_sasl_shared.c
+tests_unit_test_sasl_shared_LDADD = auth/libauth.a base/libbase.a $(SASL_LIBS) $(GNUTLS_LIBS) \
+    $(CMOCKA_LIBS)
+
 # both halves against real daemons: tests/e2e/test_sasl_parts.py
 check_PROGRAMS += tests/sasl/sasl_drive
 tests_sasl_sasl_drive_SOURCES = tests/sasl/sasl_drive.c

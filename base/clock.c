@@ -21,6 +21,11 @@ int64_t clock_utc_us(void)
     return now_us(CLOCK_REALTIME);
 }
 
+int64_t deadline_after(int64_t timeout_us)
+{
+    return timeout_us <= 0 ? DEADLINE_NEVER : clock_monotonic_us() + timeout_us;
+}
+
 static char *put_digits(char *p, unsigned value, int digits)
 {
     for (int i = digits - 1; i >= 0; i--) {

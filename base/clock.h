@@ -15,6 +15,11 @@ int64_t clock_monotonic_us(void);
 /* Microseconds since 1970-01-01T00:00:00Z. */
 int64_t clock_utc_us(void);
 
+#define DEADLINE_NEVER INT64_MAX /* of clock_monotonic_us */
+
+/* `timeout_us` from now; 0 or less is never. */
+int64_t deadline_after(int64_t timeout_us);
+
 #define CLOCK_UTC_TEXT 28 /* "2026-01-31T12:34:56.123456Z" and the NUL */
 
 /* RFC 3339 in UTC with microseconds, always CLOCK_UTC_TEXT - 1 characters. */

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "base/mem.h"
+#include "cli/password.h"
 
 /* --- errors ----------------------------------------------------------------------------------- */
 
@@ -156,39 +157,68 @@ bool cli_parse_number(const char *text, uint64_t max, uint64_t *out)
 
 /* --- sessions --------------------------------------------------------------------------------- */
 
-enum cli_exit cli_read_uri(struct cli *cli)
+enum cli_exit cli_check_uri(const struct cli *cli)
 {
-    struct error err;
-    if (!cli->uri_text || cli->uri_text[0] == '\0')
-        return cli_usage(NULL, "say which VM or gateway: -c URI, or set QMPGATE_URI "
-                               "(qmps://HOST/VM, unix:PATH or unix:PATH?vm=NAME)");
-    uri_clear(&cli->uri);
-    if (uri_parse(cli->uri_text, &cli->uri, &err) < 0)
-        return cli_fail(&err);
-    cli->settings.transport.uri = &cli->uri;
-    return CLI_EXIT_OK;
+    if (cli->uri && cli->uri[0])
+        return CLI_EXIT_OK;
+    return cli_usage(NULL, "say which VM or gateway: -c URI, or set QMPGATE_URI "
+                           "(qmps://HOST/VM, unix:PATH or unix:PATH?vm=NAME)");
+}
+
+char *cli_ask_password(void *opaque, const char *user, const char *server)
+{
+    struct cli *cli = opaque;
+    CLEANUP_BUF struct buf prompt = { 0 };
+    char *password = NULL;
+    if (cli->cannot_ask)
+        return NULL;
+    BUF_ADD_LIT(&prompt, "Password of ");
+    output_add_text(&prompt, user);
+    BUF_ADD_LIT(&prompt, " for ");
+    output_add_text(&prompt, server);
+    BUF_ADD_LIT(&prompt, ": ");
+    buf_add_char(&prompt, '\0');
+    if (password_ask(buf_data(&prompt), &password, &cli->no_password) < 0)
+        return NULL;
+    cli->no_password.text[0] = '\0';
+    return password;
 }
 
 void cli_tell_unreachable(const struct cli *cli, struct error *err)
 {
-    if (err->code == ERROR_STATE) { /* it is not the other side's fault */
-        tell(err->text);
-        return;
-    }
-    CLEANUP_BUF struct buf uri = { 0 };
-    uri_format(&cli->uri, &uri);
-    error_prefix(err, "%.*s", (int)buf_len(&uri), buf_data(&uri));
+    if (err->code != ERROR_STATE) /* it may be the other side's fault */
+        error_prefix(err, "%s", cli->uri);
     tell(err->text);
+}
+
+int cli_try_open(struct cli *cli, struct session **out, struct error *err)
+{
+    struct qmp_session *qmp;
+    struct qmp_error *why;
+    *out = NULL;
+    cli->no_password.text[0] = '\0';
+    if (qmp_open_with(cli->uri, cli->settings, &qmp, &why) < 0) {
+        int code = session_error(why, err);
+        if (!cli->no_password.text[0])
+            return code;
+        *err = cli->no_password;
+        return (int)err->code;
+    }
+    *out = session_wrap(qmp, cli->timeout_us);
+    if (!cli->oob || qmp_session_has_oob(qmp))
+        return 0;
+    session_free(TAKE_PTR(*out));
+    return error_set(err, ERROR_PEER, "the VM offers no out-of-band commands here");
 }
 
 enum cli_exit cli_open(struct cli *cli, struct session **out)
 {
     struct error err;
     *out = NULL;
-    enum cli_exit code = cli_read_uri(cli);
+    enum cli_exit code = cli_check_uri(cli);
     if (code != CLI_EXIT_OK)
         return code;
-    if (session_open(&cli->settings, out, &err) == 0)
+    if (cli_try_open(cli, out, &err) == 0)
         return CLI_EXIT_OK;
     cli_tell_unreachable(cli, &err);
     return cli_exit_of_error(&err);
@@ -233,6 +263,6 @@ enum cli_exit cli_ask_about_vm(struct cli *cli, const char *command,
 enum cli_exit cli_ask_gateway(struct cli *cli, const char *command,
                               struct json_object *take_arguments, struct json_object **value)
 {
-    cli->settings.stay_unattached = true;
+    qmp_settings_set_target(cli->settings, QMP_TARGET_GATEWAY);
     return cli_ask_about_vm(cli, command, take_arguments, value);
 }

@@ -5,10 +5,8 @@
 #include <getopt.h>
 #include "base/error.h"
 #include "cli/document.h"
-#include "cli/login.h"
 #include "cli/output.h"
 #include "cli/session.h"
-#include "qmp/uri.h"
 
 /* Part of the interface: scripts tell by them what happened. The words are in main.c. */
 enum cli_exit {
@@ -25,10 +23,15 @@ enum cli_exit {
 #define CLI_EXIT_FOUND CLI_EXIT_QMP_ERROR
 
 struct cli {
-    struct session_settings settings; /* the URI in it is NULL until cli_open */
-    struct login login;               /* what it points to */
-    const char *uri_text;             /* NULL: not given */
-    struct uri uri;                   /* owned; good after cli_open */
+    struct qmp_settings *settings; /* owned */
+    const char *uri;               /* NULL: not given */
+    const char *cert, *key;        /* likewise */
+    int64_t timeout_us;            /* 0: for ever */
+    bool oob;                      /* out-of-band commands are wanted: an error if there are none */
+    bool names_user;               /* --user, or the environment */
+    bool names_login;              /* or --mechanism */
+    bool cannot_ask;               /* nobody is there to type a password */
+    struct error no_password;      /* why none was typed; "": that is not it */
     struct output output;
 };
 
@@ -93,12 +96,17 @@ bool cli_parse_number(const char *text, uint64_t max, uint64_t *out);
 
 /* --- sessions --------------------------------------------------------------------------------- */
 
-/* Reads the URI that was given, or says that none was. */
-enum cli_exit cli_read_uri(struct cli *cli);
+/* Says so if no URI was given. */
+enum cli_exit cli_check_uri(const struct cli *cli);
 
 /* Opens what the URI names; failures are told. */
 enum cli_exit cli_open(struct cli *cli, struct session **out);
+/* The same, for who tells them. */
+int cli_try_open(struct cli *cli, struct session **out, struct error *err) MUST_CHECK;
 void cli_tell_unreachable(const struct cli *cli, struct error *err);
+
+/* For qmp_settings_set_password_function: asks on the terminal. `opaque`: the cli. */
+char *cli_ask_password(void *opaque, const char *user, const char *server);
 
 /* One call; failures and error replies are told. `take_arguments` may be NULL. */
 enum cli_exit cli_call(struct session *s, const char *command, struct json_object *take_arguments,

@@ -67,7 +67,7 @@ static enum cli_exit ask_vm(struct cli *cli, struct qdev_catalogue **out)
     enum cli_exit code = cli_open(cli, &session);
     if (code != CLI_EXIT_OK)
         return code;
-    if (session_is_unattached(session))
+    if (qmp_session_is_gateway(session_qmp(session)))
         return cli_usage(NULL, "no VM is chosen: put its name into the URI, as in qmps://HOST/VM");
     struct asker a = { session, CLI_EXIT_OK };
     *out = qdev_catalogue_ask(ask, &a, &err);

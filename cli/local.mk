@@ -14,14 +14,12 @@ cli_libcli_a_SOURCES = \
     cli/catalogue.c cli/catalogue.h \
     cli/cli.c cli/cli.h \
     cli/complete.c cli/complete.h \
-    cli/connect.c cli/connect.h \
     cli/devices.c cli/devices.h \
     cli/document.c cli/document.h \
     cli/event_line.c cli/event_line.h \
     cli/file.c cli/file.h \
     cli/label.h \
     cli/line_editor.c cli/line_editor.h \
-    cli/login.c cli/login.h \
     cli/output.c cli/output.h \
     cli/password.c cli/password.h \
     cli/policy.c cli/policy.h \
@@ -45,7 +43,6 @@ cli_libcli_a_SOURCES = \
     cli/policy_subject.c cli/policy_subject.h \
     cli/policy_summary.c cli/policy_summary.h \
     cli/policy_test.c \
-    cli/relay.c cli/relay.h \
     cli/session.c cli/session.h \
     cli/shell.h cli/shell_builtin.c \
     cli/tool.c cli/tool.h \
@@ -73,7 +70,7 @@ endif
 cli_libcli_a_CPPFLAGS = $(AM_CPPFLAGS) -DPKGDATADIR='"$(pkgdatadir)"'
 
 # Of proxy and conf only what the labels in a domain's metadata look like: label.c.
-cli_libraries = cli/libcli.a libqdev/libqdevall.la proxy/libproxy.a conf/libconf.a auth/libauth.a acl/libacl.a \
+cli_libraries = cli/libcli.a libqmp/libqmpall.la libqdev/libqdevall.la proxy/libproxy.a conf/libconf.a auth/libauth.a acl/libacl.a \
     audit/libaudit.a net/libnet.a qmp/libqmpcore.a base/libbase.a $(CONFUSE_LIBS) $(SASL_LIBS) $(GNUTLS_LIBS) $(JSON_C_LIBS) \
     $(LIBEDIT_LIBS) $(ZSTD_LIBS)
 
@@ -90,14 +87,12 @@ cli_qmpgate_LDADD += $(LIBVIRT_LIBS)
 endif
 endif
 
-check_PROGRAMS += tests/unit/test_cli tests/unit/test_cli_complete tests/unit/test_cli_password
-TESTS += tests/unit/test_cli tests/unit/test_cli_complete tests/unit/test_cli_password
+check_PROGRAMS += tests/unit/test_cli tests/unit/test_cli_complete
+TESTS += tests/unit/test_cli tests/unit/test_cli_complete
 tests_unit_test_cli_SOURCES = tests/unit/test_cli.c
 tests_unit_test_cli_LDADD = $(cli_libraries) $(CMOCKA_LIBS)
 tests_unit_test_cli_complete_SOURCES = tests/unit/test_cli_complete.c
 tests_unit_test_cli_complete_LDADD = $(cli_libraries) $(CMOCKA_LIBS)
-tests_unit_test_cli_password_SOURCES = tests/unit/test_cli_password.c
-tests_unit_test_cli_password_LDADD = $(cli_libraries) $(CMOCKA_LIBS)
 
 EXTRA_DIST += \
     tests/e2e/harness/cli.py \

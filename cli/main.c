@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "base/clock.h"
+#include "cli/password.h"
 
 #define TIMEOUT_DEFAULT_SECONDS 30
 #define TIMEOUT_MAX_SECONDS     86400
@@ -78,6 +80,8 @@ static const char usage_options[] =
     "                               qmps://HOST[:PORT]/     the gateway itself\n"
     "                               unix:PATH               a QEMU socket, or a gateway's\n"
     "                               unix:PATH?vm=NAME       a VM behind a gateway's socket\n"
+    "                               tcp:HOST:PORT           a QEMU socket of this machine\n"
+    "                               libvirt:VM[?uri=URI]    a VM of a libvirt\n"
     "      --cert FILE       client certificate, PEM\n"
     "      --key FILE        its private key, PEM or pkcs11: URI\n"
     "      --ca FILE         who vouches for the gateway, PEM\n"
@@ -124,31 +128,41 @@ static const char *environment(const char *name)
     return value && value[0] ? value : NULL;
 }
 
+/* How errors call what can be set. */
+static const struct {
+    enum qmp_setting setting;
+    const char *name;
+} names[] = {
+    { QMP_SETTING_CA, "--ca FILE" },
+    { QMP_SETTING_CERTIFICATE, "--cert FILE" },
+    { QMP_SETTING_KEY, "--key FILE" },
+    { QMP_SETTING_USER, "--user NAME" },
+    { QMP_SETTING_MECHANISM, "--mechanism M" },
+    { QMP_SETTING_PASSWORD_FILE, "--password-file FILE" },
+    { QMP_SETTING_ACT_AS, "--act-as" },
+};
+
 static void set_defaults(struct cli *cli)
 {
     const char *term = getenv("TERM");
     bool terminal = isatty(STDOUT_FILENO);
     *cli = (struct cli){
-        .uri_text = environment("QMPGATE_URI"),
-        .login = {
-            .user = environment("QMPGATE_USER"),
-            .mechanism = environment("QMPGATE_MECHANISM"), /* checked before the verb runs */
-            .password_file = environment("QMPGATE_PASSWORD_FILE"),
-        },
-        .settings = {
-            .login = &cli->login,
-            .timeout_us = TIMEOUT_DEFAULT_SECONDS * USEC_PER_SEC,
-            .transport = {
-                .cert = environment("QMPGATE_CERT"),
-                .key = environment("QMPGATE_KEY"),
-                .ca = environment("QMPGATE_CA"),
-            },
-        },
+        .settings = qmp_settings_new(),
+        .uri = environment("QMPGATE_URI"),
+        .timeout_us = TIMEOUT_DEFAULT_SECONDS * USEC_PER_SEC,
+        .names_user = environment("QMPGATE_USER"),
+        .names_login = environment("QMPGATE_MECHANISM"),
         .output = {
             .pretty = terminal,
             .color = terminal && !environment("NO_COLOR") && term && strcmp(term, "dumb") != 0,
         },
     };
+    qmp_settings_set_target(cli->settings, QMP_TARGET_ANY);
+    qmp_settings_set_password_function(cli->settings, cli_ask_password, cli);
+    if (environment("QMPGATE_PASSWORD_FILE"))
+        password_leave_no_core();
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+        qmp_settings_set_name(cli->settings, names[i].setting, names[i].name);
 }
 
 static bool parse_timeout(const char *text, int64_t *us)
@@ -166,36 +180,37 @@ static enum cli_exit take_option(struct cli *cli, int option, const char *value)
 {
     switch (option) {
     case 'c':
-        cli->uri_text = value;
+        cli->uri = value;
         break;
     case OPTION_CERT:
-        cli->settings.transport.cert = value;
+        cli->cert = value;
         break;
     case OPTION_KEY:
-        cli->settings.transport.key = value;
+        cli->key = value;
         break;
     case OPTION_CA:
-        cli->settings.transport.ca = value;
+        qmp_settings_set_ca(cli->settings, value);
         break;
     case OPTION_SERVER_NAME:
-        cli->settings.transport.server_name = value;
+        qmp_settings_set_server_name(cli->settings, value);
         break;
     case OPTION_USER:
-        cli->login.user = value;
-        cli->login.demanded = true;
+        qmp_settings_set_user(cli->settings, value);
+        cli->names_user = true;
         break;
     case OPTION_MECHANISM:
-        cli->login.mechanism = value;
-        cli->login.demanded = true;
+        qmp_settings_set_mechanism(cli->settings, value);
+        cli->names_login = true;
         break;
     case OPTION_PASSWORD_FILE:
-        cli->login.password_file = value;
+        qmp_settings_set_password_file(cli->settings, value);
+        password_leave_no_core();
         break;
     case OPTION_ACT_AS:
-        cli->login.act_as = value;
+        qmp_settings_set_act_as(cli->settings, value);
         break;
     case OPTION_TIMEOUT:
-        if (!parse_timeout(value, &cli->settings.timeout_us))
+        if (!parse_timeout(value, &cli->timeout_us))
             return cli_usage(NULL, "--timeout takes seconds, from 0 (for ever) to %d",
                              TIMEOUT_MAX_SECONDS);
         break;
@@ -223,22 +238,6 @@ static enum cli_exit run_verb(struct cli *cli, int argc, char **argv)
     return verb->run(cli, argc, argv);
 }
 
-static enum cli_exit check_login(struct login *l)
-{
-    if (l->user && l->user[0] == '\0')
-        return cli_usage(NULL, "--user takes a name");
-    if (l->act_as && l->act_as[0] == '\0')
-        return cli_usage(NULL, "--act-as takes an identity, as sasl:bob@example.com");
-    const char *mechanism = l->mechanism ? login_mechanism(l->mechanism) : NULL;
-    if (l->mechanism && !mechanism)
-        return cli_usage(NULL,
-                         "there is no mechanism \"%s\": GSSAPI, SCRAM-SHA-256-PLUS, "
-                         "SCRAM-SHA-256, EXTERNAL or PLAIN",
-                         l->mechanism);
-    l->mechanism = mechanism;
-    return CLI_EXIT_OK;
-}
-
 static enum cli_exit run(struct cli *cli, int argc, char **argv)
 {
     opterr = 0;
@@ -262,8 +261,10 @@ static enum cli_exit run(struct cli *cli, int argc, char **argv)
         if (code != CLI_EXIT_OK)
             return code;
     }
-    enum cli_exit code = check_login(&cli->login);
-    return code != CLI_EXIT_OK ? code : run_verb(cli, argc - optind, argv + optind);
+    qmp_settings_set_certificate(cli->settings, cli->cert, cli->key);
+    qmp_settings_set_timeout(cli->settings,
+                             (int)((cli->timeout_us + USEC_PER_MSEC - 1) / USEC_PER_MSEC));
+    return run_verb(cli, argc - optind, argv + optind);
 }
 
 int main(int argc, char **argv)
@@ -274,7 +275,6 @@ int main(int argc, char **argv)
     set_defaults(&cli);
     enum cli_exit code = run(&cli, argc, argv);
     enum cli_exit flushed = cli_flush();
-    login_clear(&cli.login);
-    uri_clear(&cli.uri);
+    qmp_settings_free(cli.settings);
     return code != CLI_EXIT_OK ? code : flushed;
 }

@@ -99,7 +99,7 @@ enum cli_exit policy_schemas_load(struct policy_schemas *s, const char *path)
 enum cli_exit policy_schemas_ask(struct policy_schemas *s, struct cli *cli, const char *uri)
 {
     CLEANUP_DOCUMENT struct json_object *value = NULL;
-    cli->uri_text = uri;
+    cli->uri = uri;
     enum cli_exit code = cli_ask_about_vm(cli, "query-qmp-schema", NULL, &value);
     if (code != CLI_EXIT_OK)
         return code;

@@ -12,7 +12,6 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include "cli/relay.h"
 #include "net/address.h"
 
 #define BRIDGE_CLIENTS_MAX 64 /* at a time; the next ones wait in the socket's queue */
@@ -42,57 +41,18 @@ static bool take_option(void *opaque, int option, const char *value)
 
 /* --- a client, in a process of its own -------------------------------------------------------- */
 
-/* What a gateway would have said: the client sees why there is no greeting. */
-static void refuse(struct stream *client, const struct error *why)
+static enum cli_exit serve(struct cli *cli, int client)
 {
-    CLEANUP_BUF struct buf line = { 0 };
-    size_t n;
-    struct error ignored;
-    BUF_ADD_LIT(&line, "{\"error\": {\"class\": \"GenericError\", \"desc\": ");
-    buf_add_json_string(&line, why->text, strlen(why->text));
-    BUF_ADD_LIT(&line, "}}\r\n");
-    if (stream_write(client, buf_data(&line), buf_len(&line), &n, &ignored) == STREAM_OK)
-        stream_shutdown(client);
-}
-
-/* The client has heard it; whoever looks at the bridge wants to know too. */
-static void tell_last_words(const struct buf *last)
-{
-    CLEANUP_DOCUMENT struct json_object *event = NULL;
+    struct qmp_error *why;
     struct error err;
-    size_t end = buf_len(last);
-    while (end > 0 && strchr("\r\n", buf_data(last)[end - 1]))
-        end--;
-    if (end == 0)
-        return;
-    size_t start = end;
-    while (start > 0 && buf_data(last)[start - 1] != '\n')
-        start--;
-    if (document_parse(buf_data(last) + start, end - start, &event, &err) < 0)
-        return;
-    const char *reason = session_closing_reason(event);
-    if (reason) {
-        session_tell_closed(reason, &err);
-        cli_fail(&err);
-    }
-}
-
-static enum cli_exit serve(struct cli *cli, struct stream *client)
-{
-    struct session *session = NULL;
-    struct error err;
-    if (session_open(&cli->settings, &session, &err) < 0) {
-        cli_tell_unreachable(cli, &err);
-        refuse(client, &err);
-        return cli_exit_of_error(&err);
-    }
-    CLEANUP_BUF struct buf rest = { 0 }, last = { 0 };
-    struct transport *server = session_take_transport(session, &rest);
-    const struct span first = { buf_data(&rest), buf_len(&rest) };
-    int rc = relay_run(client, transport_stream(server), first, &last, &err);
-    transport_free(server);
-    tell_last_words(&last);
-    return rc < 0 ? cli_fail(&err) : CLI_EXIT_OK;
+    if (qmp_tunnel(cli->uri, cli->settings, client, &why) == 0)
+        return CLI_EXIT_OK;
+    bool opened = qmp_error_outcome(why) != QMP_OUTCOME_NOT_SENT;
+    session_error(why, &err);
+    if (opened)
+        return cli_fail(&err);
+    cli_tell_unreachable(cli, &err);
+    return cli_exit_of_error(&err);
 }
 
 static void run_child(struct bridge *b, int take_fd)
@@ -103,9 +63,8 @@ static void run_child(struct bridge *b, int take_fd)
     sigprocmask(SIG_SETMASK, &b->saved_mask, NULL);
     close(b->listen_fd);
     close(b->signal_fd);
-    struct stream *client = stream_new_plain(take_fd);
-    enum cli_exit code = serve(b->cli, client);
-    stream_free(client);
+    enum cli_exit code = serve(b->cli, take_fd);
+    close(take_fd);
     fflush(stderr);
     _exit((int)code);
 }
@@ -188,22 +147,23 @@ static int open_listener(struct bridge *b, struct error *err)
 static enum cli_exit try_login(struct cli *cli)
 {
     struct session *session;
-    cli->login.keeps_password = true;
-    if (cli->login.user) {
-        cli->settings.stay_unattached = true;
+    qmp_settings_keep_password(cli->settings);
+    if (cli->names_user) {
+        qmp_settings_set_target(cli->settings, QMP_TARGET_GATEWAY);
         enum cli_exit code = cli_open(cli, &session);
         if (code != CLI_EXIT_OK)
             return code;
         session_free(session);
-        cli->settings.stay_unattached = false;
+        qmp_settings_set_target(cli->settings, QMP_TARGET_ANY);
     }
-    cli->login.cannot_ask = true;
+    cli->cannot_ask = true;
     return CLI_EXIT_OK;
 }
 
 static enum cli_exit run(struct cli *cli, int argc, char **argv)
 {
     struct bridge b = { .cli = cli, .listen_fd = -1, .signal_fd = -1, .pid = getpid() };
+    struct qmp_error *why;
     struct error err;
     int first = cli_options(&verb_bridge, argc, argv, options, take_option, &b);
     if (first < 0)
@@ -212,12 +172,13 @@ static enum cli_exit run(struct cli *cli, int argc, char **argv)
         return cli_usage(&verb_bridge, "bridge takes no arguments but --listen PATH");
     if (!b.path)
         return cli_usage(&verb_bridge, "bridge: on which path? --listen PATH");
-    enum cli_exit code = cli_read_uri(cli);
+    enum cli_exit code = cli_check_uri(cli);
     if (code != CLI_EXIT_OK)
         return code;
-    if (transport_check(&cli->settings.transport, &err) < 0)
+    if (qmp_settings_check(cli->settings, cli->uri, &why) < 0) {
+        session_error(why, &err);
         return cli_fail(&err);
-    cli->settings.leave_negotiation = true;
+    }
     code = try_login(cli);
     if (code != CLI_EXIT_OK)
         return code;

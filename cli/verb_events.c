@@ -6,6 +6,7 @@
 #include <json-c/json.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/clock.h"
 #include "base/glob.h"
 #include "base/mem.h"
 

@@ -80,7 +80,7 @@ static enum cli_exit call(struct cli *cli, struct session *s, const struct sessi
 {
     CLEANUP_REPLY struct session_reply reply = { 0 };
     struct error err;
-    if (session_is_unattached(s) && !is_for_gateway(request->command))
+    if (qmp_session_is_gateway(session_qmp(s)) && !is_for_gateway(request->command))
         return cli_usage(&verb_exec, "no VM is chosen: put its name into the URI, as in "
                                      "qmps://HOST/VM (qmpgate vms lists them)");
     if (session_call(s, request, &reply, &err) < 0) {
@@ -109,7 +109,7 @@ static enum cli_exit run(struct cli *cli, int argc, char **argv)
         return cli_usage(&verb_exec, "exec: which command? For example: query-status");
     if (read_arguments(argc - first - 1, argv + first + 1, &arguments, &err) < 0)
         return cli_fail(&err);
-    cli->settings.oob = o.oob;
+    cli->oob = o.oob;
     enum cli_exit code = cli_open(cli, &s);
     if (code != CLI_EXIT_OK)
         return code;

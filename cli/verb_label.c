@@ -41,7 +41,7 @@ static const char *find_twice(const struct label_job *job)
 static enum cli_exit run(struct cli *cli, int argc, char **argv)
 {
     static const struct option options[] = { { "reset", no_argument, NULL, OPTION_RESET }, { 0 } };
-    struct label_job job = { .uri = cli->uri_text };
+    struct label_job job = { .uri = cli->uri };
     struct error err;
     int first = cli_options_anywhere(&verb_label, argc, argv, options, take_option, &job);
     if (first < 0)

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "base/clock.h"
 #include "base/mem.h"
 #include "cli/arguments.h"
 #include "cli/catalogue.h"
@@ -241,7 +242,8 @@ static enum cli_exit run_interactive(struct shell *sh)
     greet(sh);
     do {
         CLEANUP_FREE char *prompt = mem_printf("%s> ", sh->place);
-        status = line_editor_read(sh->editor, prompt, session_fd(sh->session), &line);
+        status =
+            line_editor_read(sh->editor, prompt, qmp_session_fd(session_qmp(sh->session)), &line);
         if (status == LINE_READ) {
             if (may_be_remembered(line))
                 line_editor_remember(sh->editor, line);
@@ -280,11 +282,12 @@ static enum cli_exit run_batch(struct shell *sh)
 }
 
 /* What the prompt says: the VM, or what else is at the other end. */
-static char *place_name(const struct cli *cli, const struct session *s)
+static char *place_name(const struct qmp_session *s)
 {
-    if (cli->uri.vm)
-        return safe_name(cli->uri.vm);
-    return safe_name(session_is_unattached(s) ? "gateway" : "qmp");
+    const char *vm = qmp_session_vm(s);
+    if (vm)
+        return safe_name(vm);
+    return safe_name(qmp_session_is_gateway(s) ? "gateway" : "qmp");
 }
 
 static enum cli_exit run(struct cli *cli, int argc, char **argv)
@@ -300,7 +303,7 @@ static enum cli_exit run(struct cli *cli, int argc, char **argv)
     if (code != CLI_EXIT_OK)
         return code;
     sh.session = session;
-    sh.place = place_name(cli, session);
+    sh.place = place_name(session_qmp(session));
     bool interactive = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
     sh.show_events = interactive;
     session_set_event_handler(session, show_event, &sh);

@@ -17,23 +17,40 @@ static enum cli_exit show(struct cli *cli, struct session *s)
     enum cli_exit code = cli_call(s, "gateway-info", NULL, &info);
     if (code != CLI_EXIT_OK)
         return code;
-    add_mechanism(info, cli->login.mechanism_used);
+    add_mechanism(info, qmp_session_mechanism(session_qmp(s)));
     output_members(&cli->output, stdout, info);
-    return cli->login.obstacle.text[0] ? cli_fail(&cli->login.obstacle) : CLI_EXIT_OK;
+    return CLI_EXIT_OK;
+}
+
+/* Nothing says who we are: what the gateway tells everybody, such as how to log in. */
+static void show_nobody(struct cli *cli)
+{
+    CLEANUP_SESSION struct session *s = NULL;
+    struct error err;
+    qmp_settings_set_target(cli->settings, QMP_TARGET_DOOR);
+    if (cli_try_open(cli, &s, &err) == 0)
+        show(cli, s);
 }
 
 static enum cli_exit run(struct cli *cli, int argc, char **argv)
 {
     CLEANUP_SESSION struct session *s = NULL;
+    struct error err;
     int first = cli_no_options(&verb_whoami, argc, argv);
     if (first < 0)
         return CLI_EXIT_USAGE;
     if (first < argc)
         return cli_usage(&verb_whoami, "whoami takes no arguments");
-    cli->settings.stay_unattached = true;
-    cli->login.may_stay_nobody = true;
-    enum cli_exit code = cli_open(cli, &s);
-    return code != CLI_EXIT_OK ? code : show(cli, s);
+    qmp_settings_set_target(cli->settings, QMP_TARGET_GATEWAY);
+    enum cli_exit code = cli_check_uri(cli);
+    if (code != CLI_EXIT_OK)
+        return code;
+    if (cli_try_open(cli, &s, &err) == 0)
+        return show(cli, s);
+    if (err.code == ERROR_DENIED && !cli->names_user && !cli->names_login)
+        show_nobody(cli);
+    cli_tell_unreachable(cli, &err);
+    return cli_exit_of_error(&err);
 }
 
 const struct verb verb_whoami = {

@@ -208,3 +208,54 @@ uint32_t codec_enum_from_string(const struct codec_type *type, const char *text)
     }
     return 0;
 }
+
+/* --- commands of any name --------------------------------------------------------------------- */
+
+static const struct codec_type any = {
+    .name = "any", .kind = CODEC_ANY, .tag = CODEC_NONE, .u = CODEC_NONE, .open = CODEC_NONE
+};
+
+/* An object with nothing but `more`. */
+struct any_args {
+    char *more;
+};
+static const struct codec_type any_object = { .name = "arguments",
+                                              .kind = CODEC_OBJECT,
+                                              .size = sizeof(struct any_args),
+                                              .tag = CODEC_NONE,
+                                              .u = CODEC_NONE,
+                                              .open = offsetof(struct any_args, more) };
+
+static bool is_command_name(const char *name)
+{
+    size_t len = strlen(name);
+    return len > 0 && len < CODEC_COMMAND_NAME_MAX &&
+           strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") == len;
+}
+
+int qmp_execute_build(const char *name, const char *arguments, struct qmp_msg *msg,
+                      struct qmp_error **err)
+{
+    /* whether it runs out of band QEMU knows */
+    const struct codec_command command = { .name = name, .args = &any_object, .oob = true };
+    CLEANUP_FREE char *copy = mem_strdup(arguments);
+    struct any_args args = { copy };
+    if (is_command_name(name))
+        return codec_build(&command, arguments ? &args : NULL, msg, err);
+    problem_set(err, QMP_ERROR_KIND_ARGUMENT, QMP_OUTCOME_NOT_SENT,
+                "a command cannot be called that");
+    return fail(msg);
+}
+
+int codec_parse_any(const char *name, const char *json, char **result, struct qmp_error **err)
+{
+    const struct codec_command command = { .name = name, .returns = &any };
+    return codec_parse_reply(&command, json, result, err);
+}
+
+int qmp_execute_parse_reply(const char *json, char **result, struct qmp_error **err)
+{
+    if (result)
+        *result = NULL;
+    return codec_parse_any("the command", json, result, err);
+}

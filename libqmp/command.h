@@ -18,6 +18,9 @@ int codec_build(const struct codec_command *command, const void *args, struct qm
 int codec_parse_reply(const struct codec_command *command, const char *json, void *ret,
                       struct qmp_error **err);
 
+/* Of a command of any name; *result: JSON text, owned; NULL is fine. */
+int codec_parse_any(const char *name, const char *json, char **result, struct qmp_error **err);
+
 #define CODEC_COMMAND_NAME_MAX 128 /* bytes with NUL; QEMU's longest has 35 */
 
 /* The command that was built; false if there is none, or it has an id. */

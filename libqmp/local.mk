@@ -57,23 +57,30 @@ clean-local: clean-libqmp
 
 # All of it as objects, for tests that look inside.
 noinst_LTLIBRARIES += libqmp/libqmpall.la
-libqmp_libqmpall_la_CFLAGS = $(QG_CFLAGS) $(AX_PTHREAD_FLAGS) $(GNUTLS_CFLAGS) $(LIBVIRT_CFLAGS)
-libqmp_libqmpall_la_LIBADD = $(GNUTLS_LIBS)
+libqmp_libqmpall_la_CFLAGS = $(QG_CFLAGS) $(AX_PTHREAD_FLAGS) $(GNUTLS_CFLAGS) $(LIBVIRT_CFLAGS) \
+    $(SASL_CFLAGS)
+libqmp_libqmpall_la_LIBADD = $(GNUTLS_LIBS) $(SASL_LIBS)
 libqmp_libqmpall_la_SOURCES = \
     libqmp/codec.h libqmp/codec_memory.c libqmp/codec_read.c libqmp/codec_write.c \
     libqmp/command.c libqmp/command.h \
     libqmp/event.c \
     libqmp/libvirt.h \
     libqmp/limits.h \
+    libqmp/login.c libqmp/login.h \
+    libqmp/object.c libqmp/object.h \
     libqmp/number.c libqmp/number.h \
+    libqmp/password_file.c libqmp/password_file.h \
     libqmp/problem.c libqmp/problem.h \
+    libqmp/relay.c libqmp/relay.h \
     libqmp/session.c libqmp/session_internal.h libqmp/session_attach.c libqmp/session_call.c \
-    libqmp/session_connect.c libqmp/session_open.c \
+    libqmp/session_connect.c libqmp/session_identify.c libqmp/session_open.c \
     libqmp/settings.c libqmp/settings.h \
+    libqmp/tunnel.c \
     libqmp/utf8.c libqmp/utf8.h \
+    auth/sasl_client.c auth/sasl_library.c \
     net/address.c net/connect.c net/listen.c net/stream.c net/tls_ca.c net/tls_context.c \
     net/tls_known.c net/tls_session.c net/tls_verify.c \
-    base/buf.c base/clock.c base/error.c base/log.c base/mem.c base/secret.c base/thread.c \
+    base/base64.c base/buf.c base/clock.c base/error.c base/log.c base/mem.c base/secret.c base/thread.c \
     qmp/frame.c qmp/message.c qmp/names.c qmp/scan.c qmp/scan_number.c qmp/scan_string.c \
     qmp/siphash.c qmp/tape.c qmp/uri.c qmp/write.c
 if HAVE_LIBVIRT
@@ -138,12 +145,14 @@ TESTS += tests/libqmp/test_commands tests/libqmp/test_abi tests/libqmp/test_head
 EXTRA_DIST += tests/libqmp/commands.py tests/libqmp/newer.py \
     tests/libqmp/test_abi tests/libqmp/test_commands tests/libqmp/test_headers
 
-libqmp_unit_tests = tests/unit/test_libqmp
+libqmp_unit_tests = tests/unit/test_libqmp tests/unit/test_libqmp_login
 check_PROGRAMS += $(libqmp_unit_tests)
 TESTS += $(libqmp_unit_tests)
 tests_unit_test_libqmp_SOURCES = tests/unit/test_libqmp.c
 tests_unit_test_libqmp_LDADD = libqmp/libqmpall.la $(CMOCKA_LIBS)
-$(tests_unit_test_libqmp_OBJECTS): libqmp/gen/stamp
+tests_unit_test_libqmp_login_SOURCES = tests/unit/test_libqmp_login.c
+tests_unit_test_libqmp_login_LDADD = libqmp/libqmpall.la $(CMOCKA_LIBS)
+$(tests_unit_test_libqmp_OBJECTS) $(tests_unit_test_libqmp_login_OBJECTS): libqmp/gen/stamp
 
 libqmp_fuzz = tests/fuzz/fuzz_event tests/fuzz/fuzz_reply tests/fuzz/fuzz_session
 check_PROGRAMS += $(libqmp_fuzz)

@@ -7,11 +7,14 @@
 #include "base/mem.h"
 #include "libqmp/limits.h"
 
+#define DENIAL "permission denied" /* qmpgate-protocol(7): refusals by policy begin so */
+
 struct qmp_error {
     enum qmp_error_kind kind;
     enum qmp_outcome outcome;
     char *text;  /* owned */
     char *class; /* owned, or NULL */
+    bool denied;
 };
 
 enum qmp_error_kind qmp_error_kind(const struct qmp_error *err)
@@ -34,6 +37,11 @@ const char *qmp_error_class(const struct qmp_error *err)
     return err->class;
 }
 
+bool qmp_error_is_denied(const struct qmp_error *err)
+{
+    return err->denied;
+}
+
 void qmp_error_free(struct qmp_error *err)
 {
     if (!err)
@@ -52,12 +60,18 @@ static void make_printable(char *text)
     }
 }
 
+bool problem_is_denial(const char *desc)
+{
+    return strncmp(desc, DENIAL, strlen(DENIAL)) == 0;
+}
+
 static struct qmp_error *new_error(enum qmp_error_kind kind, enum qmp_outcome outcome, char *text)
 {
     struct qmp_error *e = MEM_NEW(struct qmp_error);
     e->kind = kind;
     e->outcome = outcome;
     e->text = text;
+    e->denied = kind == QMP_ERROR_KIND_LOGIN || problem_is_denial(text);
     make_printable(text);
     return e;
 }
@@ -84,6 +98,30 @@ int problem_refused(struct qmp_error **err, struct span class, struct span desc)
     *err = new_error(QMP_ERROR_KIND_REFUSED, QMP_OUTCOME_FAILED, mem_strndup(desc.data, desc.len));
     (*err)->class = mem_strndup(class.data, class.len);
     return -1;
+}
+
+void problem_mark_denied(struct qmp_error **err)
+{
+    if (err)
+        (*err)->denied = true;
+}
+
+int problem_from(struct qmp_error **err, const struct error *e, enum qmp_error_kind peer,
+                 enum qmp_outcome outcome)
+{
+    switch (e->code) {
+    case ERROR_INVALID:
+    case ERROR_LIMIT:
+        return problem_set(err, QMP_ERROR_KIND_ARGUMENT, outcome, "%s", e->text);
+    case ERROR_DENIED:
+        return problem_set(err, QMP_ERROR_KIND_LOGIN, outcome, "%s", e->text);
+    case ERROR_STATE:
+        return problem_set(err, QMP_ERROR_KIND_LOCAL, outcome, "%s", e->text);
+    case ERROR_SYSTEM:
+    case ERROR_PEER:
+        break;
+    }
+    return problem_set(err, peer, outcome, "%s", e->text);
 }
 
 /* --- where ------------------------------------------------------------------------------------ */

@@ -3,6 +3,7 @@
 #define LIBQMP_PROBLEM_H
 
 #include <libqmp/base.h>
+#include "base/error.h"
 #include "base/util.h"
 
 /* Makes *err unless err is NULL; returns -1. Control bytes of the text are replaced. */
@@ -11,6 +12,15 @@ int problem_set(struct qmp_error **err, enum qmp_error_kind kind, enum qmp_outco
 
 /* QEMU's error reply. */
 int problem_refused(struct qmp_error **err, struct span class, struct span desc);
+
+/* Is QEMU's or a gateway's `desc` a refusal by policy? */
+bool problem_is_denial(const char *desc);
+/* Of an error that was just made, if any was. */
+void problem_mark_denied(struct qmp_error **err);
+
+/* Of what the rooms below say. `peer`: the kind of what is the other side's fault. */
+int problem_from(struct qmp_error **err, const struct error *e, enum qmp_error_kind peer,
+                 enum qmp_outcome outcome);
 
 /* Where we are in a value: a chain on the stack, innermost first. */
 struct place_name {

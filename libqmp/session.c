@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "base/mem.h"
+#include "libqmp/object.h"
 
 #define TLS_RECORD_BYTES 16384u /* what it takes at once */
 
@@ -69,6 +70,20 @@ int qmp_session_submit(struct qmp_session *s, const struct qmp_msg *msg, uint64_
     session_queue(s, (struct span){ tail, (size_t)n });
     r->length = text.len + (size_t)n;
     return 0;
+}
+
+uint64_t session_submit_secret(struct qmp_session *s, const char *command, struct span arguments)
+{
+    CLEANUP(buf_free_secret) struct buf text = { 0 };
+    struct session_request *r = session_add_request(s, command);
+    buf_reserve(&text, arguments.len + strlen(command) + 128); /* so that it never moves */
+    buf_printf(&text, "{\"execute\":\"%s\",\"arguments\":", command);
+    buf_add_span(&text, arguments);
+    buf_printf(&text, ",\"id\":%llu}\n", (unsigned long long)r->id);
+    r->length = buf_len(&text);
+    buf_add_secret(&s->out, buf_data(&text), buf_len(&text));
+    s->queued += r->length;
+    return r->id;
 }
 
 int qmp_session_take_reply(struct qmp_session *s, uint64_t *id, char **json)
@@ -152,10 +167,16 @@ int qmp_session_pass_fd(struct qmp_session *s, int fd, struct qmp_error **err)
 
 /* --- what comes ------------------------------------------------------------------------------- */
 
+/* The end of the stream is the reply to a `quit` that left: QEMU may be gone before it answers. */
 static int lose(struct qmp_session *s, const char *why)
 {
     if (!s->lost)
-        s->lost = mem_strdup(why);
+        s->lost = s->advice ? mem_printf("%s (%s)", why, s->advice) : mem_strdup(why);
+    for (size_t i = 0; i < s->n_requests; i++) {
+        struct session_request *r = &s->requests[i];
+        if (r->is_quit && !r->reply && !r->forgotten && is_leaving(s, r))
+            r->reply = mem_strdup("{\"return\":{}}");
+    }
     return -1;
 }
 
@@ -165,22 +186,29 @@ int session_lost(const struct qmp_session *s, enum qmp_outcome outcome, struct q
 }
 
 /* GATEWAY_CLOSED says why the end of the stream is near. Source: qmpgate-protocol(7). */
+char *session_closing_words(struct span event)
+{
+    CLEANUP_FREE char *json = mem_strndup(event.data, event.len);
+    CLEANUP_SCANNER struct qmp_scanner *scanner = object_scan(json);
+    if (!scanner)
+        return NULL;
+    const struct qmp_tape *t = qmp_scanner_tape(scanner);
+    uint32_t name = object_find_kind(t, 0, "event", QMP_KIND_STRING);
+    if (name == QMP_NONE || !qmp_tape_string_is(t, name, SPAN_LIT("GATEWAY_CLOSED")))
+        return NULL;
+    CLEANUP_FREE char *reason = object_text(t, object_find(t, 0, "data"), "reason");
+    return mem_printf("the gateway closed this session: %s%s",
+                      reason ? reason : "it does not say why",
+                      reason && strstr(reason, "login") ? " (start again to log in again)" : "");
+}
+
 static void note_closing(struct qmp_session *s, struct span text)
 {
-    CLEANUP_FREE char *json = mem_strndup(text.data, text.len);
-    struct qmp_scanner *scanner = codec_scan(json, QMP_ERROR_KIND_REPLY, NULL);
-    if (!scanner)
+    char *words = session_closing_words(text);
+    if (!words)
         return;
-    const struct qmp_tape *t = qmp_scanner_tape(scanner);
-    uint32_t data = qmp_tape_find(t, 0, SPAN_LIT("data")), reason = QMP_NONE;
-    if (data != QMP_NONE && qmp_tape_kind(t, data) == QMP_KIND_OBJECT)
-        reason = qmp_tape_find(t, data, SPAN_LIT("reason"));
-    if (reason != QMP_NONE && qmp_tape_kind(t, reason) == QMP_KIND_STRING) {
-        struct span words = qmp_tape_string(t, reason);
-        free(s->closing);
-        s->closing = mem_printf("the gateway closed the session: %.*s", (int)words.len, words.data);
-    }
-    qmp_scanner_free(scanner);
+    free(s->closing);
+    s->closing = words;
 }
 
 char *session_take_event(struct qmp_session *s)
@@ -190,6 +218,12 @@ char *session_take_event(struct qmp_session *s)
     char *json = s->events[0];
     memmove(s->events, s->events + 1, --s->n_events * sizeof(*s->events));
     return json;
+}
+
+int qmp_session_take_event(struct qmp_session *s, char **json)
+{
+    *json = session_take_event(s);
+    return *json ? 1 : 0;
 }
 
 static void keep_event(struct qmp_session *s, struct span text)
@@ -236,6 +270,8 @@ static int take_message(struct qmp_session *s)
     if (qmp_tape_kind(t, 0) != QMP_KIND_OBJECT)
         return lose(s, "the monitor sent something else than an object");
     struct span text = qmp_tape_raw(t, 0);
+    free(s->advice);
+    s->advice = NULL;
     uint32_t event = qmp_tape_find(t, 0, SPAN_LIT("event"));
     if (qmp_tape_find(t, 0, SPAN_LIT("error")) != QMP_NONE &&
         qmp_tape_find(t, 0, SPAN_LIT("id")) == QMP_NONE)
@@ -253,6 +289,8 @@ static int take_message(struct qmp_session *s)
         keep_event(s, text);
         return 0;
     }
+    if (qmp_tape_find(t, 0, SPAN_LIT("QMP")) != QMP_NONE)
+        return lose(s, "the monitor greets a second time");
     return keep_reply(s, t, text);
 }
 
@@ -349,7 +387,7 @@ static int receive_bytes(struct qmp_session *s)
         char *room = buf_reserve(&s->in, LIMIT_API_READ_BYTES);
         enum stream_status status = stream_read(s->stream, room, LIMIT_API_READ_BYTES, &n, &e);
         if (status == STREAM_EOF)
-            return lose(s, s->closing ? s->closing : "the monitor ended the connection");
+            return lose(s, s->closing ? s->closing : "the other side closed the connection");
         if (status == STREAM_FAILED)
             return lose(s, e.text);
         if (status != STREAM_OK)

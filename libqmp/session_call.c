@@ -10,8 +10,7 @@
 #include <unistd.h>
 #include "base/clock.h"
 #include "base/mem.h"
-#include "qmp/scan.h"
-#include "qmp/write.h"
+#include "net/connect.h"
 
 /* Milliseconds to the deadline, for poll(2), rounded up; -1: none. */
 static int time_left(int64_t deadline_us)
@@ -72,18 +71,25 @@ static bool reply_is_there(const struct qmp_session *s, uint64_t id)
     return r && r->reply;
 }
 
+/* Milliseconds for the next reply; -1: without end. While a session is opened: what is left of the
+ * time for all of it, a moment at least. */
+static int reply_time(const struct qmp_session *s)
+{
+    if (s->deadline == DEADLINE_NEVER)
+        return s->timeout_ms > 0 ? s->timeout_ms : -1;
+    int left = time_left(s->deadline);
+    return left > 1 ? left : 1;
+}
+
 /* The reply's text, owned; NULL with an error. */
 static char *wait_reply(struct qmp_session *s, const char *command, uint64_t id,
                         struct qmp_error **err)
 {
     char *json = NULL;
-    int rc = session_wait(s, s->timeout_ms > 0 ? s->timeout_ms : -1, reply_is_there, id);
+    int rc = session_wait(s, reply_time(s), reply_is_there, id);
     enum qmp_outcome outcome = qmp_session_outcome(s, id);
     if (rc == 0 && qmp_session_take_reply(s, &id, &json) == 1)
         return json;
-    struct session_request *r = session_find(s, id);
-    if (rc == SESSION_LOST && r && r->is_quit && outcome == QMP_OUTCOME_UNKNOWN)
-        return mem_strdup("{\"return\":{}}");
     qmp_session_forget(s, id);
     if (rc == SESSION_LATE)
         problem_set(err, QMP_ERROR_KIND_TIMEOUT, outcome, "%s: no reply in %d ms", command,
@@ -111,43 +117,32 @@ int codec_call(const struct codec_command *command, struct qmp_session *s, const
     return rc;
 }
 
-static const struct codec_type any = {
-    .name = "any", .kind = CODEC_ANY, .tag = CODEC_NONE, .u = CODEC_NONE, .open = CODEC_NONE
-};
-
-/* An object with nothing but `more`. */
-struct any_args {
-    char *more;
-};
-static const struct codec_type any_object = { .name = "arguments",
-                                              .kind = CODEC_OBJECT,
-                                              .size = sizeof(struct any_args),
-                                              .tag = CODEC_NONE,
-                                              .u = CODEC_NONE,
-                                              .open = offsetof(struct any_args, more) };
-
-static bool is_command_name(const char *name)
-{
-    size_t len = strlen(name);
-    return len > 0 && len < CODEC_COMMAND_NAME_MAX &&
-           strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") == len;
-}
-
 int qmp_execute(struct qmp_session *s, const char *name, const char *arguments, char **result,
                 struct qmp_error **err)
 {
-    struct codec_command command = { .name = name, .args = &any_object, .returns = &any };
-    struct any_args args = { mem_strdup(arguments) };
+    uint64_t id;
+    CLEANUP_FREE char *json = NULL;
+    struct qmp_msg *msg = qmp_msg_new();
     if (result)
         *result = NULL;
-    if (!is_command_name(name)) {
-        free(args.more);
-        return problem_set(err, QMP_ERROR_KIND_ARGUMENT, QMP_OUTCOME_NOT_SENT,
-                           "a command cannot be called that");
-    }
-    int rc = codec_call(&command, s, arguments ? &args : NULL, result, err);
-    free(args.more);
-    return rc;
+    if (qmp_execute_build(name, arguments, msg, err) == 0 &&
+        qmp_session_submit(s, msg, &id, err) == 0)
+        json = wait_reply(s, name, id, err);
+    qmp_msg_free(msg);
+    return json ? codec_parse_any(name, json, result, err) : -1;
+}
+
+int session_call_secret(struct qmp_session *s, const char *command, struct span arguments,
+                        char **result, struct qmp_error **err)
+{
+    *result = NULL;
+    if (s->lost)
+        return session_lost(s, QMP_OUTCOME_NOT_SENT, err);
+    uint64_t id = session_submit_secret(s, command, arguments);
+    CLEANUP_FREE char *json = wait_reply(s, command, id, err);
+    if (buf_len(&s->out) == 0)
+        buf_free_secret(&s->out);
+    return json ? codec_parse_any(command, json, result, err) : -1;
 }
 
 /* --- events ----------------------------------------------------------------------------------- */

@@ -6,6 +6,7 @@
 #include <string.h>
 #include "base/mem.h"
 #include "libqmp/libvirt.h"
+#include "libqmp/login.h"
 #include "net/address.h"
 #include "qmp/uri.h"
 
@@ -27,7 +28,7 @@ static int connect_loopback(char *text, struct error *err)
     if (rc < 0)
         return rc;
     if (!address_is_loopback(&a))
-        return error_set(err, ERROR_DENIED,
+        return error_set(err, ERROR_INVALID,
                          "%s is another machine: nothing would be encrypted on the way", text);
     return connect_tcp(&a, len, err);
 }
@@ -42,28 +43,57 @@ static int open_tcp(const char *text, struct session_way *way, struct error *err
     return 0;
 }
 
+static int tls_settings_of(const struct uri *uri, const struct qmp_settings *s,
+                           struct connect_tls_settings *out, struct error *err)
+{
+    *out = (struct connect_tls_settings){
+        .host = uri->host,
+        .port = uri->port,
+        .ca = settings_or_environment(s->ca, "QMPGATE_CA"),
+        .cert = settings_or_environment(s->cert, "QMPGATE_CERT"),
+        .key = settings_or_environment(s->key, "QMPGATE_KEY"),
+        .server_name = settings_or_environment(s->server_name, "QMPGATE_SERVER_NAME"),
+    };
+    if (!out->ca)
+        return error_set(err, ERROR_INVALID,
+                         "which certificate authority vouches for the gateway? %s says it",
+                         settings_name(s, QMP_SETTING_CA));
+    if (!out->cert != !out->key)
+        return error_set(err, ERROR_INVALID, "certificate and key go together: there is no %s (%s)",
+                         out->cert ? "key" : "certificate",
+                         settings_name(s, out->cert ? QMP_SETTING_KEY : QMP_SETTING_CERTIFICATE));
+    return 0;
+}
+
+/* TLS 1.3 tells a client that it should have shown a certificate only after the handshake, and not
+ * every server says it at all. */
+static char *certificate_advice(const struct qmp_settings *s)
+{
+    return mem_printf("no client certificate was shown: %s %s",
+                      settings_name(s, QMP_SETTING_CERTIFICATE), settings_name(s, QMP_SETTING_KEY));
+}
+
 static int open_tls(const struct uri *uri, const struct qmp_settings *settings, int64_t deadline,
                     struct session_way *way, struct error *err)
 {
-    bool reached;
-    const struct connect_tls_settings tls = {
-        .host = uri->host,
-        .port = uri->port,
-        .ca = settings_or_environment(settings->ca, "QMPGATE_CA"),
-        .cert = settings_or_environment(settings->cert, "QMPGATE_CERT"),
-        .key = settings_or_environment(settings->key, "QMPGATE_KEY"),
-        .server_name = settings_or_environment(settings->server_name, "QMPGATE_SERVER_NAME"),
-    };
-    if (!uri->vm)
+    bool reached = false;
+    struct connect_tls_settings tls;
+    if (!uri->vm && settings->target == QMP_TARGET_VM)
         return error_set(err, ERROR_INVALID, "which VM? A gateway's URI is qmps://HOST[:PORT]/VM");
-    if (!tls.ca)
-        return error_set(err, ERROR_INVALID,
-                         "which certificate authority vouches for the gateway? None is set, nor is "
-                         "QMPGATE_CA");
-    if (!tls.cert != !tls.key)
-        return error_set(err, ERROR_INVALID, "certificate and key go together: there is no %s",
-                         tls.cert ? "key" : "certificate");
-    return connect_tls_wait(&tls, deadline, &way->stream, &reached, err);
+    int rc = tls_settings_of(uri, settings, &tls, err);
+    if (rc < 0)
+        return rc;
+    if (!tls.cert)
+        way->advice = certificate_advice(settings);
+    rc = connect_tls_wait(&tls, deadline, &way->stream, &reached, err);
+    if (rc < 0 && reached && way->advice) {
+        CLEANUP_FREE char *text = mem_strdup(err->text);
+        return error_set(err, err->code, "%s (%s)", text, way->advice);
+    }
+    way->tls = true;
+    way->certificate = tls.cert != NULL;
+    way->server = mem_strdup(tls.server_name ? tls.server_name : uri->host);
+    return rc;
 }
 
 static int open_unix(const struct uri *uri, int64_t deadline, struct session_way *way,
@@ -75,6 +105,35 @@ static int open_unix(const struct uri *uri, int64_t deadline, struct session_way
     way->stream = stream_new_plain(fd);
     way->passes_fds = true;
     return 0;
+}
+
+void session_way_clear(struct session_way *way)
+{
+    stream_free(way->stream);
+    free(way->vm);
+    free(way->server);
+    free(way->advice);
+    *way = (struct session_way){ 0 };
+}
+
+int qmp_settings_check(const struct qmp_settings *settings, const char *text,
+                       struct qmp_error **err)
+{
+    struct error e;
+    struct login login;
+    struct connect_tls_settings tls;
+    CLEANUP_URI struct uri uri = { 0 };
+    if (login_init(&login, settings, err) < 0)
+        return -1;
+    login_clear(&login);
+    if (strncmp(text, "qmps:", 5) != 0)
+        return 0;
+    int rc = uri_parse(text, &uri, &e);
+    if (rc == 0)
+        rc = tls_settings_of(&uri, settings, &tls, &e);
+    if (rc == 0)
+        rc = connect_tls_check(&tls, &e);
+    return rc == 0 ? 0 : problem_from(err, &e, QMP_ERROR_KIND_LOCAL, QMP_OUTCOME_NOT_SENT);
 }
 
 int session_connect(const char *text, const struct qmp_settings *settings, int64_t deadline,
@@ -96,5 +155,7 @@ int session_connect(const char *text, const struct qmp_settings *settings, int64
                                  : open_unix(&uri, deadline, way, err);
     if (rc == 0)
         way->vm = TAKE_PTR(uri.vm);
+    else
+        session_way_clear(way);
     return rc;
 }

@@ -1,6 +1,6 @@
 /* The inside of a session, shared by session.c (bytes and queues), session_open.c (how it begins),
- * session_connect.c (where), session_attach.c (the VM behind a gateway) and session_call.c
- * (waiting). */
+ * session_connect.c (where), session_identify.c (who we are), session_attach.c (the VM behind a
+ * gateway), session_call.c (waiting) and tunnel.c (bytes of others). */
 #ifndef LIBQMP_SESSION_INTERNAL_H
 #define LIBQMP_SESSION_INTERNAL_H
 
@@ -44,26 +44,54 @@ struct qmp_session {
     int next_fd; /* owned; for the next request; -1: none */
     int wake_fd; /* owned; qmp_session_interrupt */
     int timeout_ms;
-    char *closing; /* why the gateway is about to close it; owned, or NULL */
-    char *lost;    /* why the connection is, or NULL */
+    int64_t deadline;      /* of opening it; DEADLINE_NEVER: it is open, or has no end */
+    bool gateway;          /* the greeting is a gateway's own */
+    char *vm;              /* owned; NULL: none was named */
+    const char *mechanism; /* that logged in, or NULL */
+    char *advice;          /* what may be wrong if it ends before it began; owned, or NULL */
+    char *closing;         /* why the gateway is about to close it; owned, or NULL */
+    char *lost;            /* why the connection is, or NULL */
 };
 
 /* Before its greeting. */
 struct qmp_session *session_new(struct stream *take_stream, int timeout_ms);
 
-/* A way to a monitor, and which VM is to be had on it. */
+/* A way to a monitor. */
 struct session_way {
     struct stream *stream;
     bool passes_fds;
-    char *vm; /* owned; NULL: there is no choice */
+    bool tls, certificate; /* the server was verified; it was shown ours */
+    char *vm;              /* owned; NULL: there is no choice */
+    char *server;          /* owned: the name that was verified, or NULL */
+    char *advice;          /* owned: what may be wrong if it ends at once, or NULL */
 };
-/* With an error *way has nothing. */
 int session_connect(const char *uri, const struct qmp_settings *settings, int64_t deadline,
                     struct session_way *way, struct error *err) MUST_CHECK;
+void session_way_clear(struct session_way *way);
+
+/* From connecting up to negotiation, which the caller does. */
+int session_begin(const char *uri, const struct qmp_settings *settings, struct qmp_session **out,
+                  struct qmp_error **err) MUST_CHECK;
+
+/* Behind the greeting: logs in, acts for whom it should, and chooses the VM. */
+struct login;
+int session_identify(struct qmp_session *s, struct login *login, struct qmp_error **err) MUST_CHECK;
 
 bool session_greeting_offers(const char *greeting, const char *capability);
-/* Behind the greeting: the VM is the one that was asked for. NULL: none was. */
-int session_choose_vm(struct qmp_session *s, const char *vm, struct qmp_error **err) MUST_CHECK;
+/* A reply that attached the VM has its greeting in it. */
+bool session_take_greeting(struct qmp_session *s, const char *reply);
+int session_attach(struct qmp_session *s, const char *vm, struct qmp_error **err) MUST_CHECK;
+/* Somebody chose before we could: is it the one? By what gateway-info or a login says. */
+int session_compare_vm(const char *about, const char *vm, struct qmp_error **err) MUST_CHECK;
+int session_check_vm(struct qmp_session *s, const char *vm, struct qmp_error **err) MUST_CHECK;
+
+/* Its arguments are not left in memory. */
+int session_call_secret(struct qmp_session *s, const char *command, struct span arguments,
+                        char **result, struct qmp_error **err) MUST_CHECK;
+uint64_t session_submit_secret(struct qmp_session *s, const char *command, struct span arguments);
+
+/* Why the gateway is about to close, if this event says so: a sentence, owned; or NULL. */
+char *session_closing_words(struct span event);
 
 /* Queues text; `begins` of the request is set by it. */
 void session_queue(struct qmp_session *s, struct span text);

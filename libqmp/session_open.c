@@ -3,12 +3,15 @@
 #include "libqmp/session_internal.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 #include "base/clock.h"
 #include "base/mem.h"
-#include "libqmp/settings.h"
+#include "libqmp/login.h"
 #include "qmp/scan.h"
+
+#define HOST_NAME_LEN 256 /* of this machine, with its NUL */
 
 static const struct qmp_scan_limits line_limits = {
     .max_bytes = LIMIT_API_TEXT_BYTES,
@@ -26,6 +29,7 @@ struct qmp_session *session_new(struct stream *take_stream, int timeout_ms)
     s->stream = take_stream;
     s->scanner = qmp_scanner_new(&line_limits);
     s->timeout_ms = timeout_ms;
+    s->deadline = DEADLINE_NEVER;
     s->next_fd = -1;
     s->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     return s;
@@ -46,10 +50,12 @@ void qmp_close(struct qmp_session *s)
     free(s->requests);
     free(s->events);
     buf_free(&s->in);
-    buf_free(&s->out);
+    buf_free_secret(&s->out); /* of a login that was broken off */
     stream_free(s->stream);
     qmp_scanner_free(s->scanner);
     free(s->greeting);
+    free(s->vm);
+    free(s->advice);
     free(s->closing);
     free(s->lost);
     free(s);
@@ -70,6 +76,21 @@ bool qmp_session_has_oob(const struct qmp_session *s)
     return s->oob;
 }
 
+bool qmp_session_is_gateway(const struct qmp_session *s)
+{
+    return s->gateway;
+}
+
+const char *qmp_session_vm(const struct qmp_session *s)
+{
+    return s->vm;
+}
+
+const char *qmp_session_mechanism(const struct qmp_session *s)
+{
+    return s->mechanism;
+}
+
 /* --- beginning -------------------------------------------------------------------------------- */
 
 static bool is_greeted(const struct qmp_session *s, uint64_t unused)
@@ -77,61 +98,108 @@ static bool is_greeted(const struct qmp_session *s, uint64_t unused)
     return s->greeting != NULL;
 }
 
-/* For what waits next: what is left of the time, a moment at least. */
-static int left_ms(int64_t deadline)
+static int greet(struct qmp_session *s, struct qmp_error **err)
 {
-    int64_t left = (deadline - clock_monotonic_us()) / USEC_PER_MSEC;
-    return deadline == DEADLINE_NEVER ? -1 : left > 1 ? (int)left : 1;
-}
-
-static int greet(struct qmp_session *s, int64_t deadline, struct qmp_error **err)
-{
-    int rc = session_wait(s, left_ms(deadline), is_greeted, 0);
+    int64_t left = (s->deadline - clock_monotonic_us()) / USEC_PER_MSEC;
+    int rc = session_wait(s,
+                          s->deadline == DEADLINE_NEVER ? -1
+                          : left > 1                    ? (int)left
+                                                        : 1,
+                          is_greeted, 0);
+    s->gateway = rc == 0 && session_greeting_offers(s->greeting, "gateway");
     if (rc == 0)
         return 0;
     return rc == SESSION_LATE
                ? problem_set(err, QMP_ERROR_KIND_TIMEOUT, QMP_OUTCOME_NOT_SENT,
-                             "the monitor does not greet: another client may hold it")
+                             "connected, but it does not greet in time: a QEMU socket serves one "
+                             "client at a time, and another one may hold it")
                : session_lost(s, QMP_OUTCOME_NOT_SENT, err);
 }
 
-static int begin(struct qmp_session *s, const char *vm, int64_t deadline, struct qmp_error **err)
+static struct qmp_session *session_on(struct session_way *way, int timeout_ms, int64_t deadline)
 {
-    if (greet(s, deadline, err) < 0)
-        return -1;
-    s->timeout_ms = left_ms(deadline);
-    if (session_choose_vm(s, vm, err) < 0)
-        return -1;
-    s->timeout_ms = left_ms(deadline);
-    s->oob = session_greeting_offers(s->greeting, "oob");
-    return qmp_execute(s, "qmp_capabilities", s->oob ? "{\"enable\":[\"oob\"]}" : NULL, NULL, err);
+    struct qmp_session *s = session_new(TAKE_PTR(way->stream), timeout_ms);
+    s->deadline = deadline;
+    s->passes_fds = way->passes_fds;
+    s->vm = TAKE_PTR(way->vm);
+    s->advice = TAKE_PTR(way->advice);
+    return s;
 }
 
-static int cannot_connect(const struct error *e, struct qmp_error **err)
+/* What is verified is what Kerberos is asked for: the name of the certificate. */
+static void set_server(struct login *l, const struct session_way *way)
 {
-    bool ours = e->code == ERROR_INVALID || e->code == ERROR_DENIED || e->code == ERROR_STATE;
-    return problem_set(err, ours ? QMP_ERROR_KIND_ARGUMENT : QMP_ERROR_KIND_CONNECTION,
-                       QMP_OUTCOME_NOT_SENT, "%s", e->text);
+    char here[HOST_NAME_LEN] = { 0 };
+    const char *name = way->server;
+    if (!name)
+        name = gethostname(here, sizeof(here) - 1) == 0 ? here : "localhost";
+    free(l->server);
+    l->server = mem_strndup(name, strcspn(name, "%")); /* an address' zone is no part of a name */
+    l->tls = way->tls;
+    l->certificate = way->certificate;
+}
+
+static int begin_once(const char *uri, struct login *l, struct qmp_session **out,
+                      struct qmp_error **err)
+{
+    struct error e;
+    struct session_way way = { 0 };
+    int timeout_ms = l->settings->timeout_ms;
+    int64_t deadline = deadline_after(timeout_ms * USEC_PER_MSEC);
+    if (session_connect(uri, l->settings, deadline, &way, &e) < 0)
+        return problem_from(err, &e, QMP_ERROR_KIND_CONNECTION, QMP_OUTCOME_NOT_SENT);
+    set_server(l, &way);
+    struct qmp_session *s = session_on(&way, timeout_ms, deadline);
+    session_way_clear(&way);
+    if (greet(s, err) < 0 || session_identify(s, l, err) < 0) {
+        qmp_close(s);
+        return -1;
+    }
+    *out = s;
+    return 0;
+}
+
+/* Once more, if a password is needed and somebody has it. */
+int session_begin(const char *uri, const struct qmp_settings *settings, struct qmp_session **out,
+                  struct qmp_error **err)
+{
+    struct login login;
+    struct qmp_error *why = NULL;
+    *out = NULL;
+    if (login_init(&login, settings, err) < 0)
+        return -1;
+    int rc = begin_once(uri, &login, out, &why);
+    if (rc < 0 && login.wants_password) {
+        qmp_error_free(TAKE_PTR(why));
+        rc = login_ask(&login, &why);
+        if (rc == 0)
+            rc = begin_once(uri, &login, out, &why);
+    }
+    login_clear(&login);
+    if (rc < 0 && err)
+        *err = TAKE_PTR(why);
+    qmp_error_free(why);
+    return rc;
+}
+
+static int negotiate(struct qmp_session *s, struct qmp_error **err)
+{
+    s->oob = session_greeting_offers(s->greeting, "oob");
+    return qmp_execute(s, "qmp_capabilities", s->oob ? "{\"enable\":[\"oob\"]}" : NULL, NULL, err);
 }
 
 int qmp_open_with(const char *uri, const struct qmp_settings *settings,
                   struct qmp_session **session, struct qmp_error **err)
 {
-    struct error e;
-    struct session_way way;
-    int64_t deadline = deadline_after(settings->timeout_ms * USEC_PER_MSEC);
+    struct qmp_session *s;
     *session = NULL;
-    if (session_connect(uri, settings, deadline, &way, &e) < 0)
-        return cannot_connect(&e, err);
-    struct qmp_session *s = session_new(way.stream, settings->timeout_ms);
-    s->passes_fds = way.passes_fds;
-    int rc = begin(s, way.vm, deadline, err);
-    free(way.vm);
-    if (rc < 0) {
+    if (session_begin(uri, settings, &s, err) < 0)
+        return -1;
+    if (negotiate(s, err) < 0) {
         qmp_close(s);
         return -1;
     }
-    s->timeout_ms = settings->timeout_ms;
+    s->deadline = DEADLINE_NEVER;
     *session = s;
     return 0;
 }

@@ -7,15 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "base/clock.h"
 #include "base/mem.h"
 #include "net/address.h"
 #include "net/tls.h"
-
-int64_t deadline_after(int64_t timeout_us)
-{
-    return timeout_us <= 0 ? DEADLINE_NEVER : clock_monotonic_us() + timeout_us;
-}
 
 /* --- waiting ---------------------------------------------------------------------------------- */
 

@@ -6,13 +6,9 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include "base/clock.h"
 #include "base/error.h"
 #include "net/stream.h"
-
-#define DEADLINE_NEVER INT64_MAX /* microseconds of clock_monotonic_us */
-
-/* `timeout_us` from now; 0 or less is never. */
-int64_t deadline_after(int64_t timeout_us);
 
 /* The poll events for what a stream call asked for; 0 if it asked for nothing. */
 short stream_wanted_events(enum stream_status status);

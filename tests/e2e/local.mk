@@ -63,7 +63,8 @@ EXTRA_DIST += \
     tests/e2e/harness/installed.py \
     tests/e2e/harness/libqmp.py \
     tests/e2e/test_libraries.py \
-    tests/e2e/test_libqmp.py tests/e2e/test_libqmp_gateway.py tests/e2e/test_libqmp_libvirt.py tests/e2e/test_libqmp_session.py \
+    tests/e2e/test_libqmp.py tests/e2e/test_libqmp_gateway.py tests/e2e/test_libqmp_libvirt.py \
+    tests/e2e/test_libqmp_login.py tests/e2e/test_libqmp_session.py \
     tests/e2e/test_libqmp_ways.py \
     tests/e2e/test_limits.py \
     tests/e2e/test_login.py \

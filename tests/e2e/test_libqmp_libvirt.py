@@ -2,11 +2,14 @@
 
 import json
 import os
+import subprocess
 import time
 
 import pytest
 
 from harness import wait
+from harness.cli import OK, UNREACHABLE
+from harness.cli_fixtures import cli  # noqa: F401
 from harness.libqmp import ARGUMENT, CONNECTION, FAILED, LONG, NOT_SENT, REFUSED, TIMEOUT, UNKNOWN, Session, failed
 
 
@@ -65,7 +68,22 @@ def test_a_libvirt_that_hangs_is_late(domain, session):
     domain.libvirtd.thaw()
 
 
+def test_the_command_line_says_why_there_is_no_such_domain(domain, cli):
+    done = cli("exec", "query-name", uri=f"libvirt:web2?uri={domain.libvirtd.uri}")
+    assert done.code == UNREACHABLE and "web2" in done.stderr
+
+
 # --- what does -------------------------------------------------------------------------------------------------
+
+def test_the_command_line_goes_by_libvirt_too(domain, cli):
+    cli.uri = f"libvirt:web1?uri={domain.libvirtd.uri}"
+    assert cli.json("exec", "query-name") == {"name": "web1"}
+    listener = cli.start("events", "--count", "1", stdout=subprocess.PIPE)
+    listener.wait_line("listening")
+    assert cli("exec", "cont").code == OK
+    assert listener.wait() == OK
+    assert json.loads(listener.stdout.read())["event"] == "RESUME"
+
 
 @pytest.mark.parametrize("by", ["name", "uuid"])
 def test_typed_commands_and_events(domain, session, by):

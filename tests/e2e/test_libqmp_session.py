@@ -78,7 +78,7 @@ def test_a_monitor_that_another_client_holds_is_a_timeout(house, session):
     vm = house.qemu()
     first = session(vm)
     assert first.opened.ok
-    failed(session(vm, 300).opened, TIMEOUT, NOT_SENT, "another client may hold it")
+    failed(session(vm, 300).opened, TIMEOUT, NOT_SENT, "another one may hold it")
 
 
 def test_a_vm_that_is_killed_leaves_its_command_unknown(house, session):
@@ -261,7 +261,7 @@ def test_any_other_command_does_not(house, session):
     s.tell("call stop -")
     vm.wait(1)
     vm.drop()
-    failed(s.answer(), CONNECTION, UNKNOWN, "ended the connection")
+    failed(s.answer(), CONNECTION, UNKNOWN, "closed the connection")
 
 
 def test_what_never_left_is_said_not_to_be_sent_and_never_is(house, session):

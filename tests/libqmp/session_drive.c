@@ -1,4 +1,5 @@
-/* session_drive URI TIMEOUT_MS: a session of libqmp, told what to do by lines of standard input.
+/* session_drive URI TIMEOUT_MS [SETTING=VALUE]...: a session of libqmp, told what to do by lines of
+ * standard input.
  *
  *   execute COMMAND JSON    by its name; JSON "-": no arguments
  *   call COMMAND JSON       by the typed function
@@ -11,6 +12,7 @@
  *   pass FILE -             a descriptor goes along with the next command
  *   interrupt MS -          the next event, without end, but for another thread after so long
  *   greeting - -            the monitor's
+ *   login - -               the VM's name, "gateway" if it is one, and the mechanism
  *   timeout MS -            for what comes
  *
  * Each is answered by a line: "ok TEXT", or "error KIND OUTCOME TEXT". */
@@ -154,11 +156,72 @@ static int run(struct qmp_session *s, const char *what, const char *name, const 
         r->json = mem_strndup(buf_data(&told), buf_len(&told));
     else if (strcmp(what, "greeting") == 0)
         r->json = mem_strdup(qmp_session_greeting(s));
+    else if (strcmp(what, "login") == 0)
+        r->json = mem_printf("%s %s %s", qmp_session_vm(s) ? qmp_session_vm(s) : "-",
+                             qmp_session_is_gateway(s) ? "gateway" : "vm",
+                             qmp_session_mechanism(s) ? qmp_session_mechanism(s) : "-");
     else if (strcmp(what, "lost") == 0)
         r->json = mem_printf("%llu", (unsigned long long)qmp_session_events_lost(s));
     else
         qmp_session_set_timeout(s, (int)strtol(name, NULL, 10));
     return 0;
+}
+
+/* --- settings --------------------------------------------------------------------------------- */
+
+static char *password_of(void *opaque, const char *user, const char *server)
+{
+    fprintf(stderr, "asked for the password of %s for %s\n", user, server);
+    return mem_strdup(opaque);
+}
+
+static void set_password(struct qmp_settings *s, const char *password)
+{
+    static char kept[64];
+    snprintf(kept, sizeof(kept), "%s", password);
+    qmp_settings_set_password_function(s, password_of, kept);
+}
+
+static void set_target(struct qmp_settings *s, const char *number)
+{
+    qmp_settings_set_target(s, (enum qmp_target)strtol(number, NULL, 10));
+}
+
+static void set(struct qmp_settings *s, const char *word)
+{
+    static const struct {
+        const char *name;
+        void (*set)(struct qmp_settings *s, const char *value);
+    } settings[] = {
+        { "user", qmp_settings_set_user },
+        { "mechanism", qmp_settings_set_mechanism },
+        { "password-file", qmp_settings_set_password_file },
+        { "password", set_password },
+        { "act-as", qmp_settings_set_act_as },
+        { "target", set_target },
+    };
+    size_t len = strcspn(word, "=");
+    for (size_t i = 0; i < ARRAY_SIZE(settings); i++) {
+        if (strlen(settings[i].name) == len && strncmp(settings[i].name, word, len) == 0) {
+            settings[i].set(s, word + len + 1);
+            return;
+        }
+    }
+    probe_fail("no such setting");
+}
+
+static int open_session(int argc, char **argv, struct qmp_session **s, struct qmp_error **err)
+{
+    int timeout_ms = (int)strtol(argv[2], NULL, 10);
+    if (argc == 3)
+        return qmp_open(argv[1], timeout_ms, s, err);
+    struct qmp_settings *settings = qmp_settings_new();
+    qmp_settings_set_timeout(settings, timeout_ms);
+    for (int i = 3; i < argc; i++)
+        set(settings, argv[i]);
+    int rc = qmp_open_with(argv[1], settings, s, err);
+    qmp_settings_free(settings);
+    return rc;
 }
 
 int main(int argc, char **argv)
@@ -167,9 +230,9 @@ int main(int argc, char **argv)
     size_t capacity = 0;
     struct qmp_session *s = NULL;
     struct probe_result opened = { 0 };
-    if (argc != 3)
-        probe_fail("usage: session_drive URI TIMEOUT_MS");
-    int rc = qmp_open(argv[1], (int)strtol(argv[2], NULL, 10), &s, &opened.err);
+    if (argc < 3)
+        probe_fail("usage: session_drive URI TIMEOUT_MS [SETTING=VALUE]...");
+    int rc = open_session(argc, argv, &s, &opened.err);
     if (rc == 0)
         opened.json = mem_strdup(qmp_session_has_oob(s) ? "oob" : "");
     answer(rc, &opened);

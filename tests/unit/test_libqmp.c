@@ -488,6 +488,56 @@ static void test_a_number_that_is_none_is_not_sent(void **state)
     qmp_double_list_free(list);
 }
 
+/* --- commands of any name --------------------------------------------------------------------- */
+
+static void test_a_name_that_no_command_has_is_not_sent(void **state)
+{
+    static const char *const names[] = { "", "a b", "a\"b", "a\n", "{}" };
+    struct qmp_msg *msg = qmp_msg_new();
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        struct qmp_error *err = NULL;
+        assert_int_equal(qmp_execute_build(names[i], NULL, msg, &err), -1);
+        assert_int_equal(qmp_error_kind(err), QMP_ERROR_KIND_ARGUMENT);
+        assert_string_equal(qmp_msg_json(msg), "");
+        qmp_error_free(err);
+    }
+    qmp_msg_free(msg);
+}
+
+static void test_arguments_of_any_command_are_one_object(void **state)
+{
+    static const char *const texts[] = { "", "[]", "7", "{},{}", "{\"a\":1,\"a\":2}", "{\"a\":}" };
+    struct qmp_msg *msg = qmp_msg_new();
+    for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+        assert_int_equal(qmp_execute_build("x-new", texts[i], msg, NULL), -1);
+        assert_string_equal(qmp_msg_json(msg), "");
+    }
+    qmp_msg_free(msg);
+}
+
+static void test_any_command_is_built_and_its_reply_taken_apart(void **state)
+{
+    char *result = NULL;
+    struct qmp_error *err = NULL;
+    struct qmp_msg *msg = qmp_msg_new();
+    qmp_msg_set_oob(msg, true);
+    assert_int_equal(qmp_execute_build("x-new", " { \"a\" : [1e3] } ", msg, NULL), 0);
+    assert_string_equal(qmp_msg_json(msg), "{\"exec-oob\":\"x-new\",\"arguments\":{\"a\":[1e3]}}");
+    qmp_msg_free(msg);
+    assert_int_equal(qmp_execute_parse_reply("{\"return\": [1, {}]}", &result, NULL), 0);
+    assert_string_equal(result, "[1,{}]");
+    free(result);
+    assert_int_equal(qmp_execute_parse_reply("{\"return\":1,\"error\":{}}", &result, NULL), -1);
+    assert_null(result);
+    assert_int_equal(qmp_execute_parse_reply("{\"error\":{\"class\":\"GenericError\",\"desc\":"
+                                             "\"permission denied: no\"}}",
+                                             &result, &err),
+                     -1);
+    assert_int_equal(qmp_error_kind(err), QMP_ERROR_KIND_REFUSED);
+    assert_true(qmp_error_is_denied(err));
+    qmp_error_free(err);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -522,6 +572,9 @@ int main(void)
         cmocka_unit_test(test_absent_members_do_not_count),
         cmocka_unit_test(test_numbers_do_not_depend_on_the_locale),
         cmocka_unit_test(test_a_number_that_is_none_is_not_sent),
+        cmocka_unit_test(test_a_name_that_no_command_has_is_not_sent),
+        cmocka_unit_test(test_arguments_of_any_command_are_one_object),
+        cmocka_unit_test(test_any_command_is_built_and_its_reply_taken_apart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

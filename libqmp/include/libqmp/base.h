@@ -21,8 +21,8 @@
  *   where QMP_USE_UNSTABLE was defined before the first header was included.
  *
  * All functions may be called from any thread; an object belongs to one thread at a time, and may
- * be read by many. The library has no state of its own, but for libvirt's. When memory
- * runs out the process ends.
+ * be read by many. The library has no state of its own, but for libvirt's and, where a gateway
+ * wants a login, libsasl2's: libqmp/session.h has the rules. When memory runs out the process ends.
  * Since: 0.1. Source: QEMU's QMP specification and QAPI schema. */
 #ifndef LIBQMP_BASE_H
 #define LIBQMP_BASE_H
@@ -71,6 +71,8 @@ enum qmp_error_kind {
     QMP_ERROR_KIND_CONNECTION = 4,  /* of a session: there is none, or it is lost */
     QMP_ERROR_KIND_TIMEOUT = 5,     /* nothing came in time */
     QMP_ERROR_KIND_INTERRUPTED = 6, /* by qmp_session_interrupt */
+    QMP_ERROR_KIND_LOCAL = 7,       /* something of this machine: a file, a password, libvirt */
+    QMP_ERROR_KIND_LOGIN = 8,       /* a gateway wants a login: there is no way, or it failed */
 };
 
 /* What became of the command, as far as the error tells. */
@@ -86,6 +88,8 @@ enum qmp_outcome qmp_error_outcome(const struct qmp_error *err);
 const char *qmp_error_text(const struct qmp_error *err);
 /* QEMU's class of a refused command, such as "CommandNotFound"; otherwise NULL. */
 const char *qmp_error_class(const struct qmp_error *err);
+/* A gateway says no: by its policy, or to a login. */
+bool qmp_error_is_denied(const struct qmp_error *err);
 void qmp_error_free(struct qmp_error *err);
 
 /* --- messages --------------------------------------------------------------------------------- */
@@ -106,6 +110,14 @@ void qmp_msg_set_oob(struct qmp_msg *msg, bool oob);
  * build, and after one that failed. Lives until the message is built anew or freed. */
 const char *qmp_msg_json(const struct qmp_msg *msg);
 size_t qmp_msg_length(const struct qmp_msg *msg);
+
+/* Any command, whether libqmp knows it or not; each that it knows has a qmp_X_build of its own.
+ * `arguments`: JSON text of an object, or NULL. */
+int qmp_execute_build(const char *command, const char *arguments, struct qmp_msg *msg,
+                      struct qmp_error **err) QMP_MUST_CHECK;
+/* The reply to it. `result`: what it returned as JSON text, to be freed with free(); NULL is fine.
+ */
+int qmp_execute_parse_reply(const char *json, char **result, struct qmp_error **err) QMP_MUST_CHECK;
 
 #ifdef __cplusplus
 }

@@ -9,14 +9,14 @@ sys.path.insert(0, os.path.join(TOP, "tests", "libqmp"))
 
 from commands import Answer, Schema  # noqa: E402, F401
 
-ARGUMENT, REPLY, REFUSED, CONNECTION, TIMEOUT, INTERRUPTED = 1, 2, 3, 4, 5, 6  # enum qmp_error_kind
+ARGUMENT, REPLY, REFUSED, CONNECTION, TIMEOUT, INTERRUPTED, LOCAL, LOGIN = range(1, 9)  # enum qmp_error_kind
 UNKNOWN, NOT_SENT, FAILED = 0, 1, 2  # enum qmp_outcome
 LONG = 20000  # milliseconds
 
 
 class Session:
-    def __init__(self, build, uri, timeout=LONG, **env):
-        self.process = subprocess.Popen([os.path.join(build, "tests", "libqmp", "session_drive"), uri, str(timeout)],
+    def __init__(self, build, uri, timeout=LONG, settings=(), **env):
+        self.process = subprocess.Popen([os.path.join(build, "tests", "libqmp", "session_drive"), uri, str(timeout), *settings],
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8",
                                         env={**os.environ, **env})
         self.opened = self.answer()

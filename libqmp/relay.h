@@ -1,6 +1,6 @@
 /* Bytes between two streams, both ways, until both have ended. */
-#ifndef CLI_RELAY_H
-#define CLI_RELAY_H
+#ifndef LIBQMP_RELAY_H
+#define LIBQMP_RELAY_H
 
 #include "base/buf.h"
 #include "net/stream.h"

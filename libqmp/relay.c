@@ -1,5 +1,5 @@
 #include "config.h"
-#include "cli/relay.h"
+#include "libqmp/relay.h"
 
 #include <errno.h>
 #include <poll.h>
