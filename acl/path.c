@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/buf.h"
+#include "base/utf8.h"
 #include "base/mem.h"
 
 _Static_assert(ACL_PATH_STEPS_MAX < 32, "a set of steps and the end is a uint32_t");

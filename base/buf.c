@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include "base/mem.h"
 #include "base/secret.h"
+#include "base/utf8.h"
 
 #define BUF_MIN_CAP 256 /* bytes: the first allocation */
 
@@ -70,41 +71,6 @@ void buf_printf(struct buf *b, const char *fmt, ...)
         buf_commit(b, (size_t)n);
     }
     va_end(again);
-}
-
-size_t utf8_decode(const unsigned char *s, size_t len, uint32_t *out)
-{
-    static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-    size_t n;
-    uint32_t c;
-
-    if (s[0] < 0x80) {
-        *out = s[0];
-        return 1;
-    }
-    if (s[0] >= 0xc2 && s[0] <= 0xdf) {
-        n = 2;
-        c = s[0] & 0x1fu;
-    } else if ((s[0] & 0xf0) == 0xe0) {
-        n = 3;
-        c = s[0] & 0x0fu;
-    } else if (s[0] >= 0xf0 && s[0] <= 0xf4) {
-        n = 4;
-        c = s[0] & 0x07u;
-    } else {
-        return 0;
-    }
-    if (n > len)
-        return 0;
-    for (size_t i = 1; i < n; i++) {
-        if ((s[i] & 0xc0) != 0x80)
-            return 0;
-        c = c << 6 | (s[i] & 0x3fu);
-    }
-    if (c < least[n] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
-        return 0;
-    *out = c;
-    return n;
 }
 
 static void add_u_escape(struct buf *b, uint32_t unit)

@@ -72,10 +72,6 @@ void buf_add_uint(struct buf *b, uint64_t value);
 void buf_add_int(struct buf *b, int64_t value);
 void buf_printf(struct buf *b, const char *fmt, ...) PRINTF(2, 3);
 
-/* Decodes one UTF-8 sequence of at most len > 0 bytes; its length, or 0 where it is not UTF-8
- * (RFC 3629). */
-size_t utf8_decode(const unsigned char *s, size_t len, uint32_t *out);
-
 /* Appends a JSON string, quoted and escaped, ASCII only. Bytes that are not UTF-8 become U+FFFD. */
 void buf_add_json_string(struct buf *b, const char *s, size_t len);
 

@@ -8,12 +8,14 @@ base_libbase_a_SOURCES = \
     base/decimal.h \
     base/error.c base/error.h \
     base/glob.c base/glob.h \
+    base/library.c base/library.h \
     base/limits.h \
     base/log.c base/log.h \
     base/mem.c base/mem.h \
     base/secret.c base/secret.h \
     base/thread.c base/thread.h \
     base/uri.c base/uri.h \
+    base/utf8.c base/utf8.h \
     base/util.h
 
 check_PROGRAMS += tests/unit/test_cfgtext

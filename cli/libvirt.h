@@ -5,7 +5,7 @@
 
 #include <libvirt/libvirt.h>
 #include <libvirt/virterror.h>
-#include "base/error.h"
+#include "base/library.h"
 
 #define LIBVIRT_FUNCTIONS(F)       \
     F(virConnectOpen)              \
@@ -22,9 +22,7 @@
     F(virSetErrorFunc)
 
 struct libvirt {
-#define MEMBER(name) __typeof__(name) *name;
-    LIBVIRT_FUNCTIONS(MEMBER)
-#undef MEMBER
+    LIBVIRT_FUNCTIONS(LIBRARY_MEMBER)
 };
 
 /* As long as the process lives; NULL if it is not installed. */

@@ -3,6 +3,7 @@
 
 #include <string.h>
 #include "base/buf.h"
+#include "base/utf8.h"
 #include "base/decimal.h"
 
 bool word_is_text(struct span s)

@@ -5,6 +5,7 @@
 
 #include <string.h>
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "libqdev/kinds.h"
 #include "libqdev/limits.h"
 #include "libqdev/problem.h"

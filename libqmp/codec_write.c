@@ -3,8 +3,8 @@
 
 #include <string.h>
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "libqmp/number.h"
-#include "libqmp/utf8.h"
 #include "qmp/scan.h"
 #include "qmp/write.h"
 

@@ -1,10 +1,8 @@
 #include "config.h"
 #include "libqmp/libvirt_api.h"
 
-#include <dlfcn.h>
 #include <pthread.h>
 #include <stdbool.h>
-#include <string.h>
 #include "base/thread.h"
 
 /* The process's, as libvirt's own state is. Written once. */
@@ -15,26 +13,15 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 /* --- loading ---------------------------------------------------------------------------------- */
 
-static bool find(void *library, const char *name, void *place)
-{
-    void *function = dlsym(library, name);
-    memcpy(place, &function, sizeof(function));
-    return function != NULL;
-}
-
-/* Never closed: it has threads. */
 static int load(void)
 {
-    void *base = dlopen("libvirt.so.0", RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
-    void *qemu = base ? dlopen("libvirt-qemu.so.0", RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE) : NULL;
-    bool all = qemu != NULL;
-    if (!all)
-        return error_set(&failure, ERROR_INVALID, "libvirt is not installed here: %s", dlerror());
-#define FIND_BASE(name) all = all && find(base, #name, &api.name);
-#define FIND_QEMU(name) all = all && find(qemu, #name, &api.name);
-    LIBVIRT_FUNCTIONS(FIND_BASE)
-    LIBVIRT_QEMU_FUNCTIONS(FIND_QEMU)
-    return all ? 0 : error_set(&failure, ERROR_INVALID, "this libvirt is too old");
+    static const char *const base[] = { LIBVIRT_FUNCTIONS(LIBRARY_NAME) };
+    static const char *const qemu[] = { LIBVIRT_QEMU_FUNCTIONS(LIBRARY_NAME) };
+    _Static_assert(sizeof(api) == sizeof(base) + sizeof(qemu), "it has a function of each name");
+    int rc = library_load("libvirt.so.0", base, ARRAY_SIZE(base), &api, &failure);
+    return rc < 0 ? rc
+                  : library_load("libvirt-qemu.so.0", qemu, ARRAY_SIZE(qemu),
+                                 (char *)&api + sizeof(base), &failure);
 }
 
 /* --- its event loop --------------------------------------------------------------------------- */

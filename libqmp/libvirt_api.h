@@ -6,7 +6,7 @@
 #include <libvirt/libvirt-qemu.h>
 #include <libvirt/libvirt.h>
 #include <libvirt/virterror.h>
-#include "base/error.h"
+#include "base/library.h"
 
 /* What is used of it. */
 #define LIBVIRT_FUNCTIONS(X)              \
@@ -33,10 +33,8 @@
     X(virDomainQemuMonitorCommand)
 
 struct libvirt_api {
-#define LIBVIRT_MEMBER(name) __typeof__(name) *name;
-    LIBVIRT_FUNCTIONS(LIBVIRT_MEMBER)
-    LIBVIRT_QEMU_FUNCTIONS(LIBVIRT_MEMBER)
-#undef LIBVIRT_MEMBER
+    LIBVIRT_FUNCTIONS(LIBRARY_MEMBER)
+    LIBVIRT_QEMU_FUNCTIONS(LIBRARY_MEMBER)
 };
 
 /* Loaded, initialised, and with an event loop that runs: the program's own if it registered one

@@ -5,5 +5,5 @@
 int libvirt_stream_new(const char *text, struct stream **out, struct error *err)
 {
     (void)text, (void)out;
-    return error_set(err, ERROR_INVALID, "this libqmp was built without libvirt");
+    return error_set(err, ERROR_STATE, "this libqmp was built without libvirt");
 }

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "libqmp/limits.h"
 
 #define DENIAL "permission denied" /* qmpgate-protocol(7): refusals by policy begin so */
@@ -51,15 +52,6 @@ void qmp_error_free(struct qmp_error *err)
     free(err);
 }
 
-/* A peer's bytes in a sentence: what could move a terminal's cursor does not get there. */
-static void make_printable(char *text)
-{
-    for (unsigned char *p = (unsigned char *)text; *p; p++) {
-        if (*p < 0x20 || *p == 0x7f)
-            *p = '?';
-    }
-}
-
 bool problem_is_denial(const char *desc)
 {
     return strncmp(desc, DENIAL, strlen(DENIAL)) == 0;
@@ -72,7 +64,7 @@ static struct qmp_error *new_error(enum qmp_error_kind kind, enum qmp_outcome ou
     e->outcome = outcome;
     e->text = text;
     e->denied = kind == QMP_ERROR_KIND_LOGIN || problem_is_denial(text);
-    make_printable(text);
+    utf8_make_printable(text);
     return e;
 }
 

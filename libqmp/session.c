@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include "base/mem.h"
 #include "libqmp/object.h"
+#include "qmp/message.h"
 
 #define TLS_RECORD_BYTES 16384u /* what it takes at once */
 
@@ -236,10 +237,10 @@ static void keep_event(struct qmp_session *s, struct span text)
     s->events[s->n_events++] = mem_strndup(text.data, text.len);
 }
 
-static int keep_reply(struct qmp_session *s, const struct qmp_tape *t, struct span text)
+static int keep_reply(struct qmp_session *s, const struct qmp_tape *t, uint32_t token,
+                      struct span text)
 {
     int64_t id;
-    uint32_t token = qmp_tape_find(t, 0, SPAN_LIT("id"));
     struct session_request *r = NULL;
     if (token != QMP_NONE && qmp_tape_int64(t, token, &id))
         r = session_find(s, (uint64_t)id);
@@ -253,9 +254,9 @@ static int keep_reply(struct qmp_session *s, const struct qmp_tape *t, struct sp
 }
 
 /* An error that answers nothing is a last word: a gateway's to somebody whom it does not know. */
-static int hear_last_word(struct qmp_session *s, const struct qmp_tape *t)
+static int hear_last_word(struct qmp_session *s, struct span text)
 {
-    CLEANUP_FREE char *json = mem_strndup(qmp_tape_raw(t, 0).data, qmp_tape_raw(t, 0).len);
+    CLEANUP_FREE char *json = mem_strndup(text.data, text.len);
     struct qmp_error *err = NULL;
     struct codec_command nothing = { .name = "the monitor" };
     (void)codec_parse_reply(&nothing, json, NULL, &err);
@@ -264,34 +265,42 @@ static int hear_last_word(struct qmp_session *s, const struct qmp_tape *t)
     return rc;
 }
 
+static int take_greeting(struct qmp_session *s, struct span text)
+{
+    if (s->greeting)
+        return lose(s, "the monitor greets a second time");
+    s->greeting = mem_strndup(text.data, text.len);
+    return 0;
+}
+
+static int take_event(struct qmp_session *s, const struct qmp_tape *t, uint32_t name,
+                      struct span text)
+{
+    if (qmp_tape_string_is(t, name, SPAN_LIT("GATEWAY_CLOSED")))
+        note_closing(s, text);
+    keep_event(s, text);
+    return 0;
+}
+
 static int take_message(struct qmp_session *s)
 {
     const struct qmp_tape *t = qmp_scanner_tape(s->scanner);
-    if (qmp_tape_kind(t, 0) != QMP_KIND_OBJECT)
-        return lose(s, "the monitor sent something else than an object");
     struct span text = qmp_tape_raw(t, 0);
+    struct qmp_answer answer;
+    struct error e;
     free(s->advice);
     s->advice = NULL;
-    uint32_t event = qmp_tape_find(t, 0, SPAN_LIT("event"));
-    if (qmp_tape_find(t, 0, SPAN_LIT("error")) != QMP_NONE &&
-        qmp_tape_find(t, 0, SPAN_LIT("id")) == QMP_NONE)
-        return hear_last_word(s, t);
-    if (!s->greeting) {
-        if (qmp_tape_find(t, 0, SPAN_LIT("QMP")) == QMP_NONE)
-            return lose(s, "there is no monitor: it does not greet");
-        s->greeting = mem_strndup(text.data, text.len);
-        return 0;
-    }
-    if (event != QMP_NONE) {
-        if (qmp_tape_kind(t, event) == QMP_KIND_STRING &&
-            qmp_tape_string_is(t, event, SPAN_LIT("GATEWAY_CLOSED")))
-            note_closing(s, text);
-        keep_event(s, text);
-        return 0;
-    }
-    if (qmp_tape_find(t, 0, SPAN_LIT("QMP")) != QMP_NONE)
-        return lose(s, "the monitor greets a second time");
-    return keep_reply(s, t, text);
+    if (qmp_answer_parse(t, &answer, &e) < 0)
+        return lose(s, e.text);
+    if (answer.kind == QMP_ANSWER_GREETING)
+        return take_greeting(s, text);
+    if (answer.kind == QMP_ANSWER_ERROR && answer.id == QMP_NONE)
+        return hear_last_word(s, text);
+    if (!s->greeting)
+        return lose(s, "there is no monitor: it does not greet");
+    if (answer.kind == QMP_ANSWER_EVENT)
+        return take_event(s, t, answer.event, text);
+    return keep_reply(s, t, answer.id, text);
 }
 
 /* All messages that are whole. */

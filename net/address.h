@@ -48,6 +48,8 @@ int listen_unix(const struct listen_unix_settings *settings, struct error *err) 
 /* Starts connecting; the descriptor (writable when connected, SO_ERROR says how it went). */
 int connect_unix(const char *path, struct error *err) MUST_CHECK;
 int connect_tcp(const struct sockaddr_storage *a, socklen_t len, struct error *err) MUST_CHECK;
+/* How it went, once the descriptor is writable. ERROR_PEER: the system's words. */
+int connect_result(int fd, struct error *err) MUST_CHECK;
 
 /* Peer credentials of a UNIX socket. */
 struct peer_credentials {

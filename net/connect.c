@@ -62,13 +62,7 @@ static int finish_connect(int fd, int64_t deadline, struct error *err)
         return rc;
     if (rc == 0)
         return error_set(err, ERROR_PEER, "no answer in time");
-    int failure = 0;
-    socklen_t len = sizeof(failure);
-    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &failure, &len) < 0)
-        return error_set_errno(err, "getsockopt");
-    if (failure)
-        return error_set(err, ERROR_PEER, "%s", strerror(failure));
-    return 0;
+    return connect_result(fd, err);
 }
 
 int connect_unix_wait(const char *path, int64_t deadline, struct error *err)

@@ -90,6 +90,15 @@ int connect_unix(const char *path, struct error *err)
     return TAKE_FD(fd);
 }
 
+int connect_result(int fd, struct error *err)
+{
+    int failure = 0;
+    socklen_t len = sizeof(failure);
+    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &failure, &len) < 0)
+        failure = errno;
+    return failure == 0 ? 0 : error_set(err, ERROR_PEER, "%s", strerror(failure));
+}
+
 /* Removes a socket that a dead process left behind; anything else in the way is an error. */
 static int remove_stale(const char *path, const struct sockaddr_un *a, struct error *err)
 {

@@ -200,13 +200,9 @@ static void on_readable(evutil_socket_t fd, short what, void *opaque)
 
 static void finish_connecting(struct backend *b)
 {
-    int code = 0;
-    socklen_t len = sizeof(code);
     struct error err;
-    getsockopt(stream_fd(b->stream), SOL_SOCKET, SO_ERROR, &code, &len);
-    if (code) {
-        errno = code;
-        error_set_errno(&err, "cannot connect to its monitor");
+    if (connect_result(stream_fd(b->stream), &err) < 0) {
+        error_prefix(&err, "cannot connect to its monitor");
         lose(b, AUDIT_CODE_VM_UNREACHABLE, err.text);
         return;
     }

@@ -5,8 +5,10 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/glob.h"
+#include "base/library.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 
 static void assert_json(const char *in, size_t len, const char *expected)
 {
@@ -38,6 +40,37 @@ static void json_string_replaces_what_is_not_utf8(void **state)
     assert_json("\xc0\xaf", 2, "\"\\ufffd\\ufffd\"");            /* overlong */
     assert_json("\xed\xa0\x80", 3, "\"\\ufffd\\ufffd\\ufffd\""); /* surrogate */
     assert_json("\xe2\x82", 2, "\"\\ufffd\\ufffd\"");            /* cut short */
+}
+
+static void only_the_shortest_form_is_utf8(void **state)
+{
+    static const char *const bad[] = { "\x80",         "\xc0\x80",         "\xc1\xbf",
+                                       "\xe0\x9f\xbf", "\xed\xa0\x80",     "\xf0\x8f\xbf\xbf",
+                                       "\xc3",         "\xf4\x90\x80\x80", "\xff",
+                                       "a\xe2\x82" };
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+        assert_false(utf8_is_valid(bad[i], strlen(bad[i])));
+    assert_true(utf8_is_valid("", 0));
+    assert_true(utf8_is_valid("a\0\xc2\x80\xe2\x82\xac\xf4\x8f\xbf\xbf", 11));
+}
+
+static void what_is_printable_moves_no_cursor(void **state)
+{
+    char text[] = "a\x1b[2J\xc2\x9b\x7f\n\xff\xc3\xa9\xe2\x82";
+    utf8_make_printable(text);
+    assert_string_equal(text, "a?[2J?????\xc3\xa9??");
+}
+
+static void library_that_there_is_not_says_so(void **state)
+{
+    static const char *const names[] = { "no_such_function_anywhere" };
+    void *place = NULL;
+    struct error err;
+    assert_int_equal(library_load("libnonesuch.so.7", names, 1, &place, &err), ERROR_STATE);
+    assert_non_null(strstr(err.text, "libnonesuch.so.7 is not installed"));
+    assert_int_equal(library_load("libc.so.6", names, 1, &place, &err), ERROR_STATE);
+    assert_non_null(strstr(err.text, names[0]));
+    assert_null(place);
 }
 
 static void buffer_keeps_order_while_it_grows_and_drains(void **state)
@@ -188,6 +221,9 @@ int main(void)
         cmocka_unit_test(json_string_escapes_what_json_must),
         cmocka_unit_test(json_string_is_ascii),
         cmocka_unit_test(json_string_replaces_what_is_not_utf8),
+        cmocka_unit_test(only_the_shortest_form_is_utf8),
+        cmocka_unit_test(what_is_printable_moves_no_cursor),
+        cmocka_unit_test(library_that_there_is_not_says_so),
         cmocka_unit_test(buffer_keeps_order_while_it_grows_and_drains),
         cmocka_unit_test(numbers_are_written_at_their_ends),
         cmocka_unit_test(glob_matches_like_a_shell),

@@ -13,8 +13,6 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "libqmp/limits.h"
-#include "libqmp/utf8.h"
-
 /* Fails unless the error says this; frees it. */
 static void expect_error(struct qmp_error *err, enum qmp_error_kind kind, const char *text)
 {

@@ -20,8 +20,7 @@ static const char *parse(const char *xml)
     }
     words[0] = '\0';
     for (size_t i = 0; i < labels.n; i++) {
-        strcat(words, i ? "|" : "");
-        strcat(words, labels.items[i]);
+        unit_add_word(words, sizeof(words), "|", labels.items[i]);
     }
     libvirt_labels_free(&labels);
     return words;

@@ -32,8 +32,7 @@ static void take_changed(struct vm_names *changed)
 {
     words[0] = '\0';
     for (size_t i = 0; i < changed->n; i++) {
-        strcat(words, i ? " " : "");
-        strcat(words, changed->items[i]);
+        unit_add_word(words, sizeof(words), " ", changed->items[i]);
     }
     vm_names_free(changed);
 }
@@ -83,8 +82,7 @@ static const char *names(void)
     struct vm **list = vms_list(vms, &n);
     text[0] = '\0';
     for (size_t i = 0; i < n; i++) {
-        strcat(text, i ? " " : "");
-        strcat(text, list[i]->name);
+        unit_add_word(text, sizeof(text), " ", list[i]->name);
         vm_unref(list[i]);
     }
     free(list);

@@ -60,8 +60,7 @@ static const char *set_directory(const struct conf_vm_directory *dir, const stru
     vms_set_directory(vms, dir, NULL, files, n, &left);
     words[0] = '\0';
     for (size_t i = 0; i < left.n; i++) {
-        strcat(words, i ? " " : "");
-        strcat(words, left.items[i]);
+        unit_add_word(words, sizeof(words), " ", left.items[i]);
     }
     vm_names_free(&left);
     return words;
