@@ -70,7 +70,7 @@ def test_a_key_that_cannot_seal_is_refused_with_its_line(made, place, what, word
         status, text = made.run_to_end(*more)
         assert status != 0
         assert f"qmpgate.conf:{line}: audit: seal_key: " in text and words in text
-        assert PIN not in text.replace("127.0.0.1", "")
+        assert PIN not in text
     assert not os.path.exists(made.audit_file)
 
 
@@ -217,7 +217,7 @@ def test_a_token_that_does_not_tell_the_public_half_wants_it_given(token):
     """SoftHSM's form of an Ed25519 point is one that GnuTLS 3.7 does not read."""
     del token.audit["seal_public"]
     status, text = token.run_to_end("--check")
-    assert status != 0 and "give it by seal_public" in text and PIN not in text.replace("127.0.0.1", "")
+    assert status != 0 and "give it by seal_public" in text and PIN not in text
 
 
 def test_a_key_in_a_token_seals(token, key):

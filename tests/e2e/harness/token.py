@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-PIN = "1234"
+PIN = "hush-hush"
 MODULES = ("/usr/lib/softhsm/libsofthsm2.so", "/usr/lib*/pkcs11/libsofthsm2.so")
 
 
