@@ -228,37 +228,27 @@ class Bench:
         self.rounds(scenario, kinds, backends, "commands", "--clients", 4, "--vms", 4)
         backends.stop()
 
-    def sync(self):
-        kinds = self.kinds(GatewaySyncWrite, GatewaySyncData)
+    def synced(self, title, write, data):
+        """What a command costs with a log that is on disk before it leaves; `title` is a function: a disk is measured idle."""
+        kinds = self.kinds(write, data)
         if len(kinds) < 2:
             return
         backends = self.backends(10)
-        scenario = Scenario("A log that is on disk before a command leaves, 50 clients on 10 fake monitors, depth 1, a disk "
-                            f"whose fdatasync takes {sync_us(FAST_DISK.path):.0f} µs (p50, idle)",
-                            "p50_us", "less", 1.5, against=GatewaySyncWrite, gateway=GatewaySyncData)
-        self.rounds(scenario, kinds, backends, "commands", "--clients", 50, "--vms", 10)
+        self.rounds(Scenario(title(), "p50_us", "less", 1.5, against=write, gateway=data), kinds, backends, "commands",
+                    "--clients", 50, "--vms", 10)
         backends.stop()
+
+    def sync(self):
+        self.synced(lambda: "A log that is on disk before a command leaves, 50 clients on 10 fake monitors, depth 1, a disk whose "
+                    f"fdatasync takes {sync_us(FAST_DISK.path):.0f} µs (p50, idle)", GatewaySyncWrite, GatewaySyncData)
 
     def sync_own(self):
-        kinds = self.kinds(GatewaySyncWriteOwn, GatewaySyncDataOwn)
-        if len(kinds) < 2:
-            return
-        backends = self.backends(10)
-        scenario = Scenario("The same with a log on this machine's own disk, whose fdatasync takes "
-                            f"{sync_us(OWN_DISK.make()):.0f} µs (p50, idle)",
-                            "p50_us", "less", 1.5, against=GatewaySyncWriteOwn, gateway=GatewaySyncDataOwn)
-        self.rounds(scenario, kinds, backends, "commands", "--clients", 50, "--vms", 10)
-        backends.stop()
+        self.synced(lambda: "The same with a log on this machine's own disk, whose fdatasync takes "
+                    f"{sync_us(OWN_DISK.make()):.0f} µs (p50, idle)", GatewaySyncWriteOwn, GatewaySyncDataOwn)
 
     def sync_steady(self):
-        kinds = self.kinds(GatewaySyncWriteMemory, GatewaySyncDataMemory)
-        if len(kinds) < 2:
-            return
-        backends = self.backends(10)
-        scenario = Scenario("The same with a log in memory, each sync of which takes 300 µs (as long as the goal allows)", "p50_us",
-                            "less", 1.5, against=GatewaySyncWriteMemory, gateway=GatewaySyncDataMemory)
-        self.rounds(scenario, kinds, backends, "commands", "--clients", 50, "--vms", 10)
-        backends.stop()
+        self.synced(lambda: "The same with a log in memory, each sync of which takes 300 µs (as long as the goal allows)",
+                    GatewaySyncWriteMemory, GatewaySyncDataMemory)
 
     ALL = {
         "latency": real_latency,
