@@ -1,5 +1,6 @@
 noinst_LIBRARIES += qmp/libqmpcore.a
 qmp_libqmpcore_a_SOURCES = \
+    qmp/agent.c qmp/agent.h \
     qmp/frame.c qmp/frame.h \
     qmp/message.c qmp/message.h \
     qmp/names.c qmp/names.h \
@@ -12,11 +13,20 @@ qmp_libqmpcore_a_SOURCES = \
     qmp/validate.c qmp/validate.h \
     qmp/write.c qmp/write.h
 
+nodist_qmp_libqmpcore_a_SOURCES = qmp/agent_table.h
+qmp/agent_table.h: $(top_srcdir)/schema/agent.py $(top_srcdir)/schema/facts.py $(top_srcdir)/$(pinned_agent)
+	$(AM_V_GEN)$(MKDIR_P) qmp && $(PYTHON3) -B $(top_srcdir)/schema/agent.py $(top_srcdir)/$(pinned_agent) $@
+qmp/agent.$(OBJEXT): qmp/agent_table.h
+BUILT_SOURCES += qmp/agent_table.h
+CLEANFILES += qmp/agent_table.h
+
 qmp_ldadd = qmp/libqmpcore.a base/libbase.a $(GNUTLS_LIBS)
-qmp_unit_tests = tests/unit/test_scan tests/unit/test_frame tests/unit/test_message \
+qmp_unit_tests = tests/unit/test_agent tests/unit/test_scan tests/unit/test_frame tests/unit/test_message \
     tests/unit/test_schema tests/unit/test_types tests/unit/test_validate tests/unit/test_write
 check_PROGRAMS += $(qmp_unit_tests)
 TESTS += $(qmp_unit_tests)
+tests_unit_test_agent_SOURCES = tests/unit/test_agent.c
+tests_unit_test_agent_LDADD = $(qmp_ldadd) $(CMOCKA_LIBS)
 tests_unit_test_scan_SOURCES = tests/unit/test_scan.c
 tests_unit_test_scan_LDADD = $(qmp_ldadd) $(CMOCKA_LIBS)
 tests_unit_test_frame_SOURCES = tests/unit/test_frame.c

@@ -1,4 +1,4 @@
-"""The facts of a release as schema/qmp-X.Y.json holds them: reading, writing, and walking over types.
+"""The facts of a release as schema/qmp-X.Y.json and schema/qga-X.Y.json hold them: reading, writing, and walking over types.
 
     release   "7.2"
     modules   the QAPI modules, in the order in which QEMU takes them in
@@ -6,7 +6,7 @@
                       object:    members  [{name, type, optional?}], those of a base first; tag, branches [{name, type?}]
                       alternate: branches [{name, type}]
     commands  name -> args? (the name of an object type, or {members}), returns? (a type), oob?, open? (takes more than
-              its arguments say)
+              its arguments say), silent? (does not answer if it succeeds)
     events    name -> data? (like args)
 
 Everything may have `since` (a release), `features` and `if` (the configuration or target of QEMU that has it); types,
@@ -18,7 +18,7 @@ import json
 
 BUILTINS = {"str", "number", "int", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "size",
             "bool", "any", "null"}
-KEYS = ("kind", "module", "name", "type", "optional", "since", "if", "features", "oob", "open", "args", "returns", "data",
+KEYS = ("kind", "module", "name", "type", "optional", "since", "if", "features", "oob", "open", "silent", "args", "returns", "data",
         "tag", "tag_after", "members", "branches", "values", "late", "loose")  # in the order in which they are written
 JSON_TYPES = {"str": "string", "number": "number", "bool": "boolean", "any": "value", "null": "null"}
 

@@ -179,6 +179,7 @@ class Reader:
         self.facts.commands[name] = {
             **fields, **({"oob": True} if e.get("allow-oob") else {}),
             **({"open": True} if not e.get("gen", True) and args else {}),
+            **({"silent": True} if not e.get("success-response", True) else {}),
             **({"args": args} if args else {}),
             **({"returns": type_name(e["returns"])} if "returns" in e else {})}
 
