@@ -12,6 +12,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/util.h"
@@ -38,12 +39,22 @@ unsigned acl_policy_n_grants(const struct acl_policy *p);
 unsigned
 acl_policy_n_rules(const struct acl_policy *p); /* patterns in allow, deny, events of all roles */
 
+/* What names a guest's agent: the VM's name, and this. No VM's name holds a colon. */
+#define ACL_AGENT_SUFFIX ":agent"
+/* The length of the VM's name in it, or 0. */
+static inline size_t acl_agent_of(const char *target)
+{
+    size_t len = strlen(target), tail = sizeof(ACL_AGENT_SUFFIX) - 1;
+    return len > tail && memcmp(target + len - tail, ACL_AGENT_SUFFIX, tail) == 0 ? len - tail : 0;
+}
+
 /* What policy needs to know of a VM. */
 struct acl_vm {
     const char *name;
     const char *uuid;          /* NULL if it has none */
     const char *const *labels; /* "key=value" */
     size_t n_labels;
+    bool agent; /* not its monitor, but its guest's agent: for grants with qemu_agent only */
 };
 
 /* Who: a name, and what else is known of whoever it is. A grant that names any of them is his, and
@@ -199,8 +210,9 @@ bool acl_allows_event(const struct acl_rights *r, unsigned event);
 /* One of the pinned facts: the classes of a command, as names, NULL ended; NULL if the table does
  * not know it. */
 const char *const *acl_classes_of(const char *command);
-/* Does it carry an argument that reaches the host, or commands within? Such a command is opened
- * only by its name. True as well of a command that the table does not know. */
+/* Does it carry an argument that reaches the host, or commands within, or does it act inside the
+ * guest? Such a command is opened only by its name. True as well of a command that the table does
+ * not know. */
 bool acl_reaches_host(const char *command);
 /* Does it need descriptors passed over the monitor's socket, or act on those that were? */
 bool acl_is_fd_command(const char *command);

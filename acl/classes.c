@@ -141,7 +141,7 @@ const char *const *acl_classes_of(const char *command)
 bool acl_reaches_host(const char *command)
 {
     ptrdiff_t i = find(span_of(command));
-    return i < 0 || (by_name[i]->classes & ACL_HOST_CLASSES) != 0;
+    return i < 0 || (by_name[i]->classes & ACL_OWN_NAME_CLASSES) != 0;
 }
 
 bool acl_is_fd_command(const char *command)

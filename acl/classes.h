@@ -21,6 +21,9 @@ enum acl_class_number {
     (ACL_CLASS(HOST_PATH) | ACL_CLASS(HOST_EXEC) | ACL_CLASS(HOST_NET) | ACL_CLASS(HOST_COST) | \
      ACL_CLASS(FD) | ACL_CLASS(SECRET) | ACL_CLASS(UNTYPED) | ACL_CLASS(NESTED))
 
+/* The same of what acts inside the guest, by its agent. */
+#define ACL_OWN_NAME_CLASSES (ACL_HOST_CLASSES | ACL_CLASS(GUEST))
+
 /* The bit of a class by its name, without the `@`; 0 if there is none. */
 uint64_t acl_class_by_name(const char *name);
 

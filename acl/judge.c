@@ -10,8 +10,9 @@
 #include "base/log.h"
 
 static const char no_rule[] = "no rule allows it";
-static const char by_name_only[] =
-    "it can reach the host, is unstable or is not known, and is allowed by its own name only";
+static const char by_name_only[] = "it can reach the host, acts inside the guest, is unstable or "
+                                   "is not known, and is allowed by its "
+                                   "own name only";
 static const char no_such_command[] = "the VM has no such command";
 
 void acl_workspace_fini(struct acl_workspace *w)
@@ -463,12 +464,15 @@ static void add_rule_place(struct buf *out, const struct acl_policy *p,
     add_grant_place(out, p, c->grant);
 }
 
-static void add_silent_grants(struct buf *out, const struct acl_policy *p, const uint64_t *grants)
+static void add_silent_grants(struct buf *out, const struct acl_policy *p, const uint64_t *grants,
+                              bool agent)
 {
     size_t n = 0;
     if (grants) {
         BITS_EACH(grants, p->n_grants, g)
         {
+            if (p->grants[g].agent != agent)
+                continue;
             if (n < GRANTS_TOLD_MAX) {
                 buf_add_str(out, n ? ", " : "no pattern matches of ");
                 add_grant_place(out, p, g);
@@ -502,7 +506,7 @@ void acl_check_detail(const struct acl_rights *r, const struct acl_workspace *w,
         add_rule_place(out, p, &r->citations[e.near_miss]);
         buf_add_str(out, " matches it, but opens no such command");
     } else if (e.decision == ACL_DENIED) {
-        add_silent_grants(out, p, r->grants);
+        add_silent_grants(out, p, r->grants, r->agent);
     }
 }
 

@@ -4,7 +4,7 @@ acl_libacl_a_SOURCES = \
     acl/acl.h \
     acl/arguments.c acl/arguments.h \
     acl/arguments.def acl/arguments_block.def acl/arguments_chardev.def acl/arguments_common.def \
-    acl/arguments_machine.def acl/arguments_net.def acl/arguments_object.def \
+    acl/arguments_guest.def acl/arguments_machine.def acl/arguments_net.def acl/arguments_object.def \
     acl/bits.h \
     acl/classes.c acl/classes.h acl/classes.def acl/commands.def acl/events.def \
     acl/condition.c acl/condition_hold.c acl/condition.h \
@@ -45,6 +45,7 @@ tests_acl_run_cases_SOURCES = tests/acl/run_cases.c tests/acl/cases.c tests/acl/
 tests_acl_run_cases_LDADD = cli/libcli.a $(acl_ldadd)
 EXTRA_DIST += \
     tests/acl/README.md \
+    tests/acl/agent.policy tests/acl/agent.cases \
     tests/acl/bad.table \
     tests/acl/conditions.policy tests/acl/conditions.cases \
     tests/acl/example.cases \
@@ -59,7 +60,7 @@ check_PROGRAMS += $(acl_unit_tests)
 TESTS += $(acl_unit_tests)
 tests_unit_test_principal_SOURCES = tests/unit/test_principal.c
 tests_unit_test_principal_LDADD = $(acl_ldadd) $(CMOCKA_LIBS)
-tests_unit_test_classes_SOURCES = tests/unit/test_classes.c tests/acl/cases.c
+tests_unit_test_classes_SOURCES = tests/unit/test_classes.c tests/acl/cases.c $(schema_file)
 tests_unit_test_classes_LDADD = $(acl_ldadd) $(JSON_C_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_rights_SOURCES = tests/unit/test_rights.c tests/acl/cases.c
 tests_unit_test_rights_LDADD = $(acl_ldadd) $(CMOCKA_LIBS)

@@ -228,6 +228,24 @@ static void check_complete(struct acl_parser *p, cfg_t *section)
         acl_parse_refuse_section(p, section, "gives nothing: add role and vms, or admin");
 }
 
+/* The roles of such a grant are for guest agents, and no other grant's are. */
+static bool read_agent(struct acl_parser *p, cfg_t *section)
+{
+    if (!is_given(p, section, "qemu_agent"))
+        return false;
+    size_t n = acl_text_n_words(section, "qemu_agent");
+    const struct acl_word *w = n == 1 ? acl_text_word(section, "qemu_agent", 0) : NULL;
+    bool yes = w && strcmp(w->text, "true") == 0;
+    if (w && !yes && strcmp(w->text, "false") != 0)
+        acl_parse_refuse(p, w, "qemu_agent is true or false");
+    else if (n > 1)
+        acl_parse_refuse(p, acl_text_word(section, "qemu_agent", 1), "qemu_agent is true or false");
+    if (yes && !is_given(p, section, "role"))
+        acl_parse_refuse_section(p, section,
+                                 "has no role = {...}: it gives nothing at guest agents");
+    return yes;
+}
+
 static void read_grants(struct acl_parser *p)
 {
     for (uint32_t i = 0; i < p->policy->n_grants; i++) {
@@ -240,6 +258,7 @@ static void read_grants(struct acl_parser *p)
         grant->roles = acl_parse_role_names(p, section, "role", &grant->n_roles);
         read_vms(p, section, i);
         grant->admin = read_admin(p, section);
+        grant->agent = read_agent(p, section);
     }
 }
 

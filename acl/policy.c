@@ -175,10 +175,21 @@ bool acl_policy_admits(const struct acl_policy *p, struct acl_subject who)
     return targets && (names_any_grant(p, targets) || acl_delegate_is_among(p, targets));
 }
 
+/* Is one of them for what is meant of the VM, its monitor or its guest's agent? */
+static bool opens(const struct acl_policy *p, const uint64_t *grants, const struct acl_vm *vm)
+{
+    BITS_EACH(grants, p->n_grants, i)
+    {
+        if (p->grants[i].agent == vm->agent)
+            return true;
+    }
+    return false;
+}
+
 bool acl_policy_sees(const struct acl_policy *p, struct acl_subject who, const struct acl_vm *vm)
 {
     CLEANUP_FREE uint64_t *grants = acl_policy_grants(p, who, vm);
-    return grants && names_any_grant(p, grants);
+    return grants && opens(p, grants, vm);
 }
 
 struct acl_view {
@@ -197,7 +208,7 @@ struct acl_view *acl_view_new(const struct acl_policy *p, struct acl_subject who
 bool acl_view_sees(const struct acl_view *v, const struct acl_vm *vm)
 {
     CLEANUP_FREE uint64_t *grants = v->targets ? grants_on_vm(v->policy, v->targets, vm) : NULL;
-    return grants && names_any_grant(v->policy, grants);
+    return grants && opens(v->policy, grants, vm);
 }
 
 void acl_view_free(struct acl_view *v)

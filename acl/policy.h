@@ -63,6 +63,7 @@ struct acl_grant {
     uint32_t *roles; /* owned */
     size_t n_roles;
     unsigned admin; /* enum acl_admin */
+    bool agent;     /* its roles are for guest agents, and for nothing else */
     unsigned line;
 };
 

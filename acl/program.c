@@ -118,15 +118,15 @@ static bool covers(const struct acl_rule *r, const struct command *k)
     abort();
 }
 
-/* What reaches the host, what the table does not know (a newer QEMU's) and the gateway's own
- * commands are opened by their names only; what QEMU calls unstable or deprecated by these classes
- * as well. */
+/* What reaches the host or acts inside the guest, what the table does not know (a newer QEMU's) and
+ * the gateway's own commands are opened by their names only; what QEMU calls unstable or deprecated
+ * by these classes as well. */
 static bool opens(const struct acl_rule *r, const struct command *k)
 {
     const uint64_t shaky = ACL_CLASS(UNSTABLE) | ACL_CLASS(DEPRECATED);
     if (r->kind == ACL_RULE_NAME)
         return true;
-    if (k->classes == 0 || (k->classes & ACL_HOST_CLASSES))
+    if (k->classes == 0 || (k->classes & ACL_OWN_NAME_CLASSES))
         return false;
     return !((k->classes | k->features) & shaky) ||
            (r->kind == ACL_RULE_CLASS && (r->class_bit & shaky));

@@ -105,28 +105,41 @@ static void add_choices(struct found_choices *f, const struct acl_choices *more,
     }
 }
 
+/* What takes away counts at the monitor and at the agent, whichever the grant is for. */
+static void restrict_by(struct acl_rights *r, struct findings *f, uint32_t grant,
+                        const struct acl_compiled_role *role)
+{
+    add_said(r->program, &f->deny, &role->deny, grant);
+    acl_choices_append(&r->redactions, &role->redactions);
+}
+
 static void add_role(struct acl_rights *r, struct findings *f, uint32_t grant,
                      const struct acl_compiled_role *role)
 {
     const struct acl_program *p = r->program;
     add_said(p, &f->allow, &role->allow, grant);
-    add_said(p, &f->deny, &role->deny, grant);
     add_said(p, &f->near_misses, &role->near_misses, grant);
     bits_add(r->events, role->events, p->n_events);
     add_choices(&f->commands_when, &role->commands_when, grant);
     add_choices(&f->events_when, &role->events_when, grant);
     add_choices(&f->hmp, &role->hmp, grant);
-    acl_choices_append(&r->redactions, &role->redactions);
 }
 
-static void add_grants(struct acl_rights *r, struct findings *f, const uint64_t *grants)
+static void add_grant(struct acl_rights *r, struct findings *f, uint32_t number, bool agent)
 {
-    const struct acl_policy *policy = r->program->policy;
-    BITS_EACH(grants, policy->n_grants, g)
-    {
-        for (size_t i = 0; i < policy->grants[g].n_roles; i++)
-            add_role(r, f, (uint32_t)g, &r->program->roles[policy->grants[g].roles[i]]);
+    const struct acl_grant *grant = &r->program->policy->grants[number];
+    for (size_t i = 0; i < grant->n_roles; i++) {
+        const struct acl_compiled_role *role = &r->program->roles[grant->roles[i]];
+        restrict_by(r, f, number, role);
+        if (grant->agent == agent)
+            add_role(r, f, number, role);
     }
+}
+
+static void add_grants(struct acl_rights *r, struct findings *f, const uint64_t *grants, bool agent)
+{
+    BITS_EACH(grants, r->program->policy->n_grants, g)
+    add_grant(r, f, (uint32_t)g, agent);
 }
 
 /* --- what stands under conditions ------------------------------------------------------------- */
@@ -255,6 +268,7 @@ struct acl_rights *acl_rights_new(struct acl_program *program, struct acl_subjec
     struct acl_rights *r = MEM_NEW(struct acl_rights);
     atomic_init(&r->refs, 1);
     r->program = acl_program_ref(program);
+    r->agent = vm->agent;
     r->entries = MEM_NEW_N(struct acl_entry, program->n_present + 1);
     r->absent = bits_new(program->n_commands);
     r->events = bits_new(program->n_events);
@@ -267,7 +281,7 @@ struct acl_rights *acl_rights_new(struct acl_program *program, struct acl_subjec
     };
     r->grants = acl_policy_grants(program->policy, who, vm);
     if (r->grants)
-        add_grants(r, &f, r->grants);
+        add_grants(r, &f, r->grants, vm->agent);
     decide_all(r, &f);
     const struct acl_binding binding = { who.name, vm };
     r->commands_when = make_options(r, &f.commands_when, &binding);

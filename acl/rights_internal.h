@@ -41,6 +41,7 @@ struct acl_citation {
 struct acl_rights {
     _Atomic unsigned refs;
     struct acl_program *program; /* a reference */
+    bool agent;                  /* at the guest's agent, not at the monitor */
     uint64_t *grants;            /* that apply here: a set, NULL for none; owned */
     struct acl_entry *entries;   /* of each command that is present; owned */
     uint64_t *absent;            /* those that are not, but would be allowed: a set; owned */

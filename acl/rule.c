@@ -23,7 +23,7 @@ static bool opens_nothing(uint64_t class_bit)
     for (size_t i = 0; i < acl_table_n_commands(); i++) {
         const char *name = acl_table_command(i);
         uint64_t classes = acl_table_classes((struct span){ name, strlen(name) });
-        if ((classes & class_bit) && !(classes & ACL_HOST_CLASSES))
+        if ((classes & class_bit) && !(classes & ACL_OWN_NAME_CLASSES))
             return false;
     }
     return true;
@@ -38,9 +38,10 @@ static int parse_class(const char *name, struct acl_rule *rule, struct error *er
     if (!rule->class_bit)
         return error_set(err, ERROR_INVALID, "there is no class of that name");
     if (rule->effect == ACL_EFFECT_ALLOW && opens_nothing(rule->class_bit))
-        return error_set(err, ERROR_INVALID,
-                         "commands of this class reach the host and are allowed by their own "
-                         "names only");
+        return error_set(
+            err, ERROR_INVALID,
+            "commands of this class reach the host, or act inside the guest, and are allowed "
+            "by their own names only");
     return 0;
 }
 

@@ -28,7 +28,7 @@ static const struct section_form sections[] = {
       .options = { "include", "allow", "deny", "events", "hmp", "redact" },
       .inner = &rule },
     { .name = "group", .options = { "members" } },
-    { .name = "grant", .options = { "to", "role", "vms", "admin" } },
+    { .name = "grant", .options = { "to", "role", "vms", "admin", "qemu_agent" } },
     { .name = "delegate", .options = { "from", "to" } },
 };
 

@@ -107,6 +107,10 @@ int acl_vmsel_parse(const char *text, struct acl_vmsel **out, struct error *err)
         }
     }
     if (!s->text) {
+        if (acl_agent_of(text))
+            return error_set(
+                err, ERROR_INVALID,
+                "guest agents are granted by qemu_agent = true, with the names of the VMs");
         if (strchr(text, ':'))
             return error_set(err, ERROR_INVALID,
                              "a VM is NAME, name:NAME, uuid:UUID or label:KEY=VALUE");

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/mem.h"
+#include "qmp/agent.h"
 #include "qmp/scan.h"
 
 const struct qmp_scan_limits policy_scan_limits = {
@@ -113,4 +114,10 @@ enum cli_exit policy_schemas_default(struct policy_schemas *s)
     if (s->n > 0)
         return CLI_EXIT_OK;
     return policy_schemas_load(s, path && *path ? path : PKGDATADIR "/schema-7.2.json");
+}
+
+void policy_schemas_add_agent(struct policy_schemas *s)
+{
+    mem_grow((void **)&s->at, &s->cap, s->n + 1, sizeof(*s->at));
+    s->at[s->n++] = (struct policy_schema){ mem_strdup("guest agent"), qmp_agent_schema() };
 }

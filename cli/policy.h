@@ -50,6 +50,9 @@ enum cli_exit policy_schemas_ask(struct policy_schemas *s, struct cli *cli, cons
 /* Where none was given: the file in QMPGATE_SCHEMA, or the one that was installed. */
 enum cli_exit policy_schemas_default(struct policy_schemas *s);
 
+/* What guest agents have. */
+void policy_schemas_add_agent(struct policy_schemas *s);
+
 /* --- arguments -------------------------------------------------------------------------------- */
 
 extern const struct qmp_scan_limits policy_scan_limits;

@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include "acl/principal.h"
+#include "acl/rights_internal.h"
 #include "base/mem.h"
+#include "qmp/agent.h"
 #include "qmp/scan.h"
 #include "qmp/validate.h"
 
@@ -27,7 +29,8 @@ struct table {
     struct policy_cases *cases;
     unsigned line;
     struct acl_program *program;
-    struct declared_vm *vms; /* owned */
+    struct acl_program *agents; /* the same for guest agents; NULL: not asked for yet */
+    struct declared_vm *vms;    /* owned */
     size_t n_vms, cap_vms;
     struct declared_who *whos; /* owned */
     size_t n_whos, cap_whos;
@@ -157,13 +160,29 @@ static struct acl_subject find_who(const struct table *t, const char *name)
     return acl_subject_named(name);
 }
 
-static struct acl_vm find_vm(const struct table *t, const char *name)
+/* NAME, or NAME:agent, which is cut. */
+static struct acl_vm find_vm(const struct table *t, char *name)
 {
+    size_t agent_of = acl_agent_of(name);
+    struct acl_vm vm = { .name = name };
+    if (agent_of)
+        name[agent_of] = '\0';
     for (size_t i = 0; i < t->n_vms; i++) {
         if (strcmp(t->vms[i].vm.name, name) == 0)
-            return t->vms[i].vm;
+            vm = t->vms[i].vm;
     }
-    return (struct acl_vm){ .name = name };
+    vm.agent = agent_of > 0;
+    return vm;
+}
+
+static struct acl_program *program_for(struct table *t, const struct acl_vm *vm)
+{
+    if (vm->agent && !t->agents) {
+        struct qmp_schema *schema = qmp_agent_schema();
+        t->agents = acl_program_new(t->cases->policy, schema);
+        qmp_schema_unref(schema);
+    }
+    return vm->agent ? t->agents : t->program;
 }
 
 static void forget(struct table *t)
@@ -195,9 +214,10 @@ static const char *judge_command(const struct table *t, const struct acl_rights 
 {
     struct acl_workspace work = { 0 };
     struct qmp_argument_fault fault;
+    const struct qmp_schema *schema = rights->program->schema;
     struct span name = span_of(command);
-    int number = qmp_schema_find_command(t->cases->schema, name);
-    if (tape && number >= 0 && !qmp_validate(t->cases->schema, (unsigned)number, tape, 0, &fault)) {
+    int number = qmp_schema_find_command(schema, name);
+    if (tape && number >= 0 && !qmp_validate(schema, (unsigned)number, tape, 0, &fault)) {
         qmp_argument_fault_text(&fault, tape, rule);
         return "invalid";
     }
@@ -222,10 +242,10 @@ static const char *judge_event(const struct table *t, const struct acl_rights *r
 }
 
 /* The verdict, and the rule or (of arguments that are refused) the reason. */
-static const char *judge(const struct table *t, struct acl_subject who, const struct acl_vm *vm,
+static const char *judge(struct table *t, struct acl_subject who, const struct acl_vm *vm,
                          const char *command, const char *json, char rule[RULE_MAX])
 {
-    struct acl_rights *rights = acl_rights_new(t->program, who, vm);
+    struct acl_rights *rights = acl_rights_new(program_for(t, vm), who, vm);
     struct qmp_scanner *scanner = json ? qmp_scan_object(&limits, span_of(json)) : NULL;
     const struct qmp_tape *tape = scanner ? qmp_scanner_tape(scanner) : NULL;
     const char *answer;
@@ -264,7 +284,7 @@ static const char *admin_names(unsigned admin, char out[RULE_MAX])
     return at ? out : NULL;
 }
 
-static const char *answer_case(const struct table *t, const char *identity, const char *vm_name,
+static const char *answer_case(struct table *t, const char *identity, char *vm_name,
                                const char *question, const char *json, char rule[RULE_MAX],
                                char names[RULE_MAX])
 {
@@ -285,9 +305,9 @@ static const char *answer_case(const struct table *t, const char *identity, cons
     return answer ? answer : "none";
 }
 
-static void run_case(const struct table *t, char *rest)
+static void run_case(struct table *t, char *rest)
 {
-    const char *identity = next_word(&rest), *vm_name = next_word(&rest);
+    char *identity = next_word(&rest), *vm_name = next_word(&rest);
     const char *question = next_word(&rest), *json = next_arguments(&rest);
     const char *arrow = next_word(&rest);
     const char *expected = next_word(&rest);
@@ -320,5 +340,6 @@ void policy_cases_run(struct policy_cases *c, char *text)
             run_case(&t, line);
     }
     forget(&t);
+    acl_program_unref(t.agents);
     acl_program_unref(t.program);
 }

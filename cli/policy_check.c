@@ -49,6 +49,8 @@ static enum cli_exit check(struct check *c, const char *path)
         code = policy_schemas_default(&c->schemas);
     if (code != CLI_EXIT_OK)
         return code;
+    if (policy_has_agents(policy))
+        policy_schemas_add_agent(&c->schemas);
     policy_lint(policy, &c->schemas, &findings);
     for (size_t i = 0; i < findings.n; i++)
         print_finding(path, &findings.at[i]);

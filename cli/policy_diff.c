@@ -14,13 +14,13 @@
 /* One of the two. */
 struct side {
     struct acl_policy *policy;
-    struct acl_program *program;
+    struct acl_program *programs[2]; /* at monitors, and at guest agents */
     struct policy_text text;
 };
 
 struct diff {
     struct side old, new;
-    struct policy_schemas schemas;
+    struct policy_schemas schemas; /* of a VM, and of a guest agent */
     struct policy_people people;
     struct policy_machines machines;
     struct json_object *found; /* the list of differences */
@@ -250,22 +250,23 @@ static void keep(struct diff *d, const struct policy_person *p, const char *vm,
 }
 
 static void compare_on_vm(struct diff *d, const struct policy_person *p,
-                          const struct policy_machine *m)
+                          const struct policy_machine *m, bool agent)
 {
-    const struct qmp_schema *schema = d->schemas.at[0].schema;
+    const struct qmp_schema *schema = d->schemas.at[agent].schema;
     struct acl_subject who = policy_person_subject(p);
     struct acl_vm vm = policy_machine_vm(m);
+    vm.agent = agent;
     bool before = acl_policy_sees(d->old.policy, who, &vm);
     bool after = acl_policy_sees(d->new.policy, who, &vm);
     if (!before && !after)
         return;
-    struct acl_rights *a = acl_rights_new(d->old.program, who, &vm);
-    struct acl_rights *b = acl_rights_new(d->new.program, who, &vm);
+    struct acl_rights *a = acl_rights_new(d->old.programs[agent], who, &vm);
+    struct acl_rights *b = acl_rights_new(d->new.programs[agent], who, &vm);
     struct json_object *out = json_object_new_object();
     CLEANUP_SUMMARY struct policy_summary old = policy_summary_new(a, who, &vm);
     CLEANUP_SUMMARY struct policy_summary new = policy_summary_new(b, who, &vm);
     if (before != after)
-        put(out, after ? "gained" : "lost", text_of("sees the VM"));
+        put(out, after ? "gained" : "lost", text_of(agent ? "sees the agent" : "sees the VM"));
     for (size_t i = 0; i < new.n_commands; i++)
         compare_entries(out, "", &old.commands[i], &new.commands[i]);
     for (size_t i = 0; i < new.n_events; i++)
@@ -275,7 +276,8 @@ static void compare_on_vm(struct diff *d, const struct policy_person *p,
         compare_redactions(out, schema, a, b, "gained");
         compare_redactions(out, schema, b, a, "lost");
     }
-    keep(d, p, m->word, out);
+    CLEANUP_FREE char *target = mem_printf("%s%s", m->word, agent ? ACL_AGENT_SUFFIX : "");
+    keep(d, p, target, out);
     acl_rights_unref(a);
     acl_rights_unref(b);
 }
@@ -313,8 +315,10 @@ static void compare_person(struct diff *d, const struct policy_person *p)
     compare_admin(out, acl_policy_admin(d->old.policy, who), acl_policy_admin(d->new.policy, who));
     compare_delegation(d, out, who);
     keep(d, p, NULL, out);
-    for (size_t i = 0; i < d->machines.n; i++)
-        compare_on_vm(d, p, &d->machines.at[i]);
+    for (size_t i = 0; i < d->machines.n; i++) {
+        compare_on_vm(d, p, &d->machines.at[i], false);
+        compare_on_vm(d, p, &d->machines.at[i], true);
+    }
 }
 
 /* --- the tool --------------------------------------------------------------------------------- */
@@ -328,7 +332,8 @@ static void gather(struct diff *d, const struct side *s)
     policy_machines_add(&d->machines, &s->text);
 }
 
-static enum cli_exit load_side(struct side *s, const char *path, struct qmp_schema *schema)
+static enum cli_exit load_side(struct side *s, const char *path,
+                               const struct policy_schemas *schemas)
 {
     CLEANUP_BUF struct buf bytes = { 0 };
     enum cli_exit code = cli_read_file(path, &bytes);
@@ -337,13 +342,15 @@ static enum cli_exit load_side(struct side *s, const char *path, struct qmp_sche
     if (code != CLI_EXIT_OK)
         return code;
     policy_text_read(buf_data(&bytes), buf_len(&bytes), &s->text);
-    s->program = acl_program_new(s->policy, schema);
+    for (size_t i = 0; i < ARRAY_SIZE(s->programs); i++)
+        s->programs[i] = acl_program_new(s->policy, schemas->at[i].schema);
     return CLI_EXIT_OK;
 }
 
 static void clear_side(struct side *s)
 {
-    acl_program_unref(s->program);
+    for (size_t i = 0; i < ARRAY_SIZE(s->programs); i++)
+        acl_program_unref(s->programs[i]);
     acl_policy_unref(s->policy);
     policy_text_clear(&s->text);
 }
@@ -429,9 +436,11 @@ static enum cli_exit run(struct cli *cli, int argc, char **argv)
     enum cli_exit code =
         schema ? policy_schemas_load(&d.schemas, schema) : policy_schemas_default(&d.schemas);
     if (code == CLI_EXIT_OK)
-        code = load_side(&d.old, argv[first], d.schemas.at[0].schema);
+        policy_schemas_add_agent(&d.schemas);
     if (code == CLI_EXIT_OK)
-        code = load_side(&d.new, argv[first + 1], d.schemas.at[0].schema);
+        code = load_side(&d.old, argv[first], &d.schemas);
+    if (code == CLI_EXIT_OK)
+        code = load_side(&d.new, argv[first + 1], &d.schemas);
     if (code == CLI_EXIT_OK)
         code = compare(cli, &d);
     clear_side(&d.old);

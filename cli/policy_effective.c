@@ -86,7 +86,10 @@ static struct json_object *grants(const struct effective *e)
     uint64_t *bits = acl_policy_grants(e->policy, e->subject->who, &e->subject->vm);
     if (bits) {
         BITS_EACH(bits, e->policy->n_grants, i)
-        json_object_array_add(list, text_of(e->policy->grants[i].name));
+        {
+            if (e->policy->grants[i].agent == e->subject->vm.agent)
+                json_object_array_add(list, text_of(e->policy->grants[i].name));
+        }
     }
     free(bits);
     return list;
@@ -190,6 +193,8 @@ static struct json_object *where(const struct effective *e)
         json_object_object_add(o, "line", json_object_new_int64(e->policy->grants[i].line));
         json_object_object_add(o, "roles", words_of(section, "role"));
         json_object_object_add(o, "vms", words_of(section, "vms"));
+        if (e->policy->grants[i].agent)
+            json_object_object_add(o, "agent", json_object_new_boolean(true));
         json_object_array_add(list, o);
     }
     free(targets);
@@ -202,6 +207,7 @@ static void add_here(struct json_object *o, const struct effective *e)
 {
     struct policy_summary s = policy_summary_new(e->rights, e->subject->who, &e->subject->vm);
     json_object_object_add(o, "vm", text_of(e->subject->vm.name));
+    json_object_object_add(o, "agent", json_object_new_boolean(e->subject->vm.agent));
     json_object_object_add(o, "sees", json_object_new_boolean(s.sees));
     json_object_object_add(o, "grants", grants(e));
     json_object_object_add(o, "commands", standings("command", s.commands, s.n_commands));
@@ -247,8 +253,7 @@ static enum cli_exit ask(const struct cli *cli, const struct policy_subject *s, 
     if (code == CLI_EXIT_OK)
         code = policy_parse(path, &bytes, &policy);
     if (code == CLI_EXIT_OK)
-        code =
-            s->schema ? policy_schemas_load(&schemas, s->schema) : policy_schemas_default(&schemas);
+        code = policy_subject_schema(s, &schemas);
     if (code != CLI_EXIT_OK)
         return code;
     policy_text_read(buf_data(&bytes), buf_len(&bytes), &text);
@@ -290,6 +295,8 @@ const struct verb policy_effective = {
         "  --label K=V     a label of the VM; both may be given several times\n"
         "  --uuid UUID     the VM's\n"
         "  --schema FILE   what query-qmp-schema returns there\n"
+        "\n"
+        "VM is a name, or NAME:agent for its guest's agent.\n"
         "\n"
         "Commands and events that are allowed, those that depend on arguments or data with the\n"
         "rules by which they are, and how many are refused; words of the human monitor; what is\n"

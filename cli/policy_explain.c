@@ -93,8 +93,7 @@ static enum cli_exit ask(struct cli *cli, const struct policy_subject *s, char *
         return cli_fail(&err);
     enum cli_exit code = policy_load(words[0], &policy);
     if (code == CLI_EXIT_OK)
-        code =
-            s->schema ? policy_schemas_load(&schemas, s->schema) : policy_schemas_default(&schemas);
+        code = policy_subject_schema(s, &schemas);
     if (code != CLI_EXIT_OK)
         return code;
     rights = policy_subject_rights(s, policy, schemas.at[0].schema);
@@ -124,6 +123,8 @@ const struct verb policy_explain = {
         "  --label K=V     a label of the VM; both may be given several times\n"
         "  --uuid UUID     the VM's\n"
         "  --schema FILE   what query-qmp-schema returns there\n"
+        "\n"
+        "VM is a name, or NAME:agent for its guest's agent.\n"
         "\n"
         "Without arguments the command is judged by its name: it is allowed if there are any with\n"
         "which it is, and \"depends\" says so. Of a refusal it tells the rule that came nearest,\n"

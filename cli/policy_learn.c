@@ -71,6 +71,8 @@ static bool is_grantable(struct learner *l, const char *identity, const char *vm
         skip_here(l, identity, "no name of anybody");
     else if (strncmp(identity, "x509:", 5) != 0 && glob_is_pattern(identity))
         skip_here(l, identity, "a name with wildcards in it");
+    else if (vm && acl_agent_of(vm))
+        skip_here(l, vm, "a guest agent: what may run inside guests is for you to say");
     else if (vm && (*vm == '\0' || glob_is_pattern(vm)))
         skip_here(l, vm, "a VM's name with wildcards in it");
     else

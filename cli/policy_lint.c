@@ -355,6 +355,38 @@ static void check_redaction(struct policy_linter *l, const struct acl_redaction 
                          r->command);
 }
 
+/* --- grants for guest agents --------------------------------------------------------------------
+ */
+
+bool policy_has_agents(const struct acl_policy *p)
+{
+    for (size_t i = 0; i < p->n_grants; i++) {
+        if (p->grants[i].agent)
+            return true;
+    }
+    return false;
+}
+
+static bool opens_any(const struct policy_linter *l, const struct acl_grant *grant)
+{
+    const struct acl_program *agents = l->programs[l->schemas->n - 1];
+    for (size_t i = 0; i < grant->n_roles; i++) {
+        const struct acl_compiled_role *role = &agents->roles[grant->roles[i]];
+        if (bits_next(role->allow.commands, agents->n_present, 0) < agents->n_present ||
+            role->commands_when.n > 0)
+            return true;
+    }
+    return false;
+}
+
+static void check_agent_grant(struct policy_linter *l, const struct acl_grant *grant)
+{
+    if (grant->agent && !opens_any(l, grant))
+        policy_lint_tell(l, POLICY_WARNING, grant->line,
+                         "grant \"%s\" opens nothing: its roles allow no command of guest agents",
+                         grant->name);
+}
+
 void policy_lint(struct acl_policy *p, const struct policy_schemas *s, struct policy_findings *out)
 {
     CLEANUP_COVERAGE struct policy_coverage coverage = policy_coverage_new(p, s);
@@ -367,6 +399,8 @@ void policy_lint(struct acl_policy *p, const struct policy_schemas *s, struct po
         check_clause(&l, i);
     for (size_t i = 0; i < p->n_redactions; i++)
         check_redaction(&l, &p->redactions[i]);
+    for (size_t i = 0; i < p->n_grants; i++)
+        check_agent_grant(&l, &p->grants[i]);
     for (size_t i = 0; i < s->n; i++)
         acl_program_unref(l.programs[i]);
     free(l.programs);

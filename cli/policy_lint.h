@@ -23,6 +23,9 @@ struct policy_findings {
     size_t n_warnings;
 };
 
+/* Is any grant for guest agents? Then theirs should be among the schemas, as the last one. */
+bool policy_has_agents(const struct acl_policy *p);
+
 /* At least one schema. */
 void policy_lint(struct acl_policy *p, const struct policy_schemas *s, struct policy_findings *out);
 void policy_findings_clear(struct policy_findings *f);

@@ -65,7 +65,10 @@ static inline struct acl_subject policy_person_subject(const struct policy_perso
 
 static inline struct acl_vm policy_machine_vm(const struct policy_machine *m)
 {
-    return (struct acl_vm){ m->name, m->uuid, (const char *const *)&m->label, m->label ? 1 : 0 };
+    return (struct acl_vm){ .name = m->name,
+                            .uuid = m->uuid,
+                            .labels = (const char *const *)&m->label,
+                            .n_labels = m->label ? 1 : 0 };
 }
 
 #endif

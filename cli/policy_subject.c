@@ -48,6 +48,7 @@ void policy_subject_clear(struct policy_subject *s)
 {
     free((void *)s->who.attributes);
     free((void *)s->vm.labels);
+    free(s->agent_of);
     *s = (struct policy_subject){ 0 };
 }
 
@@ -76,8 +77,21 @@ enum cli_exit policy_subject_set(struct policy_subject *s, const struct verb *ve
             code = cli_usage(verb, "--label takes KEY=VALUE, not %s", s->vm.labels[i]);
     }
     s->who.name = identity;
-    s->vm.name = vm;
+    s->vm.agent = vm && acl_agent_of(vm);
+    if (s->vm.agent)
+        s->agent_of = mem_strndup(vm, acl_agent_of(vm));
+    s->vm.name = s->vm.agent ? s->agent_of : vm;
     return code;
+}
+
+enum cli_exit policy_subject_schema(const struct policy_subject *s, struct policy_schemas *out)
+{
+    if (s->schema)
+        return policy_schemas_load(out, s->schema);
+    if (!s->vm.agent)
+        return policy_schemas_default(out);
+    policy_schemas_add_agent(out);
+    return CLI_EXIT_OK;
 }
 
 struct acl_rights *policy_subject_rights(const struct policy_subject *s, struct acl_policy *p,

@@ -6,6 +6,7 @@
 #include "acl/acl.h"
 #include "acl/classes.h"
 #include "tests/acl/cases.h"
+#include "tests/qmp/schema_file.h"
 
 static const char *const table_commands[] = {
 #define COMMAND(name, classes) name,
@@ -42,7 +43,7 @@ static struct span span_of(const char *s)
 static void every_command_of_the_schema_is_in_the_table(void **state)
 {
     (void)state;
-    assert_int_equal(qmp_schema_n_commands(schema), 216);
+    assert_int_equal(qmp_schema_n_commands(schema), 216 + 40);
     for (unsigned i = 0; i < qmp_schema_n_commands(schema); i++) {
         const char *name = qmp_schema_command(schema, i)->name;
         const char *const *classes = acl_classes_of(name);
@@ -106,10 +107,19 @@ static void what_is_read_only_is_in_no_other_class(void **state)
 static void query_holds_only_names_that_say_so(void **state)
 {
     (void)state;
-    static const char *const others[] = { "qom-list", "qom-list-types", "trace-event-get-state" };
+    static const char *const others[] = {
+        "guest-fsfreeze-status",
+        "guest-info",
+        "guest-network-get-interfaces",
+        "guest-ping",
+        "qom-list",
+        "qom-list-types",
+        "trace-event-get-state",
+    };
     for (size_t i = 0; i < ARRAY_SIZE(table_commands); i++) {
         const char *name = table_commands[i];
-        if (!has_class(name, "query") || strncmp(name, "query-", 6) == 0)
+        if (!has_class(name, "query") || strncmp(name, "query-", 6) == 0 ||
+            strncmp(name, "guest-get-", 10) == 0)
             continue;
         bool known = false;
         for (size_t k = 0; k < ARRAY_SIZE(others); k++)
@@ -150,6 +160,32 @@ static void query_leaks_nothing_that_is_known_to_leak(void **state)
     };
     for (size_t i = 0; i < ARRAY_SIZE(not_query); i++)
         assert_false(has_class(not_query[i], "query"));
+}
+
+/* --- the guest's agent -------------------------------------------------------------------------
+ */
+
+static void what_acts_in_the_guest_is_opened_by_its_own_name(void **state)
+{
+    (void)state;
+    static const char *const acting[] = {
+        "guest-exec",         "guest-exec-status",     "guest-file-open",
+        "guest-file-read",    "guest-file-write",      "guest-set-user-password",
+        "guest-shutdown",     "guest-fsfreeze-freeze", "guest-ssh-add-authorized-keys",
+        "guest-suspend-disk", "guest-set-time",        "guest-ssh-get-authorized-keys",
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(acting); i++) {
+        assert_true(has_class(acting[i], "guest"));
+        assert_true(acl_reaches_host(acting[i]));
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(table_commands); i++) {
+        bool agents = strncmp(table_commands[i], "guest-", 6) == 0;
+        bool acts = has_class(table_commands[i], "guest");
+        if (agents && !acts && !has_class(table_commands[i], "query"))
+            fail_msg("%s neither reads nor acts", table_commands[i]);
+        if (acts && (!agents || has_class(table_commands[i], "query")))
+            fail_msg("%s is in guest", table_commands[i]);
+    }
 }
 
 /* --- the host --------------------------------------------------------------------------------- */
@@ -347,6 +383,8 @@ static void a_command_with_an_argument_that_looks_like_the_host_s_is_marked(void
     (void)state;
     CLEANUP_BUF struct buf text = { 0 };
     cases_load("tests/data/schema-7.2.json", &text);
+    schema_file_add_agent(&text);
+    buf_add_char(&text, '\0');
     json_object *all = json_tokener_parse(buf_data(&text));
     assert_non_null(all);
     types = json_object_new_object();
@@ -379,13 +417,14 @@ int main(void)
         cmocka_unit_test(what_is_read_only_is_in_no_other_class),
         cmocka_unit_test(query_holds_only_names_that_say_so),
         cmocka_unit_test(query_leaks_nothing_that_is_known_to_leak),
+        cmocka_unit_test(what_acts_in_the_guest_is_opened_by_its_own_name),
         cmocka_unit_test(what_is_known_to_reach_the_host_is_marked),
         cmocka_unit_test(what_the_table_does_not_know_could_reach_the_host),
         cmocka_unit_test(commands_for_descriptors_are_marked),
         cmocka_unit_test(every_class_has_a_command),
         cmocka_unit_test(a_command_with_an_argument_that_looks_like_the_host_s_is_marked),
     };
-    schema = cases_load_schema();
+    schema = schema_file_pinned_all();
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     qmp_schema_unref(schema);
     return failed;

@@ -11,7 +11,7 @@
 #include "qmp/validate.h"
 #include "tests/qmp/schema_file.h"
 
-static struct qmp_schema *real; /* of a QEMU 7.2, machine none */
+static struct qmp_schema *real; /* of a QEMU 7.2, machine none, and of its guest agent */
 static struct acl_reach_map *real_map;
 
 static const struct qmp_scan_limits limits = { .max_bytes = 16u << 20,
@@ -160,6 +160,8 @@ static void a_command_reaches_the_host_if_and_only_if_its_class_says_so(void **s
     for (unsigned i = 0; i < qmp_schema_n_commands(real); i++) {
         const char *name = qmp_schema_command(real, i)->name;
         uint64_t classes = acl_table_classes((struct span){ name, strlen(name) });
+        if (classes & ACL_CLASS(GUEST)) /* never opened by a class, whatever it carries */
+            continue;
         if (((classes & ACL_HOST_CLASSES) != 0) != acl_reach_is_possible(real_map, i))
             fail_msg("%s", name);
     }
@@ -1111,13 +1113,20 @@ static void a_list_is_used_again(void **state)
     asked_clear(&b);
 }
 
+/* The table has the guest agent's as well, which no VM has. */
+static void print_of_a_vm(void *opaque, const char *line)
+{
+    if (!strstr(line, "guest-") && !strstr(line, "Guest") && !strstr(line, "QGA"))
+        print_line(opaque, line);
+}
+
 /* Of another QEMU: what it has more, and what less. */
 static int compare_with(const char *path)
 {
     struct qmp_schema *s = schema_file_read(path);
     struct acl_reach_map *map = acl_reach_map_new(s);
     (void)acl_reach_map_review(map, print_line, NULL);
-    (void)acl_reach_map_misfits(map, print_line, NULL);
+    (void)acl_reach_map_misfits(map, print_of_a_vm, NULL);
     acl_reach_map_free(map);
     qmp_schema_unref(s);
     return 0;
@@ -1160,7 +1169,7 @@ int main(int argc, char **argv)
     };
     if (argc > 1)
         return compare_with(argv[1]);
-    real = schema_file_pinned();
+    real = schema_file_pinned_all();
     real_map = acl_reach_map_new(real);
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     acl_reach_map_free(real_map);

@@ -419,9 +419,9 @@ static void a_refusal_says_what_would_help(void **state)
     assert_string_equal(acl_check_name(r, SPAN_LIT("stop")).reason, "no rule allows it");
     assert_string_equal(acl_check_name(r, SPAN_LIT("eject")).reason,
                         "denied by grant \"g\" role \"r\" deny \"eject\"");
-    assert_string_equal(
-        acl_check_name(r, SPAN_LIT("blockdev-add")).reason,
-        "it can reach the host, is unstable or is not known, and is allowed by its own name only");
+    assert_string_equal(acl_check_name(r, SPAN_LIT("blockdev-add")).reason,
+                        "it can reach the host, acts inside the guest, is unstable or is not "
+                        "known, and is allowed by its own name only");
     assert_string_equal(acl_check_name(r, SPAN_LIT("new")).reason, "the VM has no such command");
     assert_null(acl_check_name(r, SPAN_LIT("block-job-cancel")).reason);
     acl_rights_unref(r);
