@@ -166,6 +166,7 @@ enum audit_result {
     AUDIT_UNKNOWN,   /* in flight when the VM was lost */
     AUDIT_CANCELLED, /* never left: session closed, grant taken away */
     AUDIT_DENIED,
+    AUDIT_UNACKNOWLEDGED, /* sent; the command never answers if it succeeds, and no error came */
 };
 
 /* Everything borrowed and optional (NULL, 0, empty span) unless the type needs it. */

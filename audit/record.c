@@ -21,9 +21,13 @@ static const char *const type_names[] = {
 };
 
 static const char *const result_names[] = {
-    [AUDIT_RESULT_NONE] = NULL,      [AUDIT_OK] = "ok",
-    [AUDIT_ERROR] = "error",         [AUDIT_UNKNOWN] = "unknown",
-    [AUDIT_CANCELLED] = "cancelled", [AUDIT_DENIED] = "denied",
+    [AUDIT_RESULT_NONE] = NULL,
+    [AUDIT_OK] = "ok",
+    [AUDIT_ERROR] = "error",
+    [AUDIT_UNKNOWN] = "unknown",
+    [AUDIT_CANCELLED] = "cancelled",
+    [AUDIT_DENIED] = "denied",
+    [AUDIT_UNACKNOWLEDGED] = "unacknowledged",
 };
 
 /* Inlined, so that a literal's length is known where it is written. */

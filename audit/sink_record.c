@@ -70,6 +70,7 @@ static const struct {
     /* worth a look */
     { NULL, "error", SINK_SEVERITY_NOTICE },
     { NULL, "cancelled", SINK_SEVERITY_NOTICE },
+    { NULL, "unacknowledged", SINK_SEVERITY_NOTICE },
     { "start", NULL, SINK_SEVERITY_NOTICE },
     { "stop", NULL, SINK_SEVERITY_NOTICE },
     { "admin", NULL, SINK_SEVERITY_NOTICE },

@@ -197,12 +197,13 @@ static bool take_format(struct show *s, const char *value)
 
 static bool take_result(const char *option, const char *value, const char **out)
 {
-    static const char *const verdicts[] = { "allowed", "ok",        "denied", "error",
-                                            "unknown", "cancelled", NULL };
+    static const char *const verdicts[] = { "allowed", "ok",        "denied",         "error",
+                                            "unknown", "cancelled", "unacknowledged", NULL };
     *out = value;
     if (is_one_of(value, verdicts))
         return true;
-    cli_usage(&audit_show, "%s takes allowed, ok, denied, error, unknown or cancelled", option);
+    cli_usage(&audit_show,
+              "%s takes allowed, ok, denied, error, unknown, cancelled or unacknowledged", option);
     return false;
 }
 
@@ -339,8 +340,9 @@ const struct verb audit_show = {
         "  --command GLOB        which command\n"
         "  --verdict V           allowed (sent to the machine), denied, or as it ended: ok, "
         "error,\n"
-        "                        unknown, cancelled\n"
-        "  --outcome V           only how commands ended: ok, error, unknown, cancelled\n"
+        "                        unknown, cancelled, unacknowledged\n"
+        "  --outcome V           only how commands ended: ok, error, unknown, cancelled,\n"
+        "                        unacknowledged\n"
         "  --rule GLOB           by which rule of the policy\n"
         "  --type GLOB           intent, outcome, refused, auth, ...: see qmpgate-audit(5)\n"
         "  --code GLOB           why, for machines: see there\n"
