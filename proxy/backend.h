@@ -41,5 +41,6 @@ struct backend_ops {
 
 extern const struct backend_ops backend_socket;
 extern const struct backend_ops backend_libvirt;
+extern const struct backend_ops backend_agent;
 
 #endif

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "proxy/daemon.h"
 #include "proxy/emulators.h"
+#include "proxy/libvirt_backend.h"
 #include "proxy/libvirt_hosts.h"
 #include "proxy/loop.h"
 #include "proxy/monitor.h"
@@ -65,51 +66,9 @@ static void leave(struct backend *b)
 
 /* --- messages --------------------------------------------------------------------------------- */
 
-typedef void message_fn(struct monitor *m, const struct qmp_tape *tape,
-                        const struct qmp_answer *answer);
-
-/* Scans what libvirt or we wrote; false if it is no message. The id is libvirt's: there is one
- * command at a time, so it is not needed. */
-static bool tell(struct backend *b, struct span text, message_fn *take)
-{
-    struct qmp_scan_limits limits = {
-        .max_bytes = b->loop->snapshot->conf->limits.reply_bytes,
-        .max_depth = LIMIT_REPLY_DEPTH,
-        .max_tokens = LIMIT_REPLY_TOKENS,
-        .top_level_only = true,
-    };
-    struct qmp_scanner *scanner = qmp_scan_object(&limits, text);
-    struct qmp_answer answer;
-    struct error err;
-    bool good = scanner && qmp_answer_parse(qmp_scanner_tape(scanner), &answer, &err) == 0;
-    if (good) {
-        answer.id = QMP_NONE;
-        take(b->monitor, qmp_scanner_tape(scanner), &answer);
-    }
-    qmp_scanner_free(scanner);
-    return good;
-}
-
 static void tell_reply(struct backend *b, struct span text)
 {
-    if (!tell(b, text, monitor_message))
-        monitor_lost(b->monitor, AUDIT_CODE_VM_PROTOCOL,
-                     "libvirt passed on what is no reply of QMP");
-}
-
-/* An error that did not come from the VM, in the words of an answer. */
-static void tell_error(struct backend *b, const char *why)
-{
-    CLEANUP_BUF struct buf text = { 0 };
-    CLEANUP_FREE char *desc = mem_printf("%s: the command was not run", why);
-    struct span none = { 0 };
-    qmp_write_error(&text, QMP_ERROR_GENERIC, (struct span){ desc, strlen(desc) }, none);
-    tell_reply(b, (struct span){ buf_data(&text), buf_len(&text) });
-}
-
-static struct span json_of(const char *text)
-{
-    return (struct span){ text, strcspn(text, "\r\n") };
+    libvirt_backend_reply(b->monitor, text);
 }
 
 /* --- commands --------------------------------------------------------------------------------- */
@@ -128,17 +87,9 @@ static bool is_sure(const struct backend *b)
 static void ask(struct backend *b, char *take_command, answer_fn *take)
 {
     struct monitor *m = b->monitor;
-    struct libvirt_call *call = MEM_NEW(struct libvirt_call);
-    call->message.run = run_answered;
-    call->loop = b->loop;
-    call->vm = mem_strdup(m->name);
-    call->generation = m->generation;
-    call->connection = mem_strdup(m->vm->connection);
-    memcpy(call->uuid, m->vm->uuid, sizeof(call->uuid));
-    call->incarnation = is_sure(b) ? 0 : m->vm->incarnation;
-    call->command = take_command;
-    call->not_after_us =
-        clock_monotonic_us() + b->loop->snapshot->conf->limits.vm_timeout_seconds * USEC_PER_SEC;
+    struct libvirt_call *call = libvirt_backend_call(m, take_command, run_answered);
+    if (is_sure(b))
+        call->incarnation = 0;
     b->take = take;
     libvirt_hosts_submit(b->loop->daemon->libvirt, call);
 }
@@ -152,11 +103,13 @@ static void take_reply(struct backend *b, const struct libvirt_call *call)
 {
     switch (call->result) {
     case LIBVIRT_REPLY:
-        tell_reply(b, json_of(call->reply));
+        tell_reply(b, libvirt_backend_json(call->reply));
         break;
     case LIBVIRT_NOT_SENT:
-        tell_error(b, call->err.text);
+        libvirt_backend_not_sent(b->monitor, call->err.text);
         break;
+    case LIBVIRT_REFUSED: /* of agents only */
+    case LIBVIRT_SILENT:
     case LIBVIRT_UNKNOWN:
         monitor_unknown(b->monitor, call->err.text);
         break;
@@ -233,7 +186,8 @@ static void greet(struct backend *b)
     BUF_ADD_LIT(&text, "{\"QMP\":{\"version\":");
     buf_add_str(&text, b->version);
     BUF_ADD_LIT(&text, ",\"capabilities\":[]}}"); /* libvirt has no out-of-band for us */
-    if (!tell(b, (struct span){ buf_data(&text), buf_len(&text) }, monitor_greeted))
+    if (!libvirt_backend_tell(b->monitor, (struct span){ buf_data(&text), buf_len(&text) },
+                              monitor_greeted))
         monitor_lost(b->monitor, AUDIT_CODE_VM_PROTOCOL, "it does not tell its version");
 }
 
@@ -261,7 +215,7 @@ static void take_version(struct backend *b, const struct libvirt_call *call)
 {
     if (call->result != LIBVIRT_REPLY)
         monitor_lost(b->monitor, AUDIT_CODE_VM_UNREACHABLE, call->err.text);
-    else if (!tell(b, json_of(call->reply), got_version))
+    else if (!libvirt_backend_tell(b->monitor, libvirt_backend_json(call->reply), got_version))
         monitor_lost(b->monitor, AUDIT_CODE_VM_PROTOCOL,
                      "libvirt passed on what is no reply of QMP");
 }
@@ -302,7 +256,7 @@ static void end_by_mistake(struct backend *b)
 {
     static const char why[] = "its QEMU is not the one that it was taken for: attach again";
     emulators_forget(b->loop->daemon->emulators, b->emulator);
-    tell_error(b, why);
+    libvirt_backend_not_sent(b->monitor, why);
     if (b->monitor)
         monitor_lost(b->monitor, AUDIT_CODE_VM_IDENTITY, why);
 }
@@ -314,10 +268,11 @@ static void take_proof(struct backend *b, const struct libvirt_call *call)
 {
     CLEANUP_FREE char *held = TAKE_PTR(b->held);
     if (call->result != LIBVIRT_REPLY)
-        tell_error(b, call->err.text);
+        libvirt_backend_not_sent(b->monitor, call->err.text);
     else if (clock_monotonic_us() > call->not_after_us)
-        tell_error(b, "the VM answered too late");
-    else if (!tell(b, json_of(call->reply), got_proof) || !b->proven)
+        libvirt_backend_not_sent(b->monitor, "the VM answered too late");
+    else if (!libvirt_backend_tell(b->monitor, libvirt_backend_json(call->reply), got_proof) ||
+             !b->proven)
         end_by_mistake(b);
     else
         ask(b, TAKE_PTR(held), take_reply);
@@ -356,7 +311,7 @@ static void run_event(struct loop *loop, struct loop_message *message)
         enter(b);
         if (e->lost)
             monitor_events_lost(b->monitor, e->lost);
-        if (!tell(b, (struct span){ e->json, e->len }, monitor_message))
+        if (!libvirt_backend_tell(b->monitor, (struct span){ e->json, e->len }, monitor_message))
             monitor_events_lost(b->monitor, 1); /* its data are no JSON object */
         leave(b);
     }
@@ -364,19 +319,6 @@ static void run_event(struct loop *loop, struct loop_message *message)
 }
 
 /* --- what cannot go this way ------------------------------------------------------------------ */
-
-/* libvirt ends a string at its first NUL: what would be sent is not what was judged. */
-static bool has_nul(const struct qmp_tape *t)
-{
-    for (uint32_t i = 0; i < t->n_tokens; i++) {
-        if (qmp_tape_kind(t, i) != QMP_KIND_STRING)
-            continue;
-        struct span text = qmp_tape_string(t, i);
-        if (memchr(text.data, 0, text.len))
-            return true;
-    }
-    return false;
-}
 
 static uint32_t argument(const struct qmp_tape *t, const struct qmp_request *r, struct span name)
 {
@@ -410,10 +352,9 @@ static bool dumps_too_much(const struct qmp_tape *t, const struct qmp_request *r
  * monitor broken until it is restarted. */
 static const char *objection(const struct qmp_tape *tape, const struct qmp_request *request)
 {
-    if (has_nul(tape))
-        return "it has a NUL in a string, which libvirt would cut short";
-    if (tape->text_len > LIMIT_LIBVIRT_REQUEST)
-        return "it is longer than what libvirt takes";
+    const char *why = libvirt_backend_objection(tape);
+    if (why)
+        return why;
     if ((qmp_tape_string_is(tape, request->command, SPAN_LIT("ringbuf-read")) &&
          reads_too_much(tape, request)) ||
         (qmp_tape_string_is(tape, request->command, SPAN_LIT("human-monitor-command")) &&
@@ -427,24 +368,9 @@ static const char *objection(const struct qmp_tape *tape, const struct qmp_reque
 static struct backend *open_libvirt(struct loop *loop, struct monitor *monitor, const struct vm *vm,
                                     struct error *err)
 {
-    char why[ERROR_TEXT_MAX];
     struct libvirt_hosts *hosts = loop->daemon->libvirt;
-    if (vm->contested) {
-        error_set(err, ERROR_DENIED, "two VMs that run claim its UUID");
+    if (!libvirt_backend_may_open(loop, vm, err))
         return NULL;
-    }
-    if (!libvirt_hosts_is_up(hosts, vm->connection, why)) {
-        error_set(err, ERROR_STATE, "%s", why);
-        return NULL;
-    }
-    if (vm->arriving) {
-        error_set(err, ERROR_STATE, "it is just starting, or migrating to another host");
-        return NULL;
-    }
-    if (vm->incarnation == 0) {
-        error_set(err, ERROR_STATE, "it is not running (%s)", vm->power);
-        return NULL;
-    }
     struct backend *b = MEM_NEW(struct backend);
     b->monitor = monitor;
     b->loop = loop;

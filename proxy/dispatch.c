@@ -574,6 +574,12 @@ void dispatch_unknown(struct loop *loop, const struct request *r, enum audit_cod
     STATS_INC(loop, unknown_outcomes);
 }
 
+void dispatch_unacknowledged(struct loop *loop, const struct request *r)
+{
+    struct audit_record record = outcome_record(loop, r, AUDIT_UNACKNOWLEDGED);
+    dispatch_record(loop, &record);
+}
+
 void dispatch_cancelled(struct loop *loop, const struct request *r, enum audit_code code,
                         const char *why)
 {

@@ -50,6 +50,7 @@ void dispatch_outcome(struct loop *loop, const struct request *r, const struct q
                       const struct qmp_answer *answer);
 void dispatch_unknown(struct loop *loop, const struct request *r, enum audit_code code,
                       const char *why);
+void dispatch_unacknowledged(struct loop *loop, const struct request *r);
 void dispatch_cancelled(struct loop *loop, const struct request *r, enum audit_code code,
                         const char *why);
 

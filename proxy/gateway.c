@@ -215,7 +215,10 @@ bool gateway_sees_vm(struct session *s, const char *name)
 {
     struct loop *loop = s->client->loop;
     struct vm *vm = vms_find(loop->daemon->vms, name);
-    struct acl_vm gone = { .name = name }; /* its sessions may outlive its entry in the table */
+    size_t agent_of = acl_agent_of(name);
+    CLEANUP_FREE char *cut = mem_strndup(name, agent_of);
+    /* its sessions may outlive its entry in the table */
+    struct acl_vm gone = { .name = agent_of ? cut : name, .agent = agent_of > 0 };
     bool sees =
         acl_policy_sees(loop->snapshot->policy, caller_subject(s->caller), vm ? &vm->acl : &gone);
     vm_unref(vm);
@@ -245,6 +248,7 @@ static void write_vm(struct session *s, struct buf *b, const struct vm *vm)
     vm_board_get(loop->daemon->board, vm->name, &status);
     BUF_ADD_LIT(b, "{");
     add_member(b, "name", vm->name);
+    add_member(b, "agent-of", vm->agent_of);
     add_member(b, "uuid", vm->uuid ? vm->uuid : status.uuid);
     if (vm->connection)
         see_domain(loop, vm, &status);
@@ -268,6 +272,27 @@ static void write_vm(struct session *s, struct buf *b, const struct vm *vm)
     BUF_ADD_LIT(b, "]}");
 }
 
+static void list_vm(struct session *s, struct buf *b, const struct acl_view *view,
+                    const struct vm *vm)
+{
+    if (!acl_view_sees(view, &vm->acl))
+        return;
+    if (buf_len(b) > 1)
+        BUF_ADD_LIT(b, ", ");
+    write_vm(s, b, vm);
+}
+
+static void list_agent(struct session *s, struct buf *b, const struct acl_view *view,
+                       const struct vm *vm)
+{
+    struct acl_vm as_agent = vm->acl;
+    as_agent.agent = true;
+    struct vm *agent = vm->connection && acl_view_sees(view, &as_agent) ? vm_agent(vm) : NULL;
+    if (agent)
+        list_vm(s, b, view, agent);
+    vm_unref(agent);
+}
+
 static void gateway_list_vms(struct session *s, struct request *r)
 {
     struct loop *loop = s->client->loop;
@@ -278,11 +303,8 @@ static void gateway_list_vms(struct session *s, struct request *r)
         acl_view_new(loop->snapshot->policy, caller_subject(s->caller));
     BUF_ADD_LIT(&b, "[");
     for (size_t i = 0; i < n; i++) {
-        if (acl_view_sees(view, &list[i]->acl)) {
-            if (buf_len(&b) > 1)
-                BUF_ADD_LIT(&b, ", ");
-            write_vm(s, &b, list[i]);
-        }
+        list_vm(s, &b, view, list[i]);
+        list_agent(s, &b, view, list[i]);
         vm_unref(list[i]);
     }
     free(list);

@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/thread.h"
+#include "proxy/libvirt_agent.h"
 #include "proxy/libvirt_domain.h"
 #include "proxy/loop.h"
 
@@ -118,6 +119,7 @@ struct libvirt_calls {
     bool stopping;
     struct libvirt_call *queue; /* utlist */
     unsigned n_queued, n_threads, n_idle, n_running;
+    unsigned n_agents; /* of those that run, to guest agents */
     struct link *idle; /* utlist; the latest used first */
     struct proof *proofs;
 };
@@ -271,12 +273,20 @@ static virDomainPtr find_domain(struct link *l, const char *uuid)
 
 /* --- making a call ---------------------------------------------------------------------------- */
 
-static bool carry_out(virDomainPtr domain, struct libvirt_call *call)
+static void carry_out(virDomainPtr domain, struct libvirt_call *call)
 {
-    if (call->command)
-        return virDomainQemuMonitorCommand(domain, call->command, &call->reply, 0) == 0;
-    call->reply = virDomainGetXMLDesc(domain, 0); /* which libvirt knows without the VM */
-    return call->reply != NULL;
+    bool done;
+    if (call->agent_seconds) {
+        libvirt_agent_call(domain, call);
+        return;
+    }
+    if (call->command) {
+        done = virDomainQemuMonitorCommand(domain, call->command, &call->reply, 0) == 0;
+    } else {
+        call->reply = virDomainGetXMLDesc(domain, 0); /* which libvirt knows without the VM */
+        done = call->reply != NULL;
+    }
+    call->result = done ? LIBVIRT_REPLY : libvirt_call_error(&call->err);
 }
 
 static void make_call(struct link *l, struct libvirt_call *call)
@@ -289,10 +299,8 @@ static void make_call(struct link *l, struct libvirt_call *call)
         libvirt_call_error(&call->err);
     else if (call->incarnation && virDomainGetID(domain) != call->incarnation)
         error_set(&call->err, ERROR_STATE, "the VM was stopped, or started anew");
-    else if (carry_out(domain, call))
-        call->result = LIBVIRT_REPLY;
     else
-        call->result = libvirt_call_error(&call->err);
+        carry_out(domain, call);
 }
 
 static void run_call(struct libvirt_calls *c, struct libvirt_call *call, struct link *take_l)
@@ -339,6 +347,8 @@ static bool may_begin(const struct libvirt_calls *c, const struct libvirt_call *
     unsigned reserved = c->max / RESERVED_PART;
     if (c->n_running >= c->max)
         return false;
+    if (call->agent_seconds) /* guests, which may all hang on purpose, leave the rest to monitors */
+        return c->n_agents < (reserved ? reserved : 1) && c->n_running < c->max - reserved;
     return c->n_running < c->max - reserved || is_proven(c, call->uuid, now);
 }
 
@@ -393,16 +403,20 @@ static void *run_thread(void *opaque)
             continue;
         }
         struct link *dead = NULL, *l = take_link(c, &dead);
+        bool agent = call->agent_seconds > 0;
         c->n_running++;
+        c->n_agents += agent;
         pthread_mutex_unlock(&c->lock);
         free_links(dead);
         run_call(c, call, l);
-        bool answered = call->result == LIBVIRT_REPLY && call->command; /* the VM itself */
+        bool answered =
+            call->result == LIBVIRT_REPLY && call->command && !agent; /* the VM itself */
         char uuid[sizeof(call->uuid)];
         memcpy(uuid, call->uuid, sizeof(uuid));
         send_home(call);
         pthread_mutex_lock(&c->lock);
         c->n_running--;
+        c->n_agents -= agent;
         if (answered)
             set_proven(c, uuid);
     }

@@ -31,12 +31,15 @@ bool libvirt_hosts_is_up(struct libvirt_hosts *hosts, const char *connection, ch
 char *libvirt_hosts_describe(struct libvirt_hosts *hosts, const char *connection);
 unsigned libvirt_hosts_grace_seconds(struct libvirt_hosts *hosts, const char *connection);
 
-/* --- a command to a monitor ------------------------------------------------------------------- */
+/* --- a command to a monitor, or to a guest's agent ---------------------------------------------
+ */
 
 enum libvirt_result {
     LIBVIRT_REPLY,    /* the VM's own */
     LIBVIRT_NOT_SENT, /* certain not to have reached the VM: err says why */
     LIBVIRT_UNKNOWN,  /* it may have run, or not */
+    LIBVIRT_REFUSED,  /* the guest's agent answered with an error: err has its words */
+    LIBVIRT_SILENT,   /* the agent got it and has said nothing, as it does if it succeeds */
 };
 
 struct libvirt_call {
@@ -51,6 +54,9 @@ struct libvirt_call {
     uint64_t
         incarnation; /* nothing is sent unless it is this one, which costs a question; 0: it is */
     int64_t not_after_us; /* monotonic: if it has not begun by then it is not sent */
+    unsigned
+        agent_seconds; /* to the guest's agent, which has so long to answer; 0: to the monitor */
+    bool silent;       /* the agent does not answer if it succeeds */
 
     enum libvirt_result result;
     char *reply; /* JSON text, with an id of libvirt's; or XML */
@@ -83,6 +89,7 @@ struct libvirt_event {
 struct libvirt_tap_owner {
     struct loop *loop;
     const char *vm; /* copied */
+    bool agent;     /* a second one of a domain */
     uint64_t generation;
     void (*run)(struct loop *loop, struct loop_message *message);
 };

@@ -56,3 +56,4 @@ static struct backend *open_none(struct loop *loop, struct monitor *monitor, con
 }
 
 const struct backend_ops backend_libvirt = { .name = "libvirt", .open = open_none };
+const struct backend_ops backend_agent = { .name = "agent", .open = open_none };

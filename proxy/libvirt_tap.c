@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <uthash.h>
@@ -16,7 +17,7 @@ struct libvirt_tap {
     _Atomic unsigned refs;    /* taps' table or the owner, and each event under way */
     _Atomic unsigned pending; /* events under way */
     struct libvirt_taps *taps;
-    char uuid[37];
+    char key[sizeof("01234567-89ab-cdef-0123-456789abcdef") + 1]; /* UUID, and "a" of an agent's */
     struct loop *loop;
     char *vm;
     uint64_t generation;
@@ -27,7 +28,7 @@ struct libvirt_tap {
 struct libvirt_taps {
     _Atomic unsigned refs;
     pthread_mutex_t lock;
-    struct libvirt_tap *open; /* by UUID; a monitor has one at a time */
+    struct libvirt_tap *open; /* by key; a monitor has one at a time */
 };
 
 struct libvirt_taps *libvirt_taps_new(void)
@@ -62,16 +63,16 @@ struct libvirt_tap *libvirt_taps_open(struct libvirt_taps *taps, const char *uui
     atomic_store(&tap->refs, 1);
     atomic_fetch_add(&taps->refs, 1);
     tap->taps = taps;
-    memcpy(tap->uuid, uuid, sizeof(tap->uuid));
+    snprintf(tap->key, sizeof(tap->key), "%s%s", uuid, owner->agent ? "a" : "");
     tap->loop = owner->loop;
     tap->vm = mem_strdup(owner->vm);
     tap->generation = owner->generation;
     tap->run = owner->run;
     pthread_mutex_lock(&taps->lock);
-    HASH_FIND_STR(taps->open, uuid, before);
+    HASH_FIND_STR(taps->open, tap->key, before);
     if (before) /* of a VM that changed its name: it is about to close */
         HASH_DELETE(hh, taps->open, before);
-    HASH_ADD_STR(taps->open, uuid, tap);
+    HASH_ADD_STR(taps->open, key, tap);
     pthread_mutex_unlock(&taps->lock);
     return tap;
 }
@@ -80,7 +81,7 @@ void libvirt_tap_close(struct libvirt_tap *tap)
 {
     struct libvirt_tap *now;
     pthread_mutex_lock(&tap->taps->lock);
-    HASH_FIND_STR(tap->taps->open, tap->uuid, now);
+    HASH_FIND_STR(tap->taps->open, tap->key, now);
     if (now == tap)
         HASH_DELETE(hh, tap->taps->open, tap);
     pthread_mutex_unlock(&tap->taps->lock);
@@ -118,20 +119,29 @@ static struct libvirt_event *new_event(struct libvirt_tap *tap, const struct buf
     return e;
 }
 
+static void tell(struct libvirt_tap *tap, const struct buf *text)
+{
+    if (atomic_load(&tap->pending) >= LIMIT_EVENTS_UNDER_WAY || buf_len(text) > LIMIT_EVENT_BYTES)
+        tap->lost++;
+    else
+        loop_post(tap->loop, &new_event(tap, text)->message);
+}
+
 void libvirt_taps_tell(struct libvirt_taps *taps, const char *uuid, const char *event,
                        long long seconds, unsigned micros, const char *details)
 {
-    struct libvirt_tap *tap;
+    struct libvirt_tap *tap, *agents;
+    CLEANUP_FREE char *key = mem_printf("%sa", uuid);
+    CLEANUP_BUF struct buf text = { 0 };
     pthread_mutex_lock(&taps->lock);
     HASH_FIND_STR(taps->open, uuid, tap);
-    if (tap && (atomic_load(&tap->pending) >= LIMIT_EVENTS_UNDER_WAY ||
-                (details && strlen(details) > LIMIT_EVENT_BYTES))) {
-        tap->lost++;
-    } else if (tap) {
-        CLEANUP_BUF struct buf text = { 0 };
+    HASH_FIND_STR(taps->open, key, agents);
+    if (tap || agents)
         write_event(&text, event, seconds, micros, details);
-        loop_post(tap->loop, &new_event(tap, &text)->message);
-    }
+    if (tap)
+        tell(tap, &text);
+    if (agents)
+        tell(agents, &text);
     pthread_mutex_unlock(&taps->lock);
 }
 

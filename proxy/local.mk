@@ -47,7 +47,8 @@ proxy_libproxy_a_SOURCES = \
 
 if HAVE_LIBVIRT
 proxy_libproxy_a_SOURCES += \
-    proxy/backend_libvirt.c \
+    proxy/backend_agent.c proxy/backend_libvirt.c proxy/libvirt_backend.c proxy/libvirt_backend.h \
+    proxy/libvirt_agent.c proxy/libvirt_agent.h \
     proxy/libvirt_calls.c proxy/libvirt_calls.h \
     proxy/libvirt_domain.c proxy/libvirt_domain.h \
     proxy/libvirt_events.c proxy/libvirt_events.h \

@@ -375,6 +375,8 @@ void monitor_message(struct monitor *m, const struct qmp_tape *tape,
 void monitor_events_lost(struct monitor *m, unsigned count)
 {
     struct session *s;
+    if (m->vm->agent_of) /* it has none */
+        return;
     DL_FOREACH2(m->sessions, s, monitor_next)
     {
         s->client->events_lost += count;
@@ -399,6 +401,16 @@ void monitor_unknown(struct monitor *m, const char *why)
         session_forget(r);
     else
         session_error(r, QMP_ERROR_GENERIC, "%s: the command's outcome is unknown", why);
+}
+
+void monitor_unacknowledged(struct monitor *m)
+{
+    struct request *r = m->window;
+    if (!r || r->state != REQUEST_SENT || r->kind == REQUEST_INTERNAL)
+        return;
+    dispatch_unacknowledged(m->loop, r);
+    leave_slot(m, r);
+    session_return(r, SPAN_LIT("{}"));
 }
 
 /* The client is told; what the VM answers after all is for the audit. */

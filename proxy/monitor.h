@@ -114,6 +114,8 @@ void monitor_message(struct monitor *m, const struct qmp_tape *tape,
                      const struct qmp_answer *answer);
 /* The oldest command will not be answered, and may have run or not. */
 void monitor_unknown(struct monitor *m, const char *why);
+/* It was sent, and does not answer if it succeeds. */
+void monitor_unacknowledged(struct monitor *m);
 /* Events that will not be told. */
 void monitor_events_lost(struct monitor *m, unsigned count);
 /* The connection is over (or never was); code and why are for the log and for whoever waits. */

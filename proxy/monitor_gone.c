@@ -132,5 +132,7 @@ void monitor_post_left(struct daemon *daemon, const char *vm)
 
 void monitor_post_changed(struct daemon *daemon, const char *vm)
 {
+    CLEANUP_FREE char *agent = mem_printf("%s" ACL_AGENT_SUFFIX, vm);
     post(daemon, vm, run_changed);
+    post(daemon, agent, run_changed);
 }

@@ -285,7 +285,9 @@ void monitor_start_init(struct monitor *m)
 void monitor_start(struct monitor *m)
 {
     struct error err;
-    const struct backend_ops *ops = m->vm->connection ? &backend_libvirt : &backend_socket;
+    const struct backend_ops *ops = m->vm->agent_of     ? &backend_agent
+                                    : m->vm->connection ? &backend_libvirt
+                                                        : &backend_socket;
     struct timeval tv = { .tv_sec = ops->start_ms / 1000, .tv_usec = ops->start_ms % 1000 * 1000 };
     m->state = MONITOR_CONNECTING;
     m->generation++;

@@ -66,6 +66,7 @@ void vm_unref(struct vm *vm)
     free(vm->domain);
     free(vm->title);
     free(vm->about);
+    free(vm->agent_of);
     free(vm);
 }
 
@@ -124,7 +125,8 @@ static struct vm *finish_vm(struct vm *vm)
     atomic_store(&vm->refs, 1);
     vm->dns_label = vm_name_is_dns_label(vm->name);
     vm->acl = (struct acl_vm){
-        .name = vm->name,
+        .name = vm->agent_of ? vm->agent_of : vm->name,
+        .agent = vm->agent_of != NULL,
         .uuid = vm->uuid,
         .labels = (const char *const *)vm->labels,
         .n_labels = vm->n_labels,
@@ -164,6 +166,29 @@ struct vm *vm_from_domain(const struct vm_domain *d, const char *name, bool cont
     vm->contested = contested;
     vm->arriving = d->arriving;
     vm->leaving = d->leaving;
+    return finish_vm(vm);
+}
+
+struct vm *vm_agent(const struct vm *of)
+{
+    if (!of->connection || of->agent_of)
+        return NULL;
+    struct vm *vm = MEM_NEW(struct vm);
+    vm->agent_of = mem_strdup(of->name);
+    vm->name = mem_printf("%s" ACL_AGENT_SUFFIX, of->name);
+    vm->uuid = mem_strdup(of->uuid);
+    vm->labels = copy_strings(of->labels, of->n_labels);
+    vm->n_labels = of->n_labels;
+    vm->connection = mem_strdup(of->connection);
+    vm->domain = mem_strdup(of->domain);
+    vm->follows = of->follows;
+    vm->title = mem_strdup(of->title);
+    vm->about = mem_strdup(of->about);
+    vm->power = of->power;
+    vm->incarnation = of->incarnation;
+    vm->contested = of->contested;
+    vm->arriving = of->arriving;
+    vm->leaving = of->leaving;
     return finish_vm(vm);
 }
 
@@ -409,8 +434,22 @@ static struct vm *find_ignoring_case(struct vms *vms, const char *text, size_t l
     return found;
 }
 
+/* Of NAME:agent; NULL if it is no such name. */
+static struct vm *find_agent(struct vms *vms, const char *target,
+                             struct vm *(*find)(struct vms *vms, const char *name))
+{
+    size_t len = acl_agent_of(target);
+    CLEANUP_FREE char *name = mem_strndup(target, len);
+    struct vm *vm = len ? find(vms, name) : NULL;
+    struct vm *agent = vm ? vm_agent(vm) : NULL;
+    vm_unref(vm);
+    return agent;
+}
+
 struct vm *vms_find(struct vms *vms, const char *name_or_uuid)
 {
+    if (acl_agent_of(name_or_uuid))
+        return find_agent(vms, name_or_uuid, vms_find);
     size_t len = strlen(name_or_uuid);
     pthread_mutex_lock(&vms->lock);
     /* both, whether or not the first finds it: the time must not tell that a VM is there */
@@ -429,6 +468,8 @@ struct vm *vms_find(struct vms *vms, const char *name_or_uuid)
 
 struct vm *vms_find_name(struct vms *vms, const char *name)
 {
+    if (acl_agent_of(name))
+        return find_agent(vms, name, vms_find_name);
     pthread_mutex_lock(&vms->lock);
     struct vm_slot *slot = find_slot(vms, name, strlen(name));
     struct vm *vm = slot ? vm_ref(slot->vm) : NULL;

@@ -35,12 +35,15 @@ struct vm {
     bool arriving;        /* it migrates in, and cannot be asked yet */
     bool leaving;         /* it migrates out */
     bool follows;         /* sessions stay when it is started anew */
-    struct acl_vm acl;    /* the same, as policy wants it */
+    char *agent_of;    /* it is the agent in the guest of the VM of this name; NULL: it is a VM */
+    struct acl_vm acl; /* the same, as policy wants it */
     _Atomic unsigned refs;
 };
 
 struct vm *vm_ref(struct vm *vm);
 void vm_unref(struct vm *vm);
+/* The target NAME:agent of a VM that is reached by libvirt: a reference, or NULL. */
+struct vm *vm_agent(const struct vm *vm);
 /* Same place, same socket there (or the same start of the domain), same UUID, same owners: sessions
  * may stay. */
 bool vm_same_target(const struct vm *a, const struct vm *b);
@@ -81,7 +84,7 @@ void vms_keep_domains(struct vms *vms, const char *connection,
                       bool (*keep)(void *opaque, const char *uuid), void *opaque,
                       struct vm_names *changed);
 
-/* Each with a reference, or NULL. */
+/* Each with a reference, or NULL. With ":agent" behind it, its guest's agent. */
 struct vm *vms_find(struct vms *vms, const char *name_or_uuid);
 struct vm *vms_find_name(struct vms *vms, const char *name);
 /* By TLS server name: `<vm><suffix>`, case ignored; a VM's name if it is a DNS label, or a UUID. */

@@ -6,6 +6,7 @@ import uuid
 import pytest
 
 from harness import expect, wait
+from harness.libvirt import vms
 
 POLICY = """
 role "viewer" { allow = {"@query"} events = {"STOP"} }
@@ -24,11 +25,6 @@ def libvirtd(house):
 @pytest.fixture
 def gateway(house, libvirtd):
     return house.gateway(libvirtd, policy=POLICY)
-
-
-def vms(gateway, cert="admin"):
-    with gateway.connect(cert=cert) as client:
-        return {vm["name"]: vm for vm in client.ready().result("gateway-list-vms")}
 
 
 def names(gateway, cert="admin"):

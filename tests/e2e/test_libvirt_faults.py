@@ -8,6 +8,7 @@ import pytest
 
 from harness import expect, wait
 from harness.client import Closed
+from harness.libvirt import vms
 from harness.process import open_descriptors
 
 POLICY = """
@@ -37,11 +38,6 @@ def started(gateway, web1):
     gateway.start()
     wait_power(gateway, "web1", "running")
     return gateway
-
-
-def vms(gateway):
-    with gateway.connect() as client:
-        return {vm["name"]: vm for vm in client.ready().result("gateway-list-vms")}
 
 
 def wait_power(gateway, name, power):

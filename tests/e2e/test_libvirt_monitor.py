@@ -7,6 +7,7 @@ import socket
 import pytest
 
 from harness import expect, wait
+from harness.libvirt import vms
 
 POLICY = """
 role "owner"  { allow = {"*", "ringbuf-read", "human-monitor-command", "chardev-add", "chardev-remove", "object-add", "object-del", "qom-get", "quit"}
@@ -202,8 +203,3 @@ def test_quit_ends_the_session_without_an_error(libvirtd, gateway):
     assert [m["event"] for m in messages if m.get("event", "").startswith("GATEWAY")] == ["GATEWAY_VM_DOWN"]
     wait.until(lambda: vms(gateway)["quitter"]["power"] == "shut off", "its end")
     vm.virsh("undefine")
-
-
-def vms(gateway):
-    with gateway.connect() as client:
-        return {vm["name"]: vm for vm in client.ready().result("gateway-list-vms")}

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from harness import expect, wait
-from harness.libvirt import Traveller
+from harness.libvirt import Traveller, vms
 
 POLICY = """
 role "owner"  { allow = {"*", "object-add", "object-del", "qom-get", "migrate", "quit"} events = {"*"}
@@ -59,11 +59,6 @@ def start(gateway):
     gateway.start()
     wait_at(gateway, "host1")
     return gateway
-
-
-def vms(gateway):
-    with gateway.connect() as client:
-        return {vm["name"]: vm for vm in client.ready().result("gateway-list-vms")}
 
 
 def wait_at(gateway, host, power="running"):

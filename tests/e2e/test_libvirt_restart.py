@@ -9,7 +9,7 @@ import uuid
 import pytest
 
 from harness import expect, wait
-from harness.libvirt import Traveller
+from harness.libvirt import Traveller, vms
 
 POLICY = """
 role "owner"  { allow = {"@query", "qom-get", "stop"} events = {"*"}
@@ -35,11 +35,6 @@ def gateway(house, libvirtd):
     gateway = house.gateway(libvirtd, policy=POLICY)
     gateway.libvirts["host1"]["follow_restart"] = True
     return gateway
-
-
-def vms(gateway):
-    with gateway.connect() as client:
-        return {vm["name"]: vm for vm in client.ready().result("gateway-list-vms")}
 
 
 def start(gateway, **limits):

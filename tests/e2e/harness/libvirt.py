@@ -216,7 +216,7 @@ class Libvirtd:
                 os.setuid(NOBODY)
             os.setsid()
         env = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": self.path("home"), "XDG_RUNTIME_DIR": self.path("run"),
-               "XDG_CONFIG_HOME": self.path("home/.config"), "XDG_CACHE_HOME": cache()}
+               "XDG_CONFIG_HOME": self.path("c"), "XDG_CACHE_HOME": cache()}
         self.process = Process([DAEMON, "-f", self.path("libvirtd.conf")], env=env, preexec=become_nobody)
         wait.until(lambda: wait.is_listening(self.socket) or not self.process.running(), "libvirtd")
         assert self.process.running(), self.process.text
@@ -271,6 +271,12 @@ class Libvirtd:
         if self.process and self.process.running():
             self.thaw()
             self.process.terminate()
+
+
+def vms(gateway, cert="admin"):
+    """What a client is told of the VMs that it sees, by their names."""
+    with gateway.connect(cert=cert) as client:
+        return {vm["name"]: vm for vm in client.ready().result("gateway-list-vms")}
 
 
 BUS = """<busconfig><type>system</type><listen>unix:path={path}</listen><auth>EXTERNAL</auth>

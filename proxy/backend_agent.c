@@ -1,0 +1,326 @@
+/* The agent in a VM's guest, by way of libvirt, one command at a time. It has neither greeting nor
+ * schema: both are made here, of what guest-info says and of what is pinned (qmp/agent.h). It is
+ * the guest's own program: nothing that it says opens anything. */
+#include "config.h"
+#include "proxy/backend.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/mem.h"
+#include "proxy/daemon.h"
+#include "proxy/libvirt_backend.h"
+#include "proxy/libvirt_hosts.h"
+#include "proxy/loop.h"
+#include "proxy/monitor.h"
+#include "proxy/snapshot.h"
+#include "proxy/vms.h"
+#include "qmp/agent.h"
+#include "qmp/write.h"
+
+#define VERSION_MAX   64u /* bytes that are shown of what it says */
+#define AGAIN_MS      200u
+#define FIRST_SECONDS 5u /* for guest-info */
+
+typedef void answer_fn(struct backend *b, const struct libvirt_call *call);
+
+struct backend {
+    struct monitor *monitor; /* NULL once closed */
+    struct loop *loop;
+    struct libvirt_tap *tap;
+    answer_fn *take;    /* the answer to what was asked */
+    struct event again; /* asks once more: where it has moved to, libvirt may not have it yet */
+    bool *enabled;      /* by numbers of qmp/agent.h; owned */
+    struct buf native;  /* not empty: the answer to what was submitted, given at the next flush */
+    bool busy;          /* a close from within leaves the memory to us */
+};
+
+static void release(struct backend *b)
+{
+    if (b->tap)
+        libvirt_tap_close(b->tap);
+    event_del(&b->again);
+    buf_free(&b->native);
+    free(b->enabled);
+    free(b);
+}
+
+static void enter(struct backend *b)
+{
+    b->busy = true;
+}
+
+static void leave(struct backend *b)
+{
+    b->busy = false;
+    if (!b->monitor)
+        release(b);
+}
+
+/* --- commands --------------------------------------------------------------------------------- */
+
+static void run_answered(struct loop *loop, struct loop_message *message);
+
+static void ask(struct backend *b, char *take_command, unsigned seconds, bool silent,
+                answer_fn *take)
+{
+    struct libvirt_call *call = libvirt_backend_call(b->monitor, take_command, run_answered);
+    call->agent_seconds = seconds;
+    call->silent = silent;
+    b->take = take;
+    libvirt_hosts_submit(b->loop->daemon->libvirt, call);
+}
+
+static void take_reply(struct backend *b, const struct libvirt_call *call)
+{
+    switch (call->result) {
+    case LIBVIRT_REPLY:
+        libvirt_backend_reply(b->monitor, libvirt_backend_json(call->reply));
+        break;
+    case LIBVIRT_NOT_SENT:
+        libvirt_backend_not_sent(b->monitor, call->err.text);
+        break;
+    case LIBVIRT_REFUSED:
+        libvirt_backend_error(b->monitor, call->err.text);
+        break;
+    case LIBVIRT_SILENT:
+        monitor_unacknowledged(b->monitor);
+        break;
+    case LIBVIRT_UNKNOWN:
+        monitor_unknown(b->monitor, call->err.text);
+        break;
+    }
+}
+
+/* What a monitor is asked while it starts, which an agent is not. */
+static void answer_start(struct backend *b, const struct qmp_tape *tape,
+                         const struct qmp_request *request)
+{
+    BUF_ADD_LIT(&b->native, "{\"return\": ");
+    if (qmp_tape_string_is(tape, request->command, SPAN_LIT("query-qmp-schema"))) {
+        qmp_agent_write_schema(b->enabled, &b->native);
+    } else if (qmp_tape_string_is(tape, request->command, SPAN_LIT("query-uuid"))) {
+        buf_printf(&b->native, "{\"UUID\": \"%s\"}", b->monitor->vm->uuid);
+    } else {
+        BUF_ADD_LIT(&b->native, "{}");
+    }
+    BUF_ADD_LIT(&b->native, "}");
+    monitor_mark_dirty(b->monitor);
+}
+
+static void submit(struct backend *b, const struct qmp_tape *tape,
+                   const struct qmp_request *request, unsigned id)
+{
+    (void)id;
+    if (b->monitor->state != MONITOR_READY) {
+        answer_start(b, tape, request);
+        return;
+    }
+    CLEANUP_BUF struct buf text = { 0 };
+    int command = qmp_agent_find_command(qmp_tape_string(tape, request->command));
+    qmp_write_request(&text, tape, request, 0);
+    char *line = mem_strndup(buf_data(&text), buf_len(&text) - 1); /* without its line feed */
+    ask(b, line, b->loop->snapshot->conf->limits.vm_timeout_seconds,
+        command >= 0 && qmp_agent_is_silent((unsigned)command), take_reply);
+}
+
+static void flush(struct backend *b)
+{
+    if (!buf_len(&b->native))
+        return;
+    CLEANUP_BUF struct buf answer = b->native;
+    b->native = (struct buf){ 0 };
+    enter(b);
+    libvirt_backend_reply(b->monitor, (struct span){ buf_data(&answer), buf_len(&answer) });
+    leave(b);
+}
+
+/* --- guest-info ------------------------------------------------------------------------------- */
+
+static struct span text_member(const struct qmp_tape *t, uint32_t object, struct span name)
+{
+    uint32_t token =
+        qmp_tape_kind(t, object) == QMP_KIND_OBJECT ? qmp_tape_find(t, object, name) : QMP_NONE;
+    if (token == QMP_NONE || qmp_tape_kind(t, token) != QMP_KIND_STRING)
+        return SPAN_LIT("");
+    return qmp_tape_string(t, token);
+}
+
+static void read_commands(struct backend *b, const struct qmp_tape *t, uint32_t list)
+{
+    QMP_TAPE_ELEMENTS (t, list, item) {
+        int command = qmp_agent_find_command(text_member(t, item, SPAN_LIT("name")));
+        uint32_t enabled = command >= 0 ? qmp_tape_find(t, item, SPAN_LIT("enabled")) : QMP_NONE;
+        if (enabled != QMP_NONE && qmp_tape_kind(t, enabled) == QMP_KIND_TRUE)
+            b->enabled[command] = true;
+    }
+}
+
+static void greet(struct backend *b, struct span version)
+{
+    CLEANUP_BUF struct buf text = { 0 };
+    unsigned v[3] = { 0 };
+    if (version.len > VERSION_MAX)
+        version.len = VERSION_MAX;
+    CLEANUP_FREE char *word = mem_strndup(version.data, version.len);
+    CLEANUP_FREE char *package = mem_printf("guest agent %s", word);
+    sscanf(word, "%3u.%3u.%3u", &v[0], &v[1], &v[2]);
+    buf_printf(&text,
+               "{\"QMP\": {\"version\": {\"qemu\": {\"micro\": %u, \"minor\": %u, \"major\": %u}, "
+               "\"package\": ",
+               v[2], v[1], v[0]);
+    buf_add_json_string(&text, package, strlen(package));
+    BUF_ADD_LIT(&text, "}, \"capabilities\": []}}");
+    if (!libvirt_backend_tell(b->monitor, (struct span){ buf_data(&text), buf_len(&text) },
+                              monitor_greeted))
+        monitor_lost(b->monitor, AUDIT_CODE_VM_PROTOCOL, "it does not tell its version");
+}
+
+static void got_info(struct monitor *m, const struct qmp_tape *tape,
+                     const struct qmp_answer *answer)
+{
+    struct qmp_scan_limits limits = { .max_bytes = LIMIT_AGENT_INFO_BYTES,
+                                      .max_depth = 8,
+                                      .max_tokens = 8192 };
+    bool there = answer->kind == QMP_ANSWER_RETURN && answer->body != QMP_NONE;
+    struct qmp_scanner *scanner =
+        there ? qmp_scan_object(&limits, qmp_tape_raw(tape, answer->body)) : NULL;
+    const struct qmp_tape *t = scanner ? qmp_scanner_tape(scanner) : NULL;
+    uint32_t list = t ? qmp_tape_find(t, 0, SPAN_LIT("supported_commands")) : QMP_NONE;
+    if (list != QMP_NONE && qmp_tape_kind(t, list) == QMP_KIND_ARRAY) {
+        read_commands(m->backend, t, list);
+        greet(m->backend, text_member(t, 0, SPAN_LIT("version")));
+    } else {
+        monitor_lost(m, AUDIT_CODE_VM_PROTOCOL, "its guest's agent does not tell what it can do");
+    }
+    qmp_scanner_free(scanner);
+}
+
+static answer_fn take_info;
+
+static void ask_info(struct backend *b)
+{
+    ask(b, mem_strdup("{\"execute\":\"guest-info\"}"), FIRST_SECONDS, false, take_info);
+}
+
+static void on_again(evutil_socket_t fd, short what, void *opaque)
+{
+    (void)fd, (void)what;
+    ask_info(opaque);
+}
+
+/* The start's own deadline ends it. */
+static void ask_again(struct backend *b)
+{
+    struct timeval tv = { .tv_usec = AGAIN_MS * 1000 };
+    event_add(&b->again, &tv);
+}
+
+static void take_info(struct backend *b, const struct libvirt_call *call)
+{
+    if (call->result == LIBVIRT_NOT_SENT && b->monitor->moved)
+        ask_again(b);
+    else if (call->result != LIBVIRT_REPLY)
+        monitor_lost(b->monitor, AUDIT_CODE_VM_UNREACHABLE, call->err.text);
+    else if (!libvirt_backend_tell(b->monitor, libvirt_backend_json(call->reply), got_info))
+        monitor_lost(b->monitor, AUDIT_CODE_VM_PROTOCOL,
+                     "libvirt passed on what is no reply of QMP");
+}
+
+/* --- from libvirt ----------------------------------------------------------------------------- */
+
+static struct backend *find(struct loop *loop, const char *vm, uint64_t generation)
+{
+    struct monitor *m;
+    HASH_FIND(hh, loop->monitors, vm, strlen(vm), m);
+    bool ours = m && m->backend && m->backend_ops == &backend_agent && m->generation == generation;
+    return ours ? m->backend : NULL;
+}
+
+static void run_answered(struct loop *loop, struct loop_message *message)
+{
+    struct libvirt_call *call = container_of(message, struct libvirt_call, message);
+    struct backend *b = find(loop, call->vm, call->generation);
+    if (b) {
+        enter(b);
+        b->take(b, call);
+        leave(b);
+    }
+    libvirt_call_free(call);
+}
+
+/* QEMU's, which tell that the VM moves. Nobody who is attached hears them: an agent's schema has no
+ * events. */
+static void run_event(struct loop *loop, struct loop_message *message)
+{
+    struct libvirt_event *e = container_of(message, struct libvirt_event, message);
+    struct backend *b = find(loop, e->vm, e->generation);
+    if (b) {
+        enter(b);
+        (void)libvirt_backend_tell(b->monitor, (struct span){ e->json, e->len }, monitor_message);
+        leave(b);
+    }
+    libvirt_event_free(e);
+}
+
+/* --- what cannot go this way ------------------------------------------------------------------ */
+
+/* A reply of more than 4 MiB is lost, though the command has run. */
+static const char *objection(const struct qmp_tape *t, const struct qmp_request *r)
+{
+    int64_t count;
+    const char *why = libvirt_backend_objection(t);
+    if (why || r->arguments == QMP_NONE ||
+        !qmp_tape_string_is(t, r->command, SPAN_LIT("guest-file-read")))
+        return why;
+    uint32_t token = qmp_tape_find(t, r->arguments, SPAN_LIT("count"));
+    if (token != QMP_NONE &&
+        (!qmp_tape_int64(t, token, &count) || count < 0 || count > LIMIT_AGENT_READ_BYTES))
+        return "its reply could be larger than what libvirt passes on";
+    return NULL;
+}
+
+/* --- life ------------------------------------------------------------------------------------- */
+
+static struct backend *open_agent(struct loop *loop, struct monitor *monitor, const struct vm *vm,
+                                  struct error *err)
+{
+    if (!libvirt_backend_may_open(loop, vm, err))
+        return NULL;
+    struct backend *b = MEM_NEW(struct backend);
+    b->monitor = monitor;
+    b->loop = loop;
+    b->enabled = MEM_NEW_N(bool, qmp_agent_n_commands());
+    struct libvirt_tap_owner owner = {
+        .loop = loop,
+        .vm = monitor->name,
+        .agent = true,
+        .generation = monitor->generation,
+        .run = run_event,
+    };
+    b->tap = libvirt_tap_open(loop->daemon->libvirt, vm->connection, vm->uuid, &owner);
+    event_assign(&b->again, loop->base, -1, 0, on_again, b);
+    ask_info(b);
+    return b;
+}
+
+static void close_agent(struct backend *b)
+{
+    b->monitor = NULL;
+    if (!b->busy)
+        release(b);
+}
+
+const struct backend_ops backend_agent = {
+    .name = "agent",
+    .window = 1,
+    .start_ms = LIMIT_AGENT_START_MS,
+    .gives_up = true,
+    .late = "its guest's agent does not answer (by way of libvirt)",
+    .late_code = AUDIT_CODE_VM_SILENT,
+    .open = open_agent,
+    .submit = submit,
+    .flush = flush,
+    .close = close_agent,
+    .objection = objection,
+};
