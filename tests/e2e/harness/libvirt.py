@@ -200,7 +200,7 @@ class Libvirtd:
             f.write(f'unix_sock_dir = "{self.path("run")}"\nhost_uuid = "{self.host_uuid}"\nlog_outputs = "3:stderr"\n')
         self.socket = self.path("run/libvirt-sock")
         self.uri = f"qemu+unix:///session?socket={self.socket}"
-        self.domains = []
+        self.domains, self.options = [], []
         self.process = None
 
     def path(self, name):
@@ -217,7 +217,7 @@ class Libvirtd:
             os.setsid()
         env = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": self.path("home"), "XDG_RUNTIME_DIR": self.path("run"),
                "XDG_CONFIG_HOME": self.path("c"), "XDG_CACHE_HOME": cache()}
-        self.process = Process([DAEMON, "-f", self.path("libvirtd.conf")], env=env, preexec=become_nobody)
+        self.process = Process([DAEMON, *self.options, "-f", self.path("libvirtd.conf")], env=env, preexec=become_nobody)
         wait.until(lambda: wait.is_listening(self.socket) or not self.process.running(), "libvirtd")
         assert self.process.running(), self.process.text
         return self

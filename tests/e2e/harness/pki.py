@@ -34,7 +34,8 @@ class Pki:
     def identity(self, name):
         return f"x509:CN={name},O=Example"
 
-    def issue(self, name, cn, ca="ca", days=30, lines=("tls_www_client",), dn=None, seconds=None):
+    def issue(self, name, cn, ca="ca", days=30, lines=("tls_www_client",), dn=None, seconds=None,
+              rsa=False):
         """One more certificate of the CA, good for so many days or seconds."""
         key = self.path(name + ".key")
         template = self.path(name + ".tmpl")
@@ -43,7 +44,8 @@ class Pki:
             f.write(f"expiration_days = {days}\n" if seconds is None else
                     f'expiration_date = "{time.strftime("%F %T UTC", time.gmtime(time.time() + seconds))}"\n')
             f.write("".join(line + "\n" for line in lines))
-        self._certtool("--generate-privkey", "--key-type", "ecdsa", "--curve", "secp256r1", "--outfile", key)
+        kind = ("--key-type", "rsa", "--bits", "2048") if rsa else ("--key-type", "ecdsa", "--curve", "secp256r1")
+        self._certtool("--generate-privkey", *kind, "--outfile", key)
         signer = ("--generate-self-signed",) if ca == name else (
             "--generate-certificate", "--load-ca-certificate", self.path(ca + ".crt"),
             "--load-ca-privkey", self.path(ca + ".key"))
