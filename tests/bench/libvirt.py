@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """What a command costs by way of libvirt: through the gateway (TLS, policy and audit on), by virt-qemu-qmp-proxy (which checks
 nothing), and by calling virDomainQemuMonitorCommand, in one run, in turns, medians of the rounds. Real QEMUs, a real libvirtd.
-And what a client hears of the commands that it sends while its VM moves between two hosts (--moves)."""
+Of many VMs at once (the last of --vms), what that is of one; how long it takes until a gateway that starts shows a thousand
+domains (--domains). And what a client hears of the commands that it sends while its VM moves between two hosts (--moves)."""
 
 import argparse
 import json
@@ -29,6 +30,12 @@ role "r" { allow = {"@query", "qom-get"}
 grant "g" { to = {"x509:CN=admin,O=Example"} role = {"r"} vms = {"*"} }
 """
 PROXY = "/usr/bin/virt-qemu-qmp-proxy"
+PROXIES = 8  # a process each: of more VMs it is not asked
+DOMAIN = """<domain type='qemu'><name>vm{0}</name><uuid>00000000-0000-4000-8000-{0:012}</uuid><memory unit='MiB'>32</memory>
+<title>machine {0}</title><description>one of many</description>
+<os><type arch='x86_64' machine='isapc'>hvm</type></os><devices><emulator>/usr/bin/qemu-system-x86_64</emulator><controller type='usb' model='none'/><memballoon model='none'/>
+</devices></domain>
+"""
 
 
 def run(*argv):
@@ -91,6 +98,40 @@ def bench_native(build, place, pki, libvirtd, rounds, seconds):
           flush=True)
 
 
+def define_many(libvirtd, n):
+    for i in range(n):
+        with open(libvirtd.path(f"{i}.xml"), "w", encoding="ascii") as f:
+            f.write(DOMAIN.format(i))
+    subprocess.run(["virsh", "-q", "-c", libvirtd.uri], check=True, text=True, stdout=subprocess.DEVNULL,
+                   input="".join(f"define {libvirtd.path(f'{i}.xml')}\n" for i in range(n)))
+
+
+def bench_domains(build, place, pki, n, rounds):
+    """From when the gateway serves to when it shows them all; they do not run."""
+    os.mkdir(place)
+    os.chmod(place, 0o755)
+    libvirtd, times = Libvirtd(place).start(), []
+    try:
+        define_many(libvirtd, n)
+        for i in range(rounds):
+            os.mkdir(f"{place}/{i}")
+            gateway = Gateway(build, f"{place}/{i}", pki)
+            gateway.policy = POLICY
+            gateway.libvirts["host1"] = {"uri": libvirtd.uri}
+            begin = time.perf_counter()
+            gateway.start()
+            try:
+                with gateway.connect() as client:
+                    client.ready()
+                    wait.until(lambda c=client: len(c.result("gateway-list-vms")) == n, "all of them")
+                times.append(time.perf_counter() - begin)
+            finally:
+                gateway.stop()
+    finally:
+        libvirtd.stop()
+    print(f"{n} domains that do not run\n  all shown {statistics.median(times):.2f} s after the gateway was started (goal: 2)", flush=True)
+
+
 def bench_moves(build, place, pki, moves):
     hosts, gateway = [], None
     try:
@@ -121,7 +162,8 @@ def main():
     parser.add_argument("--build", default=os.environ.get("QMPGATE_BUILD"), help="the build tree")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=2)
-    parser.add_argument("--vms", default="1,8", help="how many VMs at once, one client each")
+    parser.add_argument("--vms", default="1,8,50", help="how many VMs at once, one client each")
+    parser.add_argument("--domains", type=int, default=1000, help="domains that do not run; 0: none")
     parser.add_argument("--moves", type=int, default=10, help="migrations to and fro; 0: none")
     o = parser.parse_args()
     counts = [int(n) for n in o.vms.split(",")]
@@ -143,11 +185,13 @@ def main():
         sockets = place + "/proxy"
         os.mkdir(sockets)
         if os.path.exists(PROXY):
-            for i in range(max(counts)):
+            n_proxies = min(PROXIES, max(counts))
+            for i in range(n_proxies):
                 proxies.append(Process(["/usr/bin/python3", PROXY, "-c", libvirtd.uri, f"vm{i}", f"{sockets}/vm{i}.qmp"]))
-            for i in range(max(counts)):
+            for i in range(n_proxies):
                 wait.until(lambda i=i: wait.is_listening(f"{sockets}/vm{i}.qmp"), "the proxy")
         seconds = ["--seconds", str(o.seconds)]
+        of_one = {}
         for n in counts:
             many = ["--clients", str(n), "--vms", str(n)]
             ways = {
@@ -156,7 +200,7 @@ def main():
                                        "--ca", pki.path("ca.crt"), "--cert", pki.path("admin.crt"), "--key", pki.path("admin.key"),
                                        *many, *seconds),
                 "virt-qemu-qmp-proxy": lambda: run(program("load"), "commands", "--unix", sockets, *many, *seconds)}
-            if not proxies:
+            if n > len(proxies):
                 del ways["virt-qemu-qmp-proxy"]
             results = {way: [] for way in ways}
             for _ in range(o.rounds):
@@ -167,12 +211,16 @@ def main():
                 p50 = statistics.median(r["p50_us"] for r in rounds)
                 rate = statistics.median(r["rate"] for r in rounds)
                 ratio = statistics.median(r["p50_us"] / b["p50_us"] for r, b in zip(rounds, results["libvirt itself"]))
-                print(f"  {way:22} p50 {p50:8.0f} us   {rate:8.0f} a second   {ratio:5.2f} of libvirt itself (p50)", flush=True)
+                of_one.setdefault(way, rate)
+                print(f"  {way:22} p50 {p50:8.0f} us   {rate:8.0f} a second   {ratio:5.2f} of libvirt itself (p50)   "
+                      f"{rate / of_one[way]:5.2f} of its rate with {counts[0]}", flush=True)
         gateway.stop()
         gateway = None
         bench_native(o.build, place + "/native", pki, libvirtd, o.rounds, o.seconds)
         libvirtd.stop()
         libvirtd = None
+        if o.domains:
+            bench_domains(o.build, place + "/domains", pki, o.domains, o.rounds)
         if o.moves:
             os.mkdir(place + "/moves")
             bench_moves(o.build, place + "/moves", pki, o.moves)
