@@ -38,6 +38,7 @@ struct backend {
     struct qmp_schema *known; /* of one like it; NULL: it is asked itself */
     bool proven;              /* it is like it */
     char *held;               /* a command that waits for that proof; or NULL */
+    int64_t held_until_us;    /* monotonic: then its client hears that its outcome is unknown */
 };
 
 static void release(struct backend *b)
@@ -161,6 +162,8 @@ static void submit(struct backend *b, const struct qmp_tape *tape,
     char *command = mem_strndup(line.data, line.len - 1); /* without its line feed */
     if (b->known && !b->proven) {
         b->held = command;
+        b->held_until_us = clock_monotonic_us() +
+                           b->loop->snapshot->conf->limits.vm_timeout_seconds * USEC_PER_SEC;
         ask_version(b, take_proof);
     } else {
         ask(b, command, take_reply);
@@ -244,14 +247,6 @@ static void learnt_schema(struct backend *b, struct qmp_schema *schema)
         emulators_learn(b->loop->daemon->emulators, b->emulator, b->version, schema);
 }
 
-static void got_proof(struct monitor *m, const struct qmp_tape *tape,
-                      const struct qmp_answer *answer)
-{
-    struct backend *b = m->backend;
-    struct span version = version_in(tape, answer);
-    b->proven = version.len == strlen(b->version) && !memcmp(version.data, b->version, version.len);
-}
-
 static void end_by_mistake(struct backend *b)
 {
     static const char why[] = "its QEMU is not the one that it was taken for: attach again";
@@ -261,21 +256,66 @@ static void end_by_mistake(struct backend *b)
         monitor_lost(b->monitor, AUDIT_CODE_VM_IDENTITY, why);
 }
 
-/* The first command that it is really asked: before that goes, it proves what it was taken for. It
- * would be tainted anyway by now. Of what came too late the client has heard that its outcome is
- * unknown. */
-static void take_proof(struct backend *b, const struct libvirt_call *call)
+/* The first command that it is really asked: before that goes, it proves what it was taken for, by
+ * its version and then by its schema, byte for byte. It would be tainted anyway by now. Of what
+ * came too late the client has heard that its outcome is unknown. False: the command does not go.
+ */
+static bool hear_proof(struct backend *b, const struct libvirt_call *call,
+                       libvirt_message_fn *judge)
 {
-    CLEANUP_FREE char *held = TAKE_PTR(b->held);
+    b->proven = false;
     if (call->result != LIBVIRT_REPLY)
         libvirt_backend_not_sent(b->monitor, call->err.text);
-    else if (clock_monotonic_us() > call->not_after_us)
+    else if (clock_monotonic_us() > b->held_until_us)
         libvirt_backend_not_sent(b->monitor, "the VM answered too late");
-    else if (!libvirt_backend_tell(b->monitor, libvirt_backend_json(call->reply), got_proof) ||
+    else if (!libvirt_backend_tell(b->monitor, libvirt_backend_json(call->reply), judge) ||
              !b->proven)
         end_by_mistake(b);
     else
+        return true;
+    b->proven = false;
+    return false;
+}
+
+static void judge_schema(struct monitor *m, const struct qmp_tape *tape,
+                         const struct qmp_answer *answer)
+{
+    struct backend *b = m->backend;
+    struct qmp_schema *schema;
+    struct error err;
+    if (answer->kind != QMP_ANSWER_RETURN || answer->body == QMP_NONE)
+        return;
+    struct span body = qmp_tape_raw(tape, answer->body);
+    if (body.len > LIMIT_SCHEMA_BYTES || qmp_schema_parse(body.data, body.len, &schema, &err) < 0)
+        return;
+    b->proven = schema == b->known; /* the same bytes are the same object */
+    qmp_schema_unref(schema);
+}
+
+static void take_schema_proof(struct backend *b, const struct libvirt_call *call)
+{
+    CLEANUP_FREE char *held = TAKE_PTR(b->held);
+    if (hear_proof(b, call, judge_schema))
         ask(b, TAKE_PTR(held), take_reply);
+}
+
+static void judge_version(struct monitor *m, const struct qmp_tape *tape,
+                          const struct qmp_answer *answer)
+{
+    struct backend *b = m->backend;
+    struct span version = version_in(tape, answer);
+    b->proven = version.len == strlen(b->version) && !memcmp(version.data, b->version, version.len);
+}
+
+static void take_proof(struct backend *b, const struct libvirt_call *call)
+{
+    if (hear_proof(b, call, judge_version)) {
+        b->proven = false;
+        ask(b, mem_strdup("{\"execute\":\"query-qmp-schema\"}"), take_schema_proof);
+    } else {
+        free(b->held);
+        b->held = NULL;
+    }
 }
 
 /* --- from libvirt ----------------------------------------------------------------------------- */
