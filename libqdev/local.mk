@@ -44,6 +44,11 @@ tests_libqdev_convert_SOURCES = tests/libqdev/convert.c
 tests_libqdev_convert_LDFLAGS = $(AM_LDFLAGS) -no-install
 tests_libqdev_convert_LDADD = libqdev/libqdev.la base/libbase.a
 
+check_PROGRAMS += tests/libqdev/strings
+tests_libqdev_strings_SOURCES = tests/libqdev/strings.c
+tests_libqdev_strings_LDFLAGS = $(AM_LDFLAGS) -no-install
+tests_libqdev_strings_LDADD = libqdev/libqdev.la
+
 # With libqmp: a catalogue from a VM, by whatever way.
 check_PROGRAMS += tests/libqdev/catalogue
 tests_libqdev_catalogue_SOURCES = tests/libqdev/catalogue.c

@@ -5,6 +5,7 @@ QMPGATE_EVERY_DEVICE=1 starts a QEMU for each of them, and for each model of a p
 import json
 import os
 import re
+import subprocess
 
 import pytest
 
@@ -52,6 +53,8 @@ def catalogue(module_house, module_place, build):
     vm = module_house.qemu("ask", machine=("-machine", "none"))
     done = Cli(build, module_place, f"unix:{vm.socket}")("devices", "dump")
     assert done.code == 0, done.stderr
+    with open(os.path.join(module_place, "catalogue"), "w") as f:
+        f.write(done.stdout)
     return json.loads(done.stdout)
 
 
@@ -292,3 +295,49 @@ def test_each_model_of_a_processor_is_taken_as_argv(catalogue, house, convert):
         words = ("-cpu", driver.removesuffix("-x86_64-cpu"), "-device", convert("-device", "json", "argv" if n % 2 else "json", d))
         there, said = start(house, words, f"cpu{n}")
         assert there and "c1" in there, (driver, said)
+
+
+# --- any text in any string property -----------------------------------------------------------------------------
+
+# commas, equals signs, quotes, Unicode, and what some parser takes for more
+TEXTS = ["", "a,b=c,,d\"'\\\u00e4\U0001f4a1\u2028<&>%s${X}", "{\"a\":[1]}"]
+
+
+def test_every_text_in_every_string_property_comes_back_from_every_form(catalogue, build, module_place):
+    with open(os.path.join(module_place, "catalogue")) as f:
+        done = subprocess.run([os.path.join(build, "tests", "libqdev", "strings")], stdin=f, stdout=subprocess.PIPE, encoding="utf-8")
+    assert done.returncode == 0, done.stdout
+    assert int(done.stdout) > 200000
+
+
+def strings_of(catalogue, driver):
+    properties = [catalogue["properties"][i] for i in driver["properties"]]
+    return [p[0] for p in properties if p[1] == "str" and p[0] not in BACKENDS and p[0] not in ONE_FOR_ALL]
+
+
+def give_text(client, convert, d, name, text, bus):
+    """Whether QEMU took it; what it tells then must be that."""
+    if "error" in client.call("device_add", json.loads(convert("-device", "json", "qmp", {**d, name: text}))):
+        return False
+    got = client.call("qom-get", {"path": f"/machine/peripheral/{d['id']}", "property": name})
+    assert got.get("return") == text, (d["driver"], name, text, got)
+    unplug(client, d["id"], bus)
+    return True
+
+
+def test_a_string_property_that_qemu_takes_has_the_text_that_was_given(catalogue, house, convert):
+    """What it refuses is an address, or a file or object that there is not."""
+    vm = Vm(house)
+    kept, seen = [], set()
+    for number, driver in enumerate(d for d in pluggable(catalogue) if d["name"] not in STAYS and not ENDS.fullmatch(d["name"])):
+        d, wants = describe(catalogue, driver, number, BUSES[driver["bus"]])
+        mine = [p for p in strings_of(catalogue, driver) if p not in seen]
+        seen.update(mine)
+        try:
+            for name in wants if mine else ():
+                vm.client.result(BACKENDS[name][0], **with_number(BACKENDS[name][1], number))
+            kept += [(name, text) for name in mine for text in TEXTS if give_text(vm.client, convert, d, name, text, driver["bus"])]
+        except (Closed, Silent, OSError):  # some end it when they are taken out, as above
+            vm.begin()
+    print("kept", sorted({name for name, _ in kept}), "of", sorted(seen))
+    assert len({name for name, _ in kept}) > 5 and len(kept) > 20, kept
