@@ -1,5 +1,6 @@
 # For maintainers. Each script has a --help.
 maintainer_scripts = \
+    scripts/check-abi \
     scripts/check-audit-codes \
     scripts/check-coverage \
     scripts/check-includes \
@@ -15,6 +16,11 @@ EXTRA_DIST += $(maintainer_scripts) quickstart runtests .ci/run tests/e2e/soak.p
 TESTS += scripts/check-audit-codes scripts/check-includes scripts/check-options
 
 variants = $(abs_top_builddir)/build
+
+# With the libraries of the last release.
+.PHONY: check-abi
+check-abi: libqmp/libqmp.la libqdev/libqdev.la
+	$(top_srcdir)/scripts/check-abi $(abs_top_builddir)
 
 .PHONY: lint check-asan check-coverage check-tsan check-valgrind fuzz compdb compdb-all
 
