@@ -154,17 +154,19 @@ tests_unit_test_libqmp_login_SOURCES = tests/unit/test_libqmp_login.c
 tests_unit_test_libqmp_login_LDADD = libqmp/libqmpall.la $(CMOCKA_LIBS)
 $(tests_unit_test_libqmp_OBJECTS) $(tests_unit_test_libqmp_login_OBJECTS): libqmp/gen/stamp
 
-libqmp_fuzz = tests/fuzz/fuzz_event tests/fuzz/fuzz_reply tests/fuzz/fuzz_session
+libqmp_fuzz = tests/fuzz/fuzz_event tests/fuzz/fuzz_open tests/fuzz/fuzz_reply tests/fuzz/fuzz_session
 check_PROGRAMS += $(libqmp_fuzz)
 TESTS += $(libqmp_fuzz)
 tests_fuzz_fuzz_event_SOURCES = tests/fuzz/fuzz_event.c tests/fuzz/replay.c
 tests_fuzz_fuzz_event_LDADD = libqmp/libqmpprobes.a libqmp/libqmpall.la
+tests_fuzz_fuzz_open_SOURCES = tests/fuzz/fuzz_open.c tests/fuzz/replay.c
+tests_fuzz_fuzz_open_LDADD = libqmp/libqmpall.la
 tests_fuzz_fuzz_reply_SOURCES = tests/fuzz/fuzz_reply.c tests/fuzz/replay.c
 tests_fuzz_fuzz_reply_LDADD = libqmp/libqmpprobes.a libqmp/libqmpall.la
 tests_fuzz_fuzz_session_SOURCES = tests/fuzz/fuzz_session.c tests/fuzz/replay.c
 tests_fuzz_fuzz_session_LDADD = libqmp/libqmpall.la
-$(tests_fuzz_fuzz_event_OBJECTS) $(tests_fuzz_fuzz_reply_OBJECTS) $(tests_fuzz_fuzz_session_OBJECTS): libqmp/gen/stamp
-EXTRA_DIST += tests/fuzz/corpus/event tests/fuzz/corpus/reply tests/fuzz/corpus/session
+$(tests_fuzz_fuzz_event_OBJECTS) $(tests_fuzz_fuzz_open_OBJECTS) $(tests_fuzz_fuzz_reply_OBJECTS) $(tests_fuzz_fuzz_session_OBJECTS): libqmp/gen/stamp
+EXTRA_DIST += tests/fuzz/corpus/event tests/fuzz/corpus/open tests/fuzz/corpus/reply tests/fuzz/corpus/session
 
 EXTRA_PROGRAMS += tests/bench/bench_libqmp
 tests_bench_bench_libqmp_SOURCES = tests/bench/bench_libqmp.c

@@ -73,8 +73,12 @@ void session_way_clear(struct session_way *way);
 int session_begin(const char *uri, const struct qmp_settings *settings, struct qmp_session **out,
                   struct qmp_error **err) MUST_CHECK;
 
-/* Behind the greeting: logs in, acts for whom it should, and chooses the VM. */
+/* The same on a way that is there. With an error *out is left alone. */
 struct login;
+int session_begin_on(struct session_way *take_way, struct login *login, int64_t deadline,
+                     struct qmp_session **out, struct qmp_error **err) MUST_CHECK;
+
+/* Behind the greeting: logs in, acts for whom it should, and chooses the VM. */
 int session_identify(struct qmp_session *s, struct login *login, struct qmp_error **err) MUST_CHECK;
 
 bool session_greeting_offers(const char *greeting, const char *capability);

@@ -144,13 +144,18 @@ static int begin_once(const char *uri, struct login *l, struct qmp_session **out
 {
     struct error e;
     struct session_way way = { 0 };
-    int timeout_ms = l->settings->timeout_ms;
-    int64_t deadline = deadline_after(timeout_ms * USEC_PER_MSEC);
+    int64_t deadline = deadline_after(l->settings->timeout_ms * USEC_PER_MSEC);
     if (session_connect(uri, l->settings, deadline, &way, &e) < 0)
         return problem_from(err, &e, QMP_ERROR_KIND_CONNECTION, QMP_OUTCOME_NOT_SENT);
-    set_server(l, &way);
-    struct qmp_session *s = session_on(&way, timeout_ms, deadline);
-    session_way_clear(&way);
+    return session_begin_on(&way, l, deadline, out, err);
+}
+
+int session_begin_on(struct session_way *take_way, struct login *l, int64_t deadline,
+                     struct qmp_session **out, struct qmp_error **err)
+{
+    set_server(l, take_way);
+    struct qmp_session *s = session_on(take_way, l->settings->timeout_ms, deadline);
+    session_way_clear(take_way);
     if (greet(s, err) < 0 || session_identify(s, l, err) < 0) {
         qmp_close(s);
         return -1;
