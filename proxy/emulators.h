@@ -1,6 +1,7 @@
 /* What a running QEMU said of itself, for others of its like: so that attaching to these need not
  * ask them. That they are alike is a guess (a package may have been replaced between two starts),
- * which whoever relies on it proves before the first command goes, by the version and the whole schema: backend_libvirt.c. Thread-safe.
+ * which whoever relies on it proves before the first command goes, by the version and the whole
+ * schema: backend_libvirt.c. Thread-safe.
  */
 #ifndef PROXY_EMULATORS_H
 #define PROXY_EMULATORS_H
