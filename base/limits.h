@@ -39,11 +39,10 @@
     5000u /* a VM that left is waited for so long elsewhere; likewise its replies */
 #define LIMIT_AGENT_ERROR_SECONDS \
     1u /* for a guest agent's error, of a command that does not answer if it succeeds */
-#define LIMIT_AGENT_START_MS   15000u      /* for its first answer: a sync that fails takes 5 s */
-#define LIMIT_AGENT_READ_BYTES (2u << 20)  /* of guest-file-read: base64 makes four of three */
-#define LIMIT_AGENT_INFO_BYTES (64u << 10) /* of guest-info; 7.2's has 3 KiB */
-#define LIMIT_LIBVIRT_REQUEST  (3u << 20)  /* libvirt's strings have 4 MiB */
-#define LIMIT_EVENTS_UNDER_WAY 1024u       /* of a VM, from libvirt to its loop */
+#define LIMIT_AGENT_START_MS   15000u     /* for its first answer: a sync that fails takes 5 s */
+#define LIMIT_AGENT_READ_BYTES (2u << 20) /* of guest-file-read: base64 makes four of three */
+#define LIMIT_LIBVIRT_REQUEST  (3u << 20) /* libvirt's strings have 4 MiB */
+#define LIMIT_EVENTS_UNDER_WAY 1024u      /* of a VM, from libvirt to its loop */
 #define LIMIT_EVENT_BYTES      (1u << 20)
 #define LIMIT_TITLE_BYTES      256u  /* of a domain's title; of more the beginning is shown */
 #define LIMIT_ABOUT_BYTES      1024u /* likewise of its description */

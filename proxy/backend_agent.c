@@ -18,7 +18,6 @@
 #include "qmp/agent.h"
 #include "qmp/write.h"
 
-#define VERSION_MAX   64u /* bytes that are shown of what it says */
 #define AGAIN_MS      200u
 #define FIRST_SECONDS 5u /* for guest-info */
 
@@ -137,63 +136,35 @@ static void flush(struct backend *b)
 
 /* --- guest-info ------------------------------------------------------------------------------- */
 
-static struct span text_member(const struct qmp_tape *t, uint32_t object, struct span name)
-{
-    uint32_t token =
-        qmp_tape_kind(t, object) == QMP_KIND_OBJECT ? qmp_tape_find(t, object, name) : QMP_NONE;
-    if (token == QMP_NONE || qmp_tape_kind(t, token) != QMP_KIND_STRING)
-        return SPAN_LIT("");
-    return qmp_tape_string(t, token);
-}
+static const char no_info[] = "its guest's agent does not tell what it can do";
 
-static void read_commands(struct backend *b, const struct qmp_tape *t, uint32_t list)
-{
-    QMP_TAPE_ELEMENTS (t, list, item) {
-        int command = qmp_agent_find_command(text_member(t, item, SPAN_LIT("name")));
-        uint32_t enabled = command >= 0 ? qmp_tape_find(t, item, SPAN_LIT("enabled")) : QMP_NONE;
-        if (enabled != QMP_NONE && qmp_tape_kind(t, enabled) == QMP_KIND_TRUE)
-            b->enabled[command] = true;
-    }
-}
-
-static void greet(struct backend *b, struct span version)
+static void greet(struct backend *b, const char *version)
 {
     CLEANUP_BUF struct buf text = { 0 };
+    CLEANUP_FREE char *package = mem_printf("guest agent %s", version);
     unsigned v[3] = { 0 };
-    if (version.len > VERSION_MAX)
-        version.len = VERSION_MAX;
-    CLEANUP_FREE char *word = mem_strndup(version.data, version.len);
-    CLEANUP_FREE char *package = mem_printf("guest agent %s", word);
-    sscanf(word, "%3u.%3u.%3u", &v[0], &v[1], &v[2]);
+    sscanf(version, "%3u.%3u.%3u", &v[0], &v[1], &v[2]);
     buf_printf(&text,
-               "{\"QMP\": {\"version\": {\"qemu\": {\"micro\": %u, \"minor\": %u, \"major\": %u}, "
-               "\"package\": ",
+               "{\"QMP\": {\"version\": {\"qemu\": {\"micro\": %u, \"minor\": %u, \"major\": "
+               "%u}, \"package\": ",
                v[2], v[1], v[0]);
     buf_add_json_string(&text, package, strlen(package));
     BUF_ADD_LIT(&text, "}, \"capabilities\": []}}");
     if (!libvirt_backend_tell(b->monitor, (struct span){ buf_data(&text), buf_len(&text) },
                               monitor_greeted))
-        monitor_lost(b->monitor, AUDIT_CODE_VM_PROTOCOL, "it does not tell its version");
+        monitor_lost(b->monitor, AUDIT_CODE_VM_PROTOCOL, no_info);
 }
 
 static void got_info(struct monitor *m, const struct qmp_tape *tape,
                      const struct qmp_answer *answer)
 {
-    struct qmp_scan_limits limits = { .max_bytes = LIMIT_AGENT_INFO_BYTES,
-                                      .max_depth = 8,
-                                      .max_tokens = 8192 };
+    char version[QMP_AGENT_VERSION_MAX];
     bool there = answer->kind == QMP_ANSWER_RETURN && answer->body != QMP_NONE;
-    struct qmp_scanner *scanner =
-        there ? qmp_scan_object(&limits, qmp_tape_raw(tape, answer->body)) : NULL;
-    const struct qmp_tape *t = scanner ? qmp_scanner_tape(scanner) : NULL;
-    uint32_t list = t ? qmp_tape_find(t, 0, SPAN_LIT("supported_commands")) : QMP_NONE;
-    if (list != QMP_NONE && qmp_tape_kind(t, list) == QMP_KIND_ARRAY) {
-        read_commands(m->backend, t, list);
-        greet(m->backend, text_member(t, 0, SPAN_LIT("version")));
-    } else {
-        monitor_lost(m, AUDIT_CODE_VM_PROTOCOL, "its guest's agent does not tell what it can do");
-    }
-    qmp_scanner_free(scanner);
+    if (there &&
+        qmp_agent_read_info(qmp_tape_raw(tape, answer->body), m->backend->enabled, version))
+        greet(m->backend, version);
+    else
+        monitor_lost(m, AUDIT_CODE_VM_PROTOCOL, no_info);
 }
 
 static answer_fn take_info;
@@ -220,6 +191,9 @@ static void take_info(struct backend *b, const struct libvirt_call *call)
 {
     if (call->result == LIBVIRT_NOT_SENT && b->monitor->moved)
         ask_again(b);
+    else if (call->result ==
+             LIBVIRT_REFUSED) /* in words that a guest chose, and that logs would have */
+        monitor_lost(b->monitor, AUDIT_CODE_VM_PROTOCOL, no_info);
     else if (call->result != LIBVIRT_REPLY)
         monitor_lost(b->monitor, AUDIT_CODE_VM_UNREACHABLE, call->err.text);
     else if (!libvirt_backend_tell(b->monitor, libvirt_backend_json(call->reply), got_info))

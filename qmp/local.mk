@@ -56,7 +56,7 @@ tests_bench_bench_scan_SOURCES = tests/bench/bench_scan.c
 tests_bench_bench_scan_LDADD = qmp/libqmpcore.a base/libbase.a
 
 qmp_fuzz = tests/fuzz/fuzz_scan tests/fuzz/fuzz_frame tests/fuzz/fuzz_message \
-    tests/fuzz/fuzz_answer tests/fuzz/fuzz_schema tests/fuzz/fuzz_validate
+    tests/fuzz/fuzz_agent tests/fuzz/fuzz_answer tests/fuzz/fuzz_schema tests/fuzz/fuzz_validate
 check_PROGRAMS += $(qmp_fuzz)
 TESTS += $(qmp_fuzz)
 tests_fuzz_fuzz_scan_SOURCES = tests/fuzz/fuzz_scan.c tests/fuzz/replay.c
@@ -65,6 +65,8 @@ tests_fuzz_fuzz_frame_SOURCES = tests/fuzz/fuzz_frame.c tests/fuzz/replay.c
 tests_fuzz_fuzz_frame_LDADD = $(qmp_ldadd)
 tests_fuzz_fuzz_message_SOURCES = tests/fuzz/fuzz_message.c tests/fuzz/replay.c
 tests_fuzz_fuzz_message_LDADD = $(qmp_ldadd)
+tests_fuzz_fuzz_agent_SOURCES = tests/fuzz/fuzz_agent.c tests/fuzz/replay.c
+tests_fuzz_fuzz_agent_LDADD = $(qmp_ldadd)
 tests_fuzz_fuzz_answer_SOURCES = tests/fuzz/fuzz_answer.c tests/fuzz/replay.c
 tests_fuzz_fuzz_answer_LDADD = $(qmp_ldadd)
 tests_fuzz_fuzz_schema_SOURCES = tests/fuzz/fuzz_schema.c tests/fuzz/replay.c
@@ -72,4 +74,4 @@ tests_fuzz_fuzz_schema_LDADD = $(qmp_ldadd)
 tests_fuzz_fuzz_validate_SOURCES = tests/fuzz/fuzz_validate.c tests/fuzz/replay.c $(schema_file)
 tests_fuzz_fuzz_validate_LDADD = $(qmp_ldadd)
 EXTRA_DIST += tests/fuzz/corpus/scan tests/fuzz/corpus/frame tests/fuzz/corpus/message \
-    tests/fuzz/corpus/answer tests/fuzz/corpus/schema tests/fuzz/corpus/validate
+    tests/fuzz/corpus/agent tests/fuzz/corpus/answer tests/fuzz/corpus/schema tests/fuzz/corpus/validate

@@ -48,7 +48,7 @@ def web1(host1):
 def gateway(module_house, host1, host2, web1):
     host1.domain("bare").start()
     host1.domain("asleep", kind=Guest, system=False).start()
-    gateway = module_house.gateway(host1, host2, policy=POLICY, limits={"vm_timeout_seconds": 3})
+    gateway = module_house.gateway(host1, host2, policy=POLICY, limits={"vm_timeout_seconds": 3, "monitor_linger_seconds": 0})
     gateway.libvirts["host1"]["max_calls"] = 3
     gateway.start()
     gateway.wait_log("libvirt host1: connected")
@@ -252,14 +252,15 @@ def test_one_that_hangs_is_of_unknown_outcome_and_delays_no_monitor(gateway, roo
     run(root, "echo 4 > /run/slow")
     with attach(gateway, "operator") as keeper, gateway.connect().ready() as other, gateway.client("web1") as monitor:
         keeper.send({"execute": "guest-set-time", "id": 1})
+        gateway.wait_record(type="intent", command="guest-set-time")
         began = time.monotonic()
         other.send({"execute": "gateway-attach", "arguments": {"vm": "asleep:agent"}, "id": 2})
         monitor.result("query-status")
         with gateway.client("bare") as bare:
             bare.result("query-status")
         assert time.monotonic() - began < 2
+        assert not select.select([other.sock], [], [], 0.5)[0], "agents have more than one call"
         expect.unknown_outcome(keeper.reply())
-        assert not select.select([other.sock], [], [], 0)[0], "agents have more than one call"
         other.reply()
     outcome = gateway.wait_record(type="outcome", command="guest-set-time")
     assert outcome["result"] == "unknown"
@@ -275,9 +276,11 @@ def test_a_vm_without_a_channel_says_so(gateway):
     expect.error(client.call("gateway-attach", vm="bare:agent"), "GenericError", "no channel for a guest agent")
 
 
-def why_not(gateway, vm):
+def why_not(gateway, vm, cls="GenericError"):
+    """Why it cannot be attached to; without a class "" if it can."""
     with gateway.connect().ready() as client:
-        return expect.error(client.call("gateway-attach", vm=vm))
+        reply = client.call("gateway-attach", vm=vm)
+        return expect.error(reply, cls) if cls else reply.get("error", {}).get("desc", "")
 
 
 def test_an_agent_that_is_not_connected_says_so(gateway):
@@ -290,6 +293,34 @@ def test_one_in_a_guest_that_stands_still_says_so(gateway, host1):
     host1.virsh("suspend", "asleep")
     wait.until(lambda: "paused" in why_not(gateway, "asleep:agent"), "another answer")
     host1.virsh("resume", "asleep")
+
+
+# --- a hostile one
+
+HOSTILE = r"""
+while true; do
+    read -r line || { sleep 0.1; continue; }  # nobody listens yet
+    case "$line" in
+    *guest-sync*) id=${line##*:}; echo "{\"return\":${id%\}*}" ;;
+    *guest-info*) rm /run/other
+        echo '{"error":{"class":"GenericError","desc":"\\u001b[2Jqmpgated: a line of its own\\nqmpgated: another"}}'; break ;;
+    esac
+done
+"""
+
+
+def test_what_one_says_instead_of_what_it_can_do_is_in_no_log(gateway, web1):
+    """Other nonsense: tests/unit/test_agent.c, tests/fuzz/fuzz_agent.c."""
+    with attach(gateway) as root:
+        run(root, f"echo {b64(HOSTILE)} | base64 -d > /run/other")
+        root.result("guest-exec", {"path": "/bin/sh", "arg": ["-c", "sleep 0.1; killall qemu-ga"]})
+    said = []
+
+    def is_back():
+        said.append(why_not(gateway, "web1:agent", None))
+        return any("does not tell what it can do" in s for s in said) and not said[-1]
+    wait.until(is_back, "an agent that makes sense", timeout=wait.scaled(40))
+    assert "\x1b" not in gateway.said() and "a line of its own" not in gateway.said()
 
 
 # --- the log

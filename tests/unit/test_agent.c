@@ -83,6 +83,77 @@ static void all_of_7_2_are_there_and_no_events(void **state)
     qmp_schema_unref(s);
 }
 
+static bool tells(const char *json, bool *enabled, char version[QMP_AGENT_VERSION_MAX])
+{
+    memset(enabled, 0, qmp_agent_n_commands() * sizeof(*enabled));
+    return qmp_agent_read_info(span_of(json), enabled, version);
+}
+
+static unsigned count(const bool *enabled)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < qmp_agent_n_commands(); i++)
+        n += enabled[i];
+    return n;
+}
+
+static void nonsense_tells_nothing(void **state)
+{
+    (void)state;
+    bool enabled[64];
+    char version[QMP_AGENT_VERSION_MAX];
+    static const char *const texts[] = {
+        "",
+        "[]",
+        "7",
+        "{",
+        "{}",
+        "{\"version\":7}",
+        "{\"supported_commands\":{}}",
+        "{\"supported_commands\":null}",
+        "{\"supported_commands\":[],\"supported_commands\":[]}",
+        "{\"supported_commands\":[[[[[[[[[[]]]]]]]]]]}",
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+        if (tells(texts[i], enabled, version))
+            fail_msg("%s", texts[i]);
+        assert_int_equal(count(enabled), 0);
+    }
+    CLEANUP_BUF struct buf many = { 0 };
+    BUF_ADD_LIT(&many, "{\"supported_commands\":[0");
+    for (unsigned i = 0; i < 10000; i++)
+        BUF_ADD_LIT(&many, ",0");
+    BUF_ADD_LIT(&many, "]}");
+    buf_add_char(&many, '\0');
+    assert_false(tells(buf_data(&many), enabled, version));
+}
+
+static void what_it_says_only_takes_away(void **state)
+{
+    (void)state;
+    bool enabled[64];
+    char version[QMP_AGENT_VERSION_MAX];
+    assert_true(
+        tells("{\"version\":\"9.9\",\"supported_commands\":["
+              "{\"name\":\"guest-new\",\"enabled\":true},"
+              "{\"name\":\"guest-sync\",\"enabled\":true},"
+              "{\"name\":\"quit\",\"enabled\":true},"
+              "{\"name\":\"guest-ping\",\"enabled\":true},"
+              "{\"name\":\"guest-exec\",\"enabled\":false},"
+              "{\"name\":\"guest-info\",\"enabled\":1},{\"name\":7},{},[],0,null,\"guest-exec\"]}",
+              enabled, version));
+    assert_string_equal(version, "9.9");
+    assert_int_equal(count(enabled), 1);
+    assert_true(enabled[qmp_agent_find_command(SPAN_LIT("guest-ping"))]);
+    assert_true(tells(
+        "{\"version\":\"0123456789012345678901234567890123456789012345678901234567890123456789\","
+        "\"supported_commands\":[]}",
+        enabled, version));
+    assert_int_equal(strlen(version), QMP_AGENT_VERSION_MAX - 1);
+    assert_true(tells("{\"version\":[],\"supported_commands\":[]}", enabled, version));
+    assert_string_equal(version, "");
+}
+
 static void four_do_not_answer(void **state)
 {
     (void)state;
@@ -103,6 +174,8 @@ int main(void)
         cmocka_unit_test(what_keeps_the_channel_in_order_is_nobodys),
         cmocka_unit_test(arguments_that_the_agent_does_not_know_do_not_fit),
         cmocka_unit_test(a_command_that_is_not_offered_is_not_there),
+        cmocka_unit_test(nonsense_tells_nothing),
+        cmocka_unit_test(what_it_says_only_takes_away),
         cmocka_unit_test(all_of_7_2_are_there_and_no_events),
         cmocka_unit_test(four_do_not_answer),
     };

@@ -39,7 +39,11 @@ mount -t sysfs sys /sys
 mount -t devtmpfs dev /dev
 for module in MODULES; do insmod /modules/$module.ko; done
 until [ -e /dev/vport*p1 ]; do sleep 0.05; done
-while true; do qemu-ga -m virtio-serial -p /dev/vport*p1 -t /run; sleep 0.1; done
+set -- /dev/vport*p1
+while true; do
+    [ ! -e /run/other ] || sh /run/other <>$1 >&0
+    qemu-ga -m virtio-serial -p $1 -t /run; sleep 0.1
+done
 """
 # As far as the agent is concerned: it halts if it is asked to power down, and cannot if it is asked to halt.
 SHUTDOWN = """#!/bin/busybox sh
