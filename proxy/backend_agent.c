@@ -191,8 +191,7 @@ static void take_info(struct backend *b, const struct libvirt_call *call)
 {
     if (call->result == LIBVIRT_NOT_SENT && b->monitor->moved)
         ask_again(b);
-    else if (call->result ==
-             LIBVIRT_REFUSED) /* in words that a guest chose, and that logs would have */
+    else if (call->result == LIBVIRT_REFUSED) /* words of the guest's, which logs would have */
         monitor_lost(b->monitor, AUDIT_CODE_VM_PROTOCOL, no_info);
     else if (call->result != LIBVIRT_REPLY)
         monitor_lost(b->monitor, AUDIT_CODE_VM_UNREACHABLE, call->err.text);
