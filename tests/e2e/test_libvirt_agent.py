@@ -303,7 +303,7 @@ while true; do
     case "$line" in
     *guest-sync*) id=${line##*:}; echo "{\"return\":${id%\}*}" ;;
     *guest-info*) rm /run/other
-        echo '{"error":{"class":"GenericError","desc":"\\u001b[2Jqmpgated: a line of its own\\nqmpgated: another"}}'; break ;;
+        echo '{"error":{"class":"GenericError","desc":"\u001b[2Jqmpgated: a line of its own\nqmpgated: another"}}'; break ;;
     esac
 done
 """
