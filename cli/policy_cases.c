@@ -160,13 +160,13 @@ static struct acl_subject find_who(const struct table *t, const char *name)
     return acl_subject_named(name);
 }
 
-/* NAME, or NAME:agent, which is cut. */
-static struct acl_vm find_vm(const struct table *t, char *name)
+/* NAME, or NAME:agent, of which `own` becomes the NAME. */
+static struct acl_vm find_vm(const struct table *t, const char *name, char **own)
 {
     size_t agent_of = acl_agent_of(name);
-    struct acl_vm vm = { .name = name };
-    if (agent_of)
-        name[agent_of] = '\0';
+    *own = mem_strndup(name, agent_of ? agent_of : strlen(name));
+    struct acl_vm vm = { .name = *own };
+    name = *own;
     for (size_t i = 0; i < t->n_vms; i++) {
         if (strcmp(t->vms[i].vm.name, name) == 0)
             vm = t->vms[i].vm;
@@ -284,12 +284,13 @@ static const char *admin_names(unsigned admin, char out[RULE_MAX])
     return at ? out : NULL;
 }
 
-static const char *answer_case(struct table *t, const char *identity, char *vm_name,
+static const char *answer_case(struct table *t, const char *identity, const char *vm_name,
                                const char *question, const char *json, char rule[RULE_MAX],
                                char names[RULE_MAX])
 {
     const struct acl_policy *policy = t->cases->policy;
-    struct acl_vm vm = find_vm(t, vm_name);
+    CLEANUP_FREE char *own = NULL;
+    struct acl_vm vm = find_vm(t, vm_name, &own);
     struct acl_subject who = find_who(t, identity);
     const char *answer;
     if (strcmp(question, "sees") == 0)
@@ -307,7 +308,7 @@ static const char *answer_case(struct table *t, const char *identity, char *vm_n
 
 static void run_case(struct table *t, char *rest)
 {
-    char *identity = next_word(&rest), *vm_name = next_word(&rest);
+    const char *identity = next_word(&rest), *vm_name = next_word(&rest);
     const char *question = next_word(&rest), *json = next_arguments(&rest);
     const char *arrow = next_word(&rest);
     const char *expected = next_word(&rest);

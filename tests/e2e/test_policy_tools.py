@@ -909,3 +909,67 @@ def test_the_log_of_a_gateway_is_learned_from(tool, house):
     client.close()
     done = tool("learn", gateway.audit_file)
     assert done.code == OK and '"query-status"' in done.stdout and "CN=operator" in done.stdout, done.stdout
+
+
+# --- guest agents
+
+AGENT = """
+role "looks" {{ allow = {{"@query"}} {more} }}
+role "plain" {{ allow = {{"stop"}} }}
+grant "monitors" {{ to = {{"unix:a"}} role = {{"plain"}} vms = {{"web*"}} }}
+grant "agents" {{ to = {{"unix:a"}} role = {{"looks"}} vms = {{"web*"}} qemu_agent = true }}
+"""
+UPTIME = 'rule "uptime" { commands = {"guest-exec"} when = {"path is /usr/bin/uptime"} }'
+
+
+def test_an_agent_is_explained_by_its_own_schema_and_grants(tool):
+    path = tool.write("p", AGENT.format(more=UPTIME))
+    assert tool("explain", path, "unix:a", "web1:agent", "guest-ping").code == OK
+    assert tool("explain", path, "unix:a", "web1:agent", "stop").code == DENIED
+    assert tool("explain", path, "unix:a", "web1", "guest-ping").code == DENIED
+    assert tool("explain", path, "unix:a", "web1:agent", "guest-exec", "path=/usr/bin/uptime").code == OK
+    done = tool("explain", path, "unix:a", "web1:agent", "guest-exec", 'env:=["A=B"]', "path=/usr/bin/uptime")
+    assert done.code == DENIED and "env" in done.stdout
+
+
+def test_what_somebody_may_do_at_an_agent_is_not_what_he_may_at_the_vm(tool):
+    path = tool.write("p", AGENT.format(more=UPTIME))
+    here, there = (tool.json("effective", path, "unix:a", vm) for vm in ("web1", "web1:agent"))
+    assert (here["grants"], there["grants"]) == (["monitors"], ["agents"])
+    assert (here["agent"], there["agent"]) == (False, True) and there["vm"] == "web1"
+    assert here["commands"]["allowed"] == ["stop"]
+    assert "guest-ping" in there["commands"]["allowed"] and "guest-exec" not in there["commands"]["allowed"]
+    assert [e["command"] for e in there["commands"]["depends"]] == ["guest-exec"]
+
+
+def test_a_right_that_is_gained_at_an_agent_is_a_difference(tool):
+    old, new = (tool.write(name, AGENT.format(more=more)) for name, more in (("old", ""), ("new", UPTIME)))
+    done = tool("diff", old, new)
+    assert done.code == FOUND
+    (found,) = [json.loads(line) for line in done.stdout.splitlines()]
+    assert found["vm"] == "web*:agent" and "guest-exec" in json.dumps(found["gained"])
+    closed = tool.write("closed", AGENT.format(more="").replace(" qemu_agent = true", ""))
+    found = [json.loads(line) for line in tool("diff", old, closed).stdout.splitlines()]
+    assert "sees the agent" in json.dumps([f for f in found if f["vm"] == "web*:agent"][0]["lost"])
+
+
+def test_check_knows_the_commands_of_agents_where_a_grant_is_for_them(tool):
+    assert tool.check(AGENT.format(more=UPTIME)) == []
+    assert any("no schema has a command of that name" in line for line in tool.check(role('allow = {"guest-ping"}')))
+    (line,) = tool.check(role('allow = {"stop"}').replace("vms =", "qemu_agent = true vms ="))
+    assert "opens nothing: its roles allow no command of guest agents" in line
+
+
+def test_a_table_asks_about_agents(tool):
+    path = tool.write("p", AGENT.format(more=UPTIME))
+    table = tool.write("t", "unix:a web1:agent guest-ping -> allow\nunix:a web1 cont -> deny\nunix:a web1:agent guest-exec -> allow\n")
+    done = tool("test", path, table)
+    assert done.code == FOUND and done.stdout.splitlines() == [
+        f'{table}:3: unix:a web1:agent guest-exec: depends (grant "agents" role "looks" rule "uptime"), not allow']
+
+
+def test_what_runs_in_guests_is_not_learned(tool):
+    record = {"v": 1, "seq": 1, "time": "2026-09-21T14:13:20.123456Z", "type": "intent", "connection": 1, "request": 1, "peer": "unix",
+              "identity": "unix:a", "vm": "web1:agent", "command": "guest-ping", "rule": "x", "hash": "0" * 64}
+    done = tool("learn", tool.write("log", json.dumps(record) + "\n"))
+    assert done.code == FOUND and "guest-ping" not in done.stdout and "for you to say" in done.stderr
