@@ -9,6 +9,7 @@
 #include <string.h>
 #include "base/buf.h"
 #include "base/mem.h"
+#include "qmp/agent.h"
 
 static const struct acl_reach_map *map;
 static const struct qmp_schema *schema;
@@ -235,22 +236,29 @@ static struct qmp_schema *read_schema(const char *path)
     return s;
 }
 
+static void print_commands(const char *title, struct qmp_schema *take_schema, bool types)
+{
+    struct acl_reach_map *m = acl_reach_map_new(take_schema);
+    schema = take_schema;
+    map = m;
+    printf("# %s\n\n", title);
+    for (unsigned i = 0; i < qmp_schema_n_commands(take_schema); i++)
+        print_command(i);
+    if (types) {
+        puts("# TYPES\n");
+        print_types();
+    }
+    acl_reach_map_free(m);
+    qmp_schema_unref(take_schema);
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 2) {
         fputs("usage: print_arguments SCHEMA\n", stderr);
         return 2;
     }
-    struct qmp_schema *s = read_schema(argv[1]);
-    struct acl_reach_map *m = acl_reach_map_new(s);
-    schema = s;
-    map = m;
-    puts("# COMMANDS\n");
-    for (unsigned i = 0; i < qmp_schema_n_commands(s); i++)
-        print_command(i);
-    puts("# TYPES\n");
-    print_types();
-    acl_reach_map_free(m);
-    qmp_schema_unref(s);
+    print_commands("COMMANDS", read_schema(argv[1]), true);
+    print_commands("COMMANDS OF GUEST AGENTS", qmp_agent_schema(), false);
     return 0;
 }
