@@ -116,6 +116,19 @@ void session_way_clear(struct session_way *way)
     *way = (struct session_way){ 0 };
 }
 
+/* unix: or qmps: into its parts; of the others *uri stays empty. */
+static int read_uri(const char *text, struct uri *uri, bool *parsed, struct error *err)
+{
+    *parsed = strncmp(text, "unix:", 5) == 0 || strncmp(text, "qmps:", 5) == 0;
+    if (*parsed)
+        return uri_parse(text, uri, err);
+    if (strncmp(text, "tcp:", 4) == 0 || strncmp(text, "libvirt:", 8) == 0)
+        return 0;
+    return error_set(err, ERROR_INVALID,
+                     "a URI is qmps://HOST[:PORT]/VM, unix:PATH, unix:PATH?vm=VM, tcp:HOST:PORT or "
+                     "libvirt:VM?uri=URI");
+}
+
 int qmp_settings_check(const struct qmp_settings *settings, const char *text,
                        struct qmp_error **err)
 {
@@ -123,16 +136,16 @@ int qmp_settings_check(const struct qmp_settings *settings, const char *text,
     struct login login;
     struct connect_tls_settings tls;
     CLEANUP_URI struct uri uri = { 0 };
+    bool parsed;
     if (login_init(&login, settings, err) < 0)
         return -1;
     login_clear(&login);
-    if (strncmp(text, "qmps:", 5) != 0)
-        return 0;
-    int rc = uri_parse(text, &uri, &e);
-    if (rc == 0)
+    int rc = read_uri(text, &uri, &parsed, &e);
+    if (rc == 0 && parsed && uri.kind == URI_TLS) {
         rc = tls_settings_of(&uri, settings, &tls, &e);
-    if (rc == 0)
-        rc = connect_tls_check(&tls, &e);
+        if (rc == 0)
+            rc = connect_tls_check(&tls, &e);
+    }
     return rc == 0 ? 0 : problem_from(err, &e, QMP_ERROR_KIND_LOCAL, QMP_OUTCOME_NOT_SENT);
 }
 
@@ -140,16 +153,12 @@ int session_connect(const char *text, const struct qmp_settings *settings, int64
                     struct session_way *way, struct error *err)
 {
     CLEANUP_URI struct uri uri = { 0 };
+    bool parsed;
     *way = (struct session_way){ 0 };
-    if (strncmp(text, "tcp:", 4) == 0)
-        return open_tcp(text + 4, way, err);
-    if (strncmp(text, "libvirt:", 8) == 0)
-        return libvirt_stream_new(text + 8, &way->stream, err);
-    if (strncmp(text, "unix:", 5) != 0 && strncmp(text, "qmps:", 5) != 0)
-        return error_set(err, ERROR_INVALID,
-                         "a URI is unix:PATH, tcp:HOST:PORT, qmps://HOST[:PORT]/VM or "
-                         "libvirt:VM?uri=URI");
-    int rc = uri_parse(text, &uri, err);
+    int rc = read_uri(text, &uri, &parsed, err);
+    if (rc == 0 && !parsed)
+        return *text == 't' ? open_tcp(text + strlen("tcp:"), way, err)
+                            : libvirt_stream_new(text + strlen("libvirt:"), &way->stream, err);
     if (rc == 0)
         rc = uri.kind == URI_TLS ? open_tls(&uri, settings, deadline, way, err)
                                  : open_unix(&uri, deadline, way, err);

@@ -7,7 +7,7 @@ import stat
 import pytest
 
 from harness import wait
-from harness.cli import LOCAL, OK, client_of
+from harness.cli import LOCAL, OK, USAGE, client_of
 from harness.cli_fixtures import bridge, cli, direct, local, remote, script  # noqa: F401
 from harness.scripted import VM_GREETING
 
@@ -85,6 +85,13 @@ def test_bridge_does_not_take_anothers_place(direct, bridge, place):
     done = direct("bridge", "--listen", path)
     assert done.code == LOCAL and path in done.stderr
     client_of(path).read()
+
+
+@pytest.mark.parametrize("uri", ["http://x/", "qmps://", "unix:", "web1"])
+def test_bridge_reads_its_uri_before_it_listens(cli, place, uri):
+    done = cli("bridge", "--listen", os.path.join(place, "b"), uri=uri)
+    assert done.code == USAGE and done.stderr.startswith("qmpgate: ")
+    assert not os.path.exists(os.path.join(place, "b"))
 
 
 def test_bridge_reads_certificates_before_it_listens(cli, place):
