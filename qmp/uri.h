@@ -6,8 +6,8 @@
 #ifndef QMP_URI_H
 #define QMP_URI_H
 
-#include "base/buf.h"
 #include "base/error.h"
+#include "base/util.h"
 
 #define URI_DEFAULT_PORT 4434u
 #define URI_VM_MAX       255u /* bytes of a VM's name; the longest file name */
@@ -29,9 +29,6 @@ void uri_clear(struct uri *u);
 
 /* A VM's name alone, with %XX undone: what stands in each of them. *out is owned. */
 int uri_parse_vm(struct span text, char **out, struct error *err) MUST_CHECK;
-
-/* The shortest text that means the same; what uri_parse accepts comes back equal. */
-void uri_format(const struct uri *u, struct buf *out);
 
 #define CLEANUP_URI CLEANUP(uri_clear)
 
