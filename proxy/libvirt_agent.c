@@ -102,7 +102,8 @@ static bool does_answer(virDomainPtr domain, struct error *err)
     return result == LIBVIRT_REPLY || result == LIBVIRT_REFUSED;
 }
 
-/* One that answers is in order, so that what libvirt waits for next is no sync, but the command. */
+/* One that answers is in order, so that what libvirt waits for next is no sync, but the command.
+ * Whatever it calls the end of that, in whatever language: it says so when the time is over. */
 static void call_silent(virDomainPtr domain, struct libvirt_call *call)
 {
     int64_t us;
@@ -112,8 +113,7 @@ static void call_silent(virDomainPtr domain, struct libvirt_call *call)
     call->result =
         ask(domain, call->command, LIMIT_AGENT_ERROR_SECONDS, &call->reply, &us, &call->err);
     const virError *e = virGetLastError();
-    bool is_late =
-        !call->reply && e && e->code == VIR_ERR_AGENT_UNRESPONSIVE && strstr(e->message, late);
+    bool is_late = call->result == LIBVIRT_UNKNOWN && e && e->domain == VIR_FROM_QEMU;
     if (is_late && us >= LIMIT_AGENT_ERROR_SECONDS * USEC_PER_SEC &&
         us < SYNC_SECONDS * USEC_PER_SEC)
         call->result = LIBVIRT_SILENT;
