@@ -9,7 +9,7 @@ check_PROGRAMS += tests/unit/test_base
 TESTS += tests/unit/test_base
 tests_unit_test_base_SOURCES = tests/unit/test_base.c
 tests_unit_test_base_LDADD = base/libbase.a $(CMOCKA_LIBS)
-EXTRA_DIST += tests/fuzz/fuzz.h tests/unit/unit.h
+EXTRA_DIST += tests/fuzz/fuzz.h tests/unit/unit.h tests/tsan.supp
 
 include tests/fake/local.mk
 include tests/e2e/local.mk
