@@ -14,7 +14,7 @@ from harness.client import Closed, Silent
 from harness.cli import Cli
 from harness.qdev import Converter
 
-BUSES = {"PCI": "hot", "usb-bus": "xhci.0", "SCSI": "scsi.0", "virtio-serial-bus": "vser.0"}
+BUSES = {"PCI": "hot", "usb-bus": "xhci.0", "SCSI": "scsi.0", "virtio-serial-bus": "vser.0", "ccid-bus": "ccid.0"}
 # where the others go, and what that takes
 COLD = {
     "ISA": ("isa.0", ()), "IDE": ("ide.{}", ()), "i2c-bus": ("i2c", ()), "System": (None, ()), None: (None, ()),
@@ -24,7 +24,8 @@ COLD = {
 }
 MACHINE = ("-machine", "q35,nvdimm=on", "-smp", "1,sockets=3,maxcpus=3", "-m", "64M,slots=4,maxmem=1G", "-S", "-audiodev", "none,id=audio", "-object", "rng-builtin,id=rng0",
            "-object", "cryptodev-backend-builtin,id=crypto0", "-object", "can-bus,id=can", "-device", "ipmi-bmc-sim,id=ipmi",
-           "-device", "qemu-xhci,id=xhci,p2=15,p3=15", "-device", "virtio-scsi-pci,id=scsi", "-device", "virtio-serial-pci,id=vser,max_ports=30")
+           "-device", "qemu-xhci,id=xhci,p2=15,p3=15", "-device", "virtio-scsi-pci,id=scsi", "-device", "virtio-serial-pci,id=vser,max_ports=30",
+           "-device", "usb-ccid,id=ccid,bus=xhci.0")
 # what a device wants of the host, by the property that names it: by QMP, and on the command line
 BACKENDS = {
     "drive": ("blockdev-add", {"driver": "null-co", "node-name": "drive{}", "read-zeroes": True}, "-blockdev", "null-co,node-name=drive{},read-zeroes=on"),
@@ -176,7 +177,7 @@ def place_of(driver, number):
 
 
 def command_line(catalogue, convert, chunk, form):
-    words, places = ["-device", "usb-ccid,id=ccid,bus=xhci.0"], set()
+    words, places = [], set()
     for number, driver in chunk:
         bus, maker = place_of(driver, number)
         if maker not in places:
