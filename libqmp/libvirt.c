@@ -170,12 +170,13 @@ static void tell_reply(struct link *l, struct span id, const char *reply)
     struct span text = { reply, strcspn(reply, "\r\n") };
     struct qmp_scanner *scanner = qmp_scan_object(&limits, text);
     const struct qmp_tape *t = scanner ? qmp_scanner_tape(scanner) : NULL;
-    if (!t || qmp_answer_parse(t, &answer, NULL) < 0)
-        end(l, "", "libvirt passed on what is no reply of QMP");
-    else if (answer.kind == QMP_ANSWER_RETURN)
+    bool good = t && qmp_answer_parse(t, QMP_UNKNOWN_IGNORED, &answer, NULL) == 0;
+    if (good && answer.kind == QMP_ANSWER_RETURN)
         qmp_write_return(&out, qmp_tape_raw(t, answer.body), id);
-    else
+    else if (good && answer.kind == QMP_ANSWER_ERROR)
         qmp_write_error_object(&out, qmp_tape_raw(t, answer.body), id);
+    else
+        end(l, "", "libvirt passed on what is no reply of QMP");
     qmp_scanner_free(scanner);
     tell(l, &out);
 }
@@ -286,7 +287,8 @@ static bool greet(struct link *l, virDomainPtr domain)
     struct span text = { reply, strcspn(reply, "\r\n") };
     struct qmp_scanner *scanner = qmp_scan_object(&limits, text);
     const struct qmp_tape *t = scanner ? qmp_scanner_tape(scanner) : NULL;
-    bool good = t && qmp_answer_parse(t, &answer, NULL) == 0 && answer.kind == QMP_ANSWER_RETURN;
+    bool good = t && qmp_answer_parse(t, QMP_UNKNOWN_IGNORED, &answer, NULL) == 0 &&
+                answer.kind == QMP_ANSWER_RETURN;
     if (good) {
         BUF_ADD_LIT(&out, "{\"QMP\": {\"version\": ");
         buf_add_span(&out, qmp_tape_raw(t, answer.body));

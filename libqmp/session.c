@@ -290,7 +290,7 @@ static int take_message(struct qmp_session *s)
     struct error e;
     free(s->advice);
     s->advice = NULL;
-    if (qmp_answer_parse(t, &answer, &e) < 0)
+    if (qmp_answer_parse(t, QMP_UNKNOWN_IGNORED, &answer, &e) < 0)
         return lose(s, e.text);
     if (answer.kind == QMP_ANSWER_GREETING)
         return take_greeting(s, text);

@@ -96,7 +96,7 @@ static void take_message(struct backend *b)
     struct qmp_answer answer;
     struct error err;
     const struct qmp_tape *t = qmp_scanner_tape(b->scanner);
-    if (qmp_answer_parse(t, &answer, &err) < 0) {
+    if (qmp_answer_parse(t, QMP_UNKNOWN_REFUSED, &answer, &err) < 0) {
         lose(b, AUDIT_CODE_VM_PROTOCOL, err.text);
     } else if (b->greeted) {
         monitor_message(b->monitor, t, &answer);

@@ -62,7 +62,8 @@ bool libvirt_backend_tell(struct monitor *m, struct span text, libvirt_message_f
     struct qmp_scanner *scanner = qmp_scan_object(&limits, text);
     struct qmp_answer answer;
     struct error err;
-    bool good = scanner && qmp_answer_parse(qmp_scanner_tape(scanner), &answer, &err) == 0;
+    bool good = scanner && qmp_answer_parse(qmp_scanner_tape(scanner), QMP_UNKNOWN_REFUSED, &answer,
+                                            &err) == 0;
     if (good) {
         answer.id = QMP_NONE;
         take(m, qmp_scanner_tape(scanner), &answer);

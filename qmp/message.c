@@ -146,14 +146,16 @@ static const struct {
                            ANSWER_DATA },
 };
 
-static int find_answer_members(const struct qmp_tape *t, uint32_t found[N_ANSWER_MEMBERS],
-                               struct error *err)
+static int find_answer_members(const struct qmp_tape *t, enum qmp_unknown unknown,
+                               uint32_t found[N_ANSWER_MEMBERS], struct error *err)
 {
     char text[LOG_ESCAPE_MAX];
     QMP_TAPE_MEMBERS (t, 0, name, value) {
         size_t i = 0;
         while (i < N_ANSWER_MEMBERS && !qmp_tape_string_is(t, name, answer_members[i].name))
             i++;
+        if (i == N_ANSWER_MEMBERS && unknown == QMP_UNKNOWN_IGNORED)
+            continue;
         if (i == N_ANSWER_MEMBERS)
             return error_set(
                 err, ERROR_PEER, "the VM's message has an unknown member '%s'",
@@ -166,7 +168,8 @@ static int find_answer_members(const struct qmp_tape *t, uint32_t found[N_ANSWER
     return 0;
 }
 
-int qmp_answer_parse(const struct qmp_tape *t, struct qmp_answer *out, struct error *err)
+int qmp_answer_parse(const struct qmp_tape *t, enum qmp_unknown unknown, struct qmp_answer *out,
+                     struct error *err)
 {
     uint32_t found[N_ANSWER_MEMBERS];
     unsigned have = 0;
@@ -175,7 +178,7 @@ int qmp_answer_parse(const struct qmp_tape *t, struct qmp_answer *out, struct er
         return error_set(err, ERROR_PEER, "the VM's message is not an object");
     for (size_t i = 0; i < N_ANSWER_MEMBERS; i++)
         found[i] = QMP_NONE;
-    int rc = find_answer_members(t, found, err);
+    int rc = find_answer_members(t, unknown, found, err);
     if (rc < 0)
         return rc;
     for (size_t i = 0; i < N_ANSWER_MEMBERS; i++)

@@ -34,8 +34,13 @@ struct qmp_answer {
     uint32_t timestamp; /* event: object or QMP_NONE */
 };
 
-/* Anything else than one of the four shapes, and any other member, is ERROR_PEER. */
-int qmp_answer_parse(const struct qmp_tape *t, struct qmp_answer *out,
+/* What a newer QEMU may add to a message (QEMU's qmp-spec allows that). Who passes messages on
+ * takes only what it knows. */
+enum qmp_unknown { QMP_UNKNOWN_REFUSED, QMP_UNKNOWN_IGNORED };
+
+/* Anything else than one of the four shapes, but for unknown members that are ignored, is
+ * ERROR_PEER. */
+int qmp_answer_parse(const struct qmp_tape *t, enum qmp_unknown unknown, struct qmp_answer *out,
                      struct error *err) MUST_CHECK;
 
 #endif

@@ -211,6 +211,17 @@ def test_nonsense_ends_the_session(house, session, said):
     failed(s.ask("call query-status -"), CONNECTION, NOT_SENT, "")
 
 
+def test_what_a_newer_qemu_adds_to_its_messages_is_ignored(house, session):
+    vm = house.scripted()
+    vm.greeting["added"] = {}
+    s = session(vm)
+    s.tell("call query-name -")
+    request = vm.wait(1)[0]
+    vm.say({"event": "STOP", "timestamp": {"seconds": 1, "microseconds": 2}, "added": 1}, {"added": [1], "return": {"name": "x"}, "id": request["id"]})
+    assert s.answer().text == '{"name":"x"}'
+    assert s.ask("event 1000 -").text == "STOP"
+
+
 def test_a_reply_of_another_form_fails_and_the_session_goes_on(house, session):
     vm = house.scripted()
     s = session(vm)

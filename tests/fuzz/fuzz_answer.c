@@ -43,13 +43,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct qmp_answer a, b;
     struct error err;
     if (qmp_scanner_feed(s, (const char *)data, size) == QMP_SCAN_DONE &&
-        qmp_answer_parse(qmp_scanner_tape(s), &a, &err) == 0) {
+        qmp_answer_parse(qmp_scanner_tape(s), QMP_UNKNOWN_REFUSED, &a, &err) == 0) {
         struct buf line = { 0 };
         pass_on(qmp_scanner_tape(s), &a, &line);
         qmp_scanner_reset(s);
         FUZZ_ASSERT(qmp_scanner_feed(s, buf_data(&line), buf_len(&line)) == QMP_SCAN_DONE);
         FUZZ_ASSERT(qmp_scanner_consumed(s) == buf_len(&line) - 2);
-        FUZZ_ASSERT(qmp_answer_parse(qmp_scanner_tape(s), &b, &err) == 0);
+        FUZZ_ASSERT(qmp_answer_parse(qmp_scanner_tape(s), QMP_UNKNOWN_REFUSED, &b, &err) == 0);
         FUZZ_ASSERT(a.kind == b.kind);
         buf_free(&line);
     }
