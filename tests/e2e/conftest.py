@@ -34,8 +34,8 @@ def pki(tmp_path_factory):
 
 
 def make_place():
-    """A short path: a UNIX socket's has at most 107 bytes."""
-    return tempfile.mkdtemp(prefix="qmpgate-e2e-")
+    """A short path: a UNIX socket's has at most 107 bytes, of which libvirt takes 77 for a guest agent's."""
+    return tempfile.mkdtemp(prefix="qg-")
 
 
 @pytest.fixture
