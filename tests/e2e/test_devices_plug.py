@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 
-from harness import wait
+from harness import guest, wait
 from harness.client import Closed, Silent
 from harness.cli import Cli
 from harness.qdev import Converter
@@ -244,7 +244,7 @@ def test_what_cannot_be_plugged_while_the_vm_runs_is_taken_as_argv(catalogue, ho
     assert taken > 44, (taken, refused)
 
 
-# --- memory and processors: without a guest that agrees they cannot be removed ----------------------------------
+# --- memory and processors, which a guest has to agree to let go ------------------------------------------------
 
 def described(catalogue, convert, driver, **more):
     """By what the catalogue knows of it."""
@@ -284,6 +284,40 @@ def test_a_processor_of_another_model_is_refused_by_qemu_and_not_lost(catalogue,
         said = client.call("device_add", {**described(catalogue, convert, "EPYC-x86_64-cpu", **props), "id": "c1"})
         assert "Invalid CPU type" in said["error"]["desc"]
         assert (driver, props) in processors(client)
+
+
+@pytest.fixture
+def agreeing(house, place):
+    """A client of a VM whose guest takes part: a Linux that is up."""
+    if not guest.available():
+        pytest.skip("no kernel for a guest (scripts/install-deps test)")
+    kernel, archive = guest.files()
+    console = os.path.join(place, "console")
+    machine = ("-machine", "q35", "-smp", "1,sockets=2,maxcpus=2", "-m", "256M,slots=2,maxmem=1G", "-serial", f"file:{console}", "-kernel", kernel,
+               "-initrd", archive, "-append", "console=ttyS0 nokaslr mitigations=off memhp_default_state=online_movable")
+    with house.qemu(name="agreeing", machine=machine).direct().ready() as client:
+        wait.until(lambda: "Run /init" in open(console, errors="replace").read(), "the guest")
+        yield client
+
+
+def let_go(client, name):
+    assert client.event("ACPI_DEVICE_OST")["data"]["info"]["device"] == name  # the guest has it
+    client.result("device_del", id=name)
+    wait.until(lambda: not is_there(client, name), f"the guest to let go of {name}")
+
+
+def test_memory_is_removed_when_the_guest_agrees(catalogue, agreeing, convert):
+    agreeing.result("object-add", {"qom-type": "memory-backend-ram", "id": "m", "size": 128 << 20})
+    agreeing.result("device_add", {**described(catalogue, convert, "pc-dimm", memdev="m"), "id": "d0"})
+    let_go(agreeing, "d0")
+    assert agreeing.result("query-memory-devices") == []
+
+
+def test_a_processor_is_removed_when_the_guest_agrees(catalogue, agreeing, convert):
+    ((driver, props),) = processors(agreeing)
+    agreeing.result("device_add", {**described(catalogue, convert, driver, **props), "id": "c1"})
+    let_go(agreeing, "c1")
+    assert processors(agreeing) == [(driver, props)]
 
 
 def test_each_model_of_a_processor_is_taken_as_argv(catalogue, house, convert):
