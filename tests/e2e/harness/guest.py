@@ -6,6 +6,7 @@ import functools
 import os
 import re
 import shutil
+import socket
 import subprocess
 import tempfile
 
@@ -26,6 +27,7 @@ XML = """
   <cpu mode='custom'><model>qemu64</model></cpu>
   <devices><emulator>{emulator}</emulator><controller type='usb' model='none'/><memballoon model='none'/>{devices}
     <channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0'/></channel>
+    <channel type='unix'><target type='virtio' name='test.clock'/></channel>
     <video><model type='none'/></video></devices>
 </domain>
 """
@@ -51,9 +53,13 @@ echo "$@" >> /run/shutdown
 [ "$2" != -H ]
 """
 
-# It waits for this when it sets the time.
+# It waits for this when it sets the time: for whoever is at the other end of the second channel, if it is to be slow.
 HWCLOCK = """#!/bin/busybox sh
-[ ! -e /run/slow ] || sleep $(cat /run/slow)
+[ -e /run/slow ] || exit 0
+set -- /dev/vport*p2
+exec <>$1 >&0
+echo begun
+read -r line
 """
 
 
@@ -117,9 +123,15 @@ class Guest(Domain):
                                         devices=devices, system=SYSTEM.format(*files()) if system else ""))
         return self
 
-
     def is_up(self):
         return "{}" in self.virsh("qemu-agent-command", '{"execute":"guest-ping"}', check=False)
+
+    def clock(self):
+        """The other end of its clock's channel: a line to it lets a slow one go on."""
+        end = socket.socket(socket.AF_UNIX)
+        end.settimeout(wait.TIMEOUT)
+        end.connect(re.search(r"path='([^']*/test\.clock)'", self.virsh("dumpxml"))[1])
+        return end
 
     def wait_up(self):
         wait.until(self.is_up, f"the agent of {self.name}")
