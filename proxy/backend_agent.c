@@ -24,36 +24,19 @@
 typedef void answer_fn(struct backend *b, const struct libvirt_call *call);
 
 struct backend {
-    struct monitor *monitor; /* NULL once closed */
-    struct loop *loop;
-    struct libvirt_tap *tap;
+    struct libvirt_way way;
     answer_fn *take;    /* the answer to what was asked */
     struct event again; /* asks once more: where it has moved to, libvirt may not have it yet */
     bool *enabled;      /* by numbers of qmp/agent.h; owned */
-    struct buf native;  /* not empty: the answer to what was submitted, given at the next flush */
-    bool busy;          /* a close from within leaves the memory to us */
 };
 
-static void release(struct backend *b)
+static void release(struct libvirt_way *way)
 {
-    if (b->tap)
-        libvirt_tap_close(b->tap);
+    struct backend *b = container_of(way, struct backend, way);
+    libvirt_way_fini(way);
     event_del(&b->again);
-    buf_free(&b->native);
     free(b->enabled);
     free(b);
-}
-
-static void enter(struct backend *b)
-{
-    b->busy = true;
-}
-
-static void leave(struct backend *b)
-{
-    b->busy = false;
-    if (!b->monitor)
-        release(b);
 }
 
 /* --- commands --------------------------------------------------------------------------------- */
@@ -63,30 +46,30 @@ static void run_answered(struct loop *loop, struct loop_message *message);
 static void ask(struct backend *b, char *take_command, unsigned seconds, bool silent,
                 answer_fn *take)
 {
-    struct libvirt_call *call = libvirt_backend_call(b->monitor, take_command, run_answered);
+    struct libvirt_call *call = libvirt_backend_call(b->way.monitor, take_command, run_answered);
     call->agent_seconds = seconds;
     call->silent = silent;
     b->take = take;
-    libvirt_hosts_submit(b->loop->daemon->libvirt, call);
+    libvirt_hosts_submit(b->way.loop->daemon->libvirt, call);
 }
 
 static void take_reply(struct backend *b, const struct libvirt_call *call)
 {
     switch (call->result) {
     case LIBVIRT_REPLY:
-        libvirt_backend_reply(b->monitor, libvirt_backend_json(call->reply));
+        libvirt_backend_reply(b->way.monitor, libvirt_backend_json(call->reply));
         break;
     case LIBVIRT_NOT_SENT:
-        libvirt_backend_not_sent(b->monitor, call->err.text);
+        libvirt_backend_not_sent(b->way.monitor, call->err.text);
         break;
     case LIBVIRT_REFUSED:
-        libvirt_backend_error(b->monitor, call->err.text);
+        libvirt_backend_error(b->way.monitor, call->err.text);
         break;
     case LIBVIRT_SILENT:
-        monitor_unacknowledged(b->monitor);
+        monitor_unacknowledged(b->way.monitor);
         break;
     case LIBVIRT_UNKNOWN:
-        monitor_unknown(b->monitor, call->err.text);
+        monitor_unknown(b->way.monitor, call->err.text);
         break;
     }
 }
@@ -95,23 +78,23 @@ static void take_reply(struct backend *b, const struct libvirt_call *call)
 static void answer_start(struct backend *b, const struct qmp_tape *tape,
                          const struct qmp_request *request)
 {
-    BUF_ADD_LIT(&b->native, "{\"return\": ");
+    BUF_ADD_LIT(&b->way.native, "{\"return\": ");
     if (qmp_tape_string_is(tape, request->command, SPAN_LIT("query-qmp-schema"))) {
-        qmp_agent_write_schema(b->enabled, &b->native);
+        qmp_agent_write_schema(b->enabled, &b->way.native);
     } else if (qmp_tape_string_is(tape, request->command, SPAN_LIT("query-uuid"))) {
-        buf_printf(&b->native, "{\"UUID\": \"%s\"}", b->monitor->vm->uuid);
+        buf_printf(&b->way.native, "{\"UUID\": \"%s\"}", b->way.monitor->vm->uuid);
     } else {
-        BUF_ADD_LIT(&b->native, "{}");
+        BUF_ADD_LIT(&b->way.native, "{}");
     }
-    BUF_ADD_LIT(&b->native, "}");
-    monitor_mark_dirty(b->monitor);
+    BUF_ADD_LIT(&b->way.native, "}");
+    monitor_mark_dirty(b->way.monitor);
 }
 
 static void submit(struct backend *b, const struct qmp_tape *tape,
                    const struct qmp_request *request, unsigned id)
 {
     (void)id;
-    if (b->monitor->state != MONITOR_READY) {
+    if (b->way.monitor->state != MONITOR_READY) {
         answer_start(b, tape, request);
         return;
     }
@@ -119,19 +102,13 @@ static void submit(struct backend *b, const struct qmp_tape *tape,
     int command = qmp_agent_find_command(qmp_tape_string(tape, request->command));
     qmp_write_request(&text, tape, request, 0);
     char *line = mem_strndup(buf_data(&text), buf_len(&text) - 1); /* without its line feed */
-    ask(b, line, b->loop->snapshot->conf->limits.vm_timeout_seconds,
+    ask(b, line, b->way.loop->snapshot->conf->limits.vm_timeout_seconds,
         command >= 0 && qmp_agent_is_silent((unsigned)command), take_reply);
 }
 
 static void flush(struct backend *b)
 {
-    if (!buf_len(&b->native))
-        return;
-    CLEANUP_BUF struct buf answer = b->native;
-    b->native = (struct buf){ 0 };
-    enter(b);
-    libvirt_backend_reply(b->monitor, (struct span){ buf_data(&answer), buf_len(&answer) });
-    leave(b);
+    libvirt_way_flush(&b->way);
 }
 
 /* --- guest-info ------------------------------------------------------------------------------- */
@@ -150,9 +127,9 @@ static void greet(struct backend *b, const char *version)
                v[2], v[1], v[0]);
     buf_add_json_string(&text, package, strlen(package));
     BUF_ADD_LIT(&text, "}, \"capabilities\": []}}");
-    if (!libvirt_backend_tell(b->monitor, (struct span){ buf_data(&text), buf_len(&text) },
+    if (!libvirt_backend_tell(b->way.monitor, (struct span){ buf_data(&text), buf_len(&text) },
                               monitor_greeted))
-        monitor_lost(b->monitor, AUDIT_CODE_VM_PROTOCOL, no_info);
+        monitor_lost(b->way.monitor, AUDIT_CODE_VM_PROTOCOL, no_info);
 }
 
 static void got_info(struct monitor *m, const struct qmp_tape *tape,
@@ -189,35 +166,27 @@ static void ask_again(struct backend *b)
 
 static void take_info(struct backend *b, const struct libvirt_call *call)
 {
-    if (call->result == LIBVIRT_NOT_SENT && b->monitor->moved)
+    if (call->result == LIBVIRT_NOT_SENT && b->way.monitor->moved)
         ask_again(b);
     else if (call->result == LIBVIRT_REFUSED) /* words of the guest's, which logs would have */
-        monitor_lost(b->monitor, AUDIT_CODE_VM_PROTOCOL, no_info);
+        monitor_lost(b->way.monitor, AUDIT_CODE_VM_PROTOCOL, no_info);
     else if (call->result != LIBVIRT_REPLY)
-        monitor_lost(b->monitor, AUDIT_CODE_VM_UNREACHABLE, call->err.text);
-    else if (!libvirt_backend_tell(b->monitor, libvirt_backend_json(call->reply), got_info))
-        monitor_lost(b->monitor, AUDIT_CODE_VM_PROTOCOL,
+        monitor_lost(b->way.monitor, AUDIT_CODE_VM_UNREACHABLE, call->err.text);
+    else if (!libvirt_backend_tell(b->way.monitor, libvirt_backend_json(call->reply), got_info))
+        monitor_lost(b->way.monitor, AUDIT_CODE_VM_PROTOCOL,
                      "libvirt passed on what is no reply of QMP");
 }
 
 /* --- from libvirt ----------------------------------------------------------------------------- */
 
-static struct backend *find(struct loop *loop, const char *vm, uint64_t generation)
-{
-    struct monitor *m;
-    HASH_FIND(hh, loop->monitors, vm, strlen(vm), m);
-    bool ours = m && m->backend && m->backend_ops == &backend_agent && m->generation == generation;
-    return ours ? m->backend : NULL;
-}
-
 static void run_answered(struct loop *loop, struct loop_message *message)
 {
     struct libvirt_call *call = container_of(message, struct libvirt_call, message);
-    struct backend *b = find(loop, call->vm, call->generation);
+    struct backend *b = libvirt_way_find(loop, &backend_agent, call->vm, call->generation);
     if (b) {
-        enter(b);
+        libvirt_way_enter(&b->way);
         b->take(b, call);
-        leave(b);
+        libvirt_way_leave(&b->way);
     }
     libvirt_call_free(call);
 }
@@ -227,11 +196,12 @@ static void run_answered(struct loop *loop, struct loop_message *message)
 static void run_event(struct loop *loop, struct loop_message *message)
 {
     struct libvirt_event *e = container_of(message, struct libvirt_event, message);
-    struct backend *b = find(loop, e->vm, e->generation);
+    struct backend *b = libvirt_way_find(loop, &backend_agent, e->vm, e->generation);
     if (b) {
-        enter(b);
-        (void)libvirt_backend_tell(b->monitor, (struct span){ e->json, e->len }, monitor_message);
-        leave(b);
+        libvirt_way_enter(&b->way);
+        (void)libvirt_backend_tell(b->way.monitor, (struct span){ e->json, e->len },
+                                   monitor_message);
+        libvirt_way_leave(&b->way);
     }
     libvirt_event_free(e);
 }
@@ -241,16 +211,11 @@ static void run_event(struct loop *loop, struct loop_message *message)
 /* A reply of more than 4 MiB is lost, though the command has run. */
 static const char *objection(const struct qmp_tape *t, const struct qmp_request *r)
 {
-    int64_t count;
     const char *why = libvirt_backend_objection(t);
-    if (why || r->arguments == QMP_NONE ||
-        !qmp_tape_string_is(t, r->command, SPAN_LIT("guest-file-read")))
-        return why;
-    uint32_t token = qmp_tape_find(t, r->arguments, SPAN_LIT("count"));
-    if (token != QMP_NONE &&
-        (!qmp_tape_int64(t, token, &count) || count < 0 || count > LIMIT_AGENT_READ_BYTES))
-        return "its reply could be larger than what libvirt passes on";
-    return NULL;
+    if (!why && qmp_tape_string_is(t, r->command, SPAN_LIT("guest-file-read")) &&
+        libvirt_backend_asks_over(t, r, SPAN_LIT("count"), LIMIT_AGENT_READ_BYTES))
+        why = libvirt_backend_too_large;
+    return why;
 }
 
 /* --- life ------------------------------------------------------------------------------------- */
@@ -261,27 +226,16 @@ static struct backend *open_agent(struct loop *loop, struct monitor *monitor, co
     if (!libvirt_backend_may_open(loop, vm, err))
         return NULL;
     struct backend *b = MEM_NEW(struct backend);
-    b->monitor = monitor;
-    b->loop = loop;
     b->enabled = MEM_NEW_N(bool, qmp_agent_n_commands());
-    struct libvirt_tap_owner owner = {
-        .loop = loop,
-        .vm = monitor->name,
-        .agent = true,
-        .generation = monitor->generation,
-        .run = run_event,
-    };
-    b->tap = libvirt_tap_open(loop->daemon->libvirt, vm->connection, vm->uuid, &owner);
     event_assign(&b->again, loop->base, -1, 0, on_again, b);
+    libvirt_way_init(&b->way, monitor, vm, true, run_event, release);
     ask_info(b);
     return b;
 }
 
 static void close_agent(struct backend *b)
 {
-    b->monitor = NULL;
-    if (!b->busy)
-        release(b);
+    libvirt_way_close(&b->way);
 }
 
 const struct backend_ops backend_agent = {

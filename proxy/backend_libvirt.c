@@ -25,13 +25,9 @@
 typedef void answer_fn(struct backend *b, const struct libvirt_call *call);
 
 struct backend {
-    struct monitor *monitor; /* NULL once closed */
-    struct loop *loop;
-    struct libvirt_tap *tap; /* NULL before it is connected */
-    answer_fn *take;         /* the answer to what was asked */
-    int64_t answered_us;     /* monotonic: the VM was the one that it was; 0: not known */
-    struct buf native; /* not empty: the answer to what was submitted, given at the next flush */
-    bool busy;         /* a close from within leaves the memory to us */
+    struct libvirt_way way;
+    answer_fn *take;     /* the answer to what was asked */
+    int64_t answered_us; /* monotonic: the VM was the one that it was; 0: not known */
 
     char *emulator;           /* which QEMU it is, for emulators; or NULL */
     char *version;            /* what it says, or one like it has said; NULL: not known */
@@ -41,35 +37,15 @@ struct backend {
     int64_t held_until_us;    /* monotonic: then its client hears that its outcome is unknown */
 };
 
-static void release(struct backend *b)
+static void release(struct libvirt_way *way)
 {
-    if (b->tap)
-        libvirt_tap_close(b->tap);
-    buf_free(&b->native);
+    struct backend *b = container_of(way, struct backend, way);
+    libvirt_way_fini(way);
     qmp_schema_unref(b->known);
     free(b->emulator);
     free(b->version);
     free(b->held);
     free(b);
-}
-
-static void enter(struct backend *b)
-{
-    b->busy = true;
-}
-
-static void leave(struct backend *b)
-{
-    b->busy = false;
-    if (!b->monitor)
-        release(b);
-}
-
-/* --- messages --------------------------------------------------------------------------------- */
-
-static void tell_reply(struct backend *b, struct span text)
-{
-    libvirt_backend_reply(b->monitor, text);
 }
 
 /* --- commands --------------------------------------------------------------------------------- */
@@ -81,18 +57,18 @@ static void run_answered(struct loop *loop, struct loop_message *message);
  * first. */
 static bool is_sure(const struct backend *b)
 {
-    return b->answered_us && !b->monitor->barrier_us &&
+    return b->answered_us && !b->way.monitor->barrier_us &&
            clock_monotonic_us() - b->answered_us < SURE_US;
 }
 
 static void ask(struct backend *b, char *take_command, answer_fn *take)
 {
-    struct monitor *m = b->monitor;
+    struct monitor *m = b->way.monitor;
     struct libvirt_call *call = libvirt_backend_call(m, take_command, run_answered);
     if (is_sure(b))
         call->incarnation = 0;
     b->take = take;
-    libvirt_hosts_submit(b->loop->daemon->libvirt, call);
+    libvirt_hosts_submit(b->way.loop->daemon->libvirt, call);
 }
 
 static void ask_version(struct backend *b, answer_fn *take)
@@ -104,15 +80,15 @@ static void take_reply(struct backend *b, const struct libvirt_call *call)
 {
     switch (call->result) {
     case LIBVIRT_REPLY:
-        tell_reply(b, libvirt_backend_json(call->reply));
+        libvirt_backend_reply(b->way.monitor, libvirt_backend_json(call->reply));
         break;
     case LIBVIRT_NOT_SENT:
-        libvirt_backend_not_sent(b->monitor, call->err.text);
+        libvirt_backend_not_sent(b->way.monitor, call->err.text);
         break;
     case LIBVIRT_REFUSED: /* of agents only */
     case LIBVIRT_SILENT:
     case LIBVIRT_UNKNOWN:
-        monitor_unknown(b->monitor, call->err.text);
+        monitor_unknown(b->way.monitor, call->err.text);
         break;
     }
 }
@@ -128,16 +104,16 @@ static bool is_negotiation(const struct qmp_tape *tape, const struct qmp_request
 static bool answer_natively(struct backend *b, const struct qmp_tape *tape,
                             const struct qmp_request *request)
 {
-    const struct vm *vm = b->monitor->vm;
+    const struct vm *vm = b->way.monitor->vm;
     bool name = qmp_tape_string_is(tape, request->command, SPAN_LIT("query-name"));
     bool uuid = qmp_tape_string_is(tape, request->command, SPAN_LIT("query-uuid"));
-    bool may = b->monitor->state == MONITOR_READY || b->known;
+    bool may = b->way.monitor->state == MONITOR_READY || b->known;
     if (!vm->native || !may || !(name || uuid))
         return false;
     const char *value = name ? vm->domain : vm->uuid;
-    buf_printf(&b->native, "{\"return\":{\"%s\":", name ? "name" : "UUID");
-    buf_add_json_string(&b->native, value, strlen(value));
-    BUF_ADD_LIT(&b->native, "}}");
+    buf_printf(&b->way.native, "{\"return\":{\"%s\":", name ? "name" : "UUID");
+    buf_add_json_string(&b->way.native, value, strlen(value));
+    BUF_ADD_LIT(&b->way.native, "}}");
     return true;
 }
 
@@ -148,12 +124,12 @@ static void submit(struct backend *b, const struct qmp_tape *tape,
 {
     (void)id;
     if (is_negotiation(tape, request)) {
-        BUF_ADD_LIT(&b->native, "{\"return\":{}}");
-        monitor_mark_dirty(b->monitor);
+        BUF_ADD_LIT(&b->way.native, "{\"return\":{}}");
+        monitor_mark_dirty(b->way.monitor);
         return;
     }
     if (answer_natively(b, tape, request)) {
-        monitor_mark_dirty(b->monitor);
+        monitor_mark_dirty(b->way.monitor);
         return;
     }
     CLEANUP_BUF struct buf text = { 0 };
@@ -163,7 +139,7 @@ static void submit(struct backend *b, const struct qmp_tape *tape,
     if (b->known && !b->proven) {
         b->held = command;
         b->held_until_us = clock_monotonic_us() +
-                           b->loop->snapshot->conf->limits.vm_timeout_seconds * USEC_PER_SEC;
+                           b->way.loop->snapshot->conf->limits.vm_timeout_seconds * USEC_PER_SEC;
         ask_version(b, take_proof);
     } else {
         ask(b, command, take_reply);
@@ -172,13 +148,7 @@ static void submit(struct backend *b, const struct qmp_tape *tape,
 
 static void flush(struct backend *b)
 {
-    if (!buf_len(&b->native))
-        return;
-    CLEANUP_BUF struct buf answer = b->native;
-    b->native = (struct buf){ 0 };
-    enter(b);
-    tell_reply(b, (struct span){ buf_data(&answer), buf_len(&answer) });
-    leave(b);
+    libvirt_way_flush(&b->way);
 }
 
 /* --- the greeting ----------------------------------------------------------------------------- */
@@ -189,9 +159,9 @@ static void greet(struct backend *b)
     BUF_ADD_LIT(&text, "{\"QMP\":{\"version\":");
     buf_add_str(&text, b->version);
     BUF_ADD_LIT(&text, ",\"capabilities\":[]}}"); /* libvirt has no out-of-band for us */
-    if (!libvirt_backend_tell(b->monitor, (struct span){ buf_data(&text), buf_len(&text) },
+    if (!libvirt_backend_tell(b->way.monitor, (struct span){ buf_data(&text), buf_len(&text) },
                               monitor_greeted))
-        monitor_lost(b->monitor, AUDIT_CODE_VM_PROTOCOL, "it does not tell its version");
+        monitor_lost(b->way.monitor, AUDIT_CODE_VM_PROTOCOL, "it does not tell its version");
 }
 
 static struct span version_in(const struct qmp_tape *tape, const struct qmp_answer *answer)
@@ -217,9 +187,9 @@ static void got_version(struct monitor *m, const struct qmp_tape *tape,
 static void take_version(struct backend *b, const struct libvirt_call *call)
 {
     if (call->result != LIBVIRT_REPLY)
-        monitor_lost(b->monitor, AUDIT_CODE_VM_UNREACHABLE, call->err.text);
-    else if (!libvirt_backend_tell(b->monitor, libvirt_backend_json(call->reply), got_version))
-        monitor_lost(b->monitor, AUDIT_CODE_VM_PROTOCOL,
+        monitor_lost(b->way.monitor, AUDIT_CODE_VM_UNREACHABLE, call->err.text);
+    else if (!libvirt_backend_tell(b->way.monitor, libvirt_backend_json(call->reply), got_version))
+        monitor_lost(b->way.monitor, AUDIT_CODE_VM_PROTOCOL,
                      "libvirt passed on what is no reply of QMP");
 }
 
@@ -227,7 +197,7 @@ static void take_version(struct backend *b, const struct libvirt_call *call)
 
 static void take_xml(struct backend *b, const struct libvirt_call *call)
 {
-    struct emulators *emulators = b->loop->daemon->emulators;
+    struct emulators *emulators = b->way.loop->daemon->emulators;
     if (call->result == LIBVIRT_REPLY)
         b->emulator = emulator_key(call->connection, call->reply);
     if (b->emulator && emulators_find(emulators, b->emulator, &b->version, &b->known))
@@ -244,16 +214,16 @@ static struct qmp_schema *known_schema(struct backend *b)
 static void learnt_schema(struct backend *b, struct qmp_schema *schema)
 {
     if (b->emulator && !b->known)
-        emulators_learn(b->loop->daemon->emulators, b->emulator, b->version, schema);
+        emulators_learn(b->way.loop->daemon->emulators, b->emulator, b->version, schema);
 }
 
 static void end_by_mistake(struct backend *b)
 {
     static const char why[] = "its QEMU is not the one that it was taken for: attach again";
-    emulators_forget(b->loop->daemon->emulators, b->emulator);
-    libvirt_backend_not_sent(b->monitor, why);
-    if (b->monitor)
-        monitor_lost(b->monitor, AUDIT_CODE_VM_IDENTITY, why);
+    emulators_forget(b->way.loop->daemon->emulators, b->emulator);
+    libvirt_backend_not_sent(b->way.monitor, why);
+    if (b->way.monitor)
+        monitor_lost(b->way.monitor, AUDIT_CODE_VM_IDENTITY, why);
 }
 
 /* The first command that it is really asked: before that goes, it proves what it was taken for, by
@@ -265,10 +235,10 @@ static bool hear_proof(struct backend *b, const struct libvirt_call *call,
 {
     b->proven = false;
     if (call->result != LIBVIRT_REPLY)
-        libvirt_backend_not_sent(b->monitor, call->err.text);
+        libvirt_backend_not_sent(b->way.monitor, call->err.text);
     else if (clock_monotonic_us() > b->held_until_us)
-        libvirt_backend_not_sent(b->monitor, "the VM answered too late");
-    else if (!libvirt_backend_tell(b->monitor, libvirt_backend_json(call->reply), judge) ||
+        libvirt_backend_not_sent(b->way.monitor, "the VM answered too late");
+    else if (!libvirt_backend_tell(b->way.monitor, libvirt_backend_json(call->reply), judge) ||
              !b->proven)
         end_by_mistake(b);
     else
@@ -320,25 +290,15 @@ static void take_proof(struct backend *b, const struct libvirt_call *call)
 
 /* --- from libvirt ----------------------------------------------------------------------------- */
 
-/* The backend that something is for, unless its monitor was lost meanwhile. */
-static struct backend *find(struct loop *loop, const char *vm, uint64_t generation)
-{
-    struct monitor *m;
-    HASH_FIND(hh, loop->monitors, vm, strlen(vm), m);
-    bool ours =
-        m && m->backend && m->backend_ops == &backend_libvirt && m->generation == generation;
-    return ours ? m->backend : NULL;
-}
-
 static void run_answered(struct loop *loop, struct loop_message *message)
 {
     struct libvirt_call *call = container_of(message, struct libvirt_call, message);
-    struct backend *b = find(loop, call->vm, call->generation);
+    struct backend *b = libvirt_way_find(loop, &backend_libvirt, call->vm, call->generation);
     if (b) {
-        enter(b);
+        libvirt_way_enter(&b->way);
         b->answered_us = call->result == LIBVIRT_REPLY ? clock_monotonic_us() : 0;
         b->take(b, call);
-        leave(b);
+        libvirt_way_leave(&b->way);
     }
     libvirt_call_free(call);
 }
@@ -346,14 +306,15 @@ static void run_answered(struct loop *loop, struct loop_message *message)
 static void run_event(struct loop *loop, struct loop_message *message)
 {
     struct libvirt_event *e = container_of(message, struct libvirt_event, message);
-    struct backend *b = find(loop, e->vm, e->generation);
+    struct backend *b = libvirt_way_find(loop, &backend_libvirt, e->vm, e->generation);
     if (b) {
-        enter(b);
+        libvirt_way_enter(&b->way);
         if (e->lost)
-            monitor_events_lost(b->monitor, e->lost);
-        if (!libvirt_backend_tell(b->monitor, (struct span){ e->json, e->len }, monitor_message))
-            monitor_events_lost(b->monitor, 1); /* its data are no JSON object */
-        leave(b);
+            monitor_events_lost(b->way.monitor, e->lost);
+        if (!libvirt_backend_tell(b->way.monitor, (struct span){ e->json, e->len },
+                                  monitor_message))
+            monitor_events_lost(b->way.monitor, 1); /* its data are no JSON object */
+        libvirt_way_leave(&b->way);
     }
     libvirt_event_free(e);
 }
@@ -363,14 +324,6 @@ static void run_event(struct loop *loop, struct loop_message *message)
 static uint32_t argument(const struct qmp_tape *t, const struct qmp_request *r, struct span name)
 {
     return r->arguments == QMP_NONE ? QMP_NONE : qmp_tape_find(t, r->arguments, name);
-}
-
-static bool reads_too_much(const struct qmp_tape *t, const struct qmp_request *r)
-{
-    int64_t size;
-    uint32_t token = argument(t, r, SPAN_LIT("size"));
-    return token != QMP_NONE &&
-           (!qmp_tape_int64(t, token, &size) || size < 0 || size > LIMIT_RINGBUF_BYTES);
 }
 
 /* The words of `x /FMT ADDRESS` and its like: a count of more than four digits. */
@@ -396,10 +349,10 @@ static const char *objection(const struct qmp_tape *tape, const struct qmp_reque
     if (why)
         return why;
     if ((qmp_tape_string_is(tape, request->command, SPAN_LIT("ringbuf-read")) &&
-         reads_too_much(tape, request)) ||
+         libvirt_backend_asks_over(tape, request, SPAN_LIT("size"), LIMIT_RINGBUF_BYTES)) ||
         (qmp_tape_string_is(tape, request->command, SPAN_LIT("human-monitor-command")) &&
          dumps_too_much(tape, request)))
-        return "its reply could be larger than what libvirt passes on";
+        return libvirt_backend_too_large;
     return NULL;
 }
 
@@ -408,19 +361,10 @@ static const char *objection(const struct qmp_tape *tape, const struct qmp_reque
 static struct backend *open_libvirt(struct loop *loop, struct monitor *monitor, const struct vm *vm,
                                     struct error *err)
 {
-    struct libvirt_hosts *hosts = loop->daemon->libvirt;
     if (!libvirt_backend_may_open(loop, vm, err))
         return NULL;
     struct backend *b = MEM_NEW(struct backend);
-    b->monitor = monitor;
-    b->loop = loop;
-    struct libvirt_tap_owner owner = {
-        .loop = loop,
-        .vm = monitor->name,
-        .generation = monitor->generation,
-        .run = run_event,
-    };
-    b->tap = libvirt_tap_open(hosts, vm->connection, vm->uuid, &owner);
+    libvirt_way_init(&b->way, monitor, vm, false, run_event, release);
     if (vm->native)
         ask(b, NULL, take_xml);
     else
@@ -430,9 +374,7 @@ static struct backend *open_libvirt(struct loop *loop, struct monitor *monitor, 
 
 static void close_libvirt(struct backend *b)
 {
-    b->monitor = NULL;
-    if (!b->busy)
-        release(b);
+    libvirt_way_close(&b->way);
 }
 
 const struct backend_ops backend_libvirt = {

@@ -44,6 +44,69 @@ struct libvirt_call *libvirt_backend_call(struct monitor *m, char *take_command,
     return call;
 }
 
+/* --- a way ------------------------------------------------------------------------------------ */
+
+void libvirt_way_init(struct libvirt_way *way, struct monitor *m, const struct vm *vm, bool agent,
+                      void (*run_event)(struct loop *loop, struct loop_message *message),
+                      void (*release)(struct libvirt_way *way))
+{
+    const struct libvirt_tap_owner owner = {
+        .loop = m->loop,
+        .vm = m->name,
+        .agent = agent,
+        .generation = m->generation,
+        .run = run_event,
+    };
+    *way = (struct libvirt_way){ .monitor = m, .loop = m->loop, .release = release };
+    way->tap = libvirt_tap_open(m->loop->daemon->libvirt, vm->connection, vm->uuid, &owner);
+}
+
+void libvirt_way_fini(struct libvirt_way *way)
+{
+    if (way->tap)
+        libvirt_tap_close(way->tap);
+    buf_free(&way->native);
+}
+
+void libvirt_way_enter(struct libvirt_way *way)
+{
+    way->busy = true;
+}
+
+void libvirt_way_leave(struct libvirt_way *way)
+{
+    way->busy = false;
+    if (!way->monitor)
+        way->release(way);
+}
+
+void libvirt_way_flush(struct libvirt_way *way)
+{
+    if (!buf_len(&way->native))
+        return;
+    CLEANUP_BUF struct buf answer = way->native;
+    way->native = (struct buf){ 0 };
+    libvirt_way_enter(way);
+    libvirt_backend_reply(way->monitor, (struct span){ buf_data(&answer), buf_len(&answer) });
+    libvirt_way_leave(way);
+}
+
+void libvirt_way_close(struct libvirt_way *way)
+{
+    way->monitor = NULL;
+    if (!way->busy)
+        way->release(way);
+}
+
+struct backend *libvirt_way_find(struct loop *loop, const struct backend_ops *ops, const char *vm,
+                                 uint64_t generation)
+{
+    struct monitor *m;
+    HASH_FIND(hh, loop->monitors, vm, strlen(vm), m);
+    bool ours = m && m->backend && m->backend_ops == ops && m->generation == generation;
+    return ours ? m->backend : NULL;
+}
+
 /* --- messages --------------------------------------------------------------------------------- */
 
 struct span libvirt_backend_json(const char *text)
@@ -114,4 +177,14 @@ const char *libvirt_backend_objection(const struct qmp_tape *tape)
     if (tape->text_len > LIMIT_LIBVIRT_REQUEST)
         return "it is longer than what libvirt takes";
     return NULL;
+}
+
+const char libvirt_backend_too_large[] = "its reply could be larger than what libvirt passes on";
+
+bool libvirt_backend_asks_over(const struct qmp_tape *t, const struct qmp_request *r,
+                               struct span name, int64_t most)
+{
+    int64_t n;
+    uint32_t token = r->arguments == QMP_NONE ? QMP_NONE : qmp_tape_find(t, r->arguments, name);
+    return token != QMP_NONE && (!qmp_tape_int64(t, token, &n) || n < 0 || n > most);
 }
