@@ -26,10 +26,10 @@ void libvirt_domain_state(virDomainPtr domain, int state, int reason, struct vm_
     bool active = id != (unsigned)-1;
     out->power = power_of(state);
     out->incarnation = active ? id : 0;
-    /* the second one comes first, of what migrates in too */
-    out->arriving =
-        active && state == VIR_DOMAIN_PAUSED &&
-        (reason == VIR_DOMAIN_PAUSED_MIGRATION || reason == VIR_DOMAIN_PAUSED_STARTING_UP);
+    bool paused = active && state == VIR_DOMAIN_PAUSED;
+    out->came = paused && reason == VIR_DOMAIN_PAUSED_MIGRATION;
+    /* what migrates in starts up first; so does what does not */
+    out->arriving = out->came || (paused && reason == VIR_DOMAIN_PAUSED_STARTING_UP);
 }
 
 int libvirt_domain_look(virDomainPtr domain, struct vm_domain *out)

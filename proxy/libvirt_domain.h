@@ -15,7 +15,7 @@ int libvirt_error(struct error *err, const char *what);
  * is certain that the VM did not get it. */
 enum libvirt_result libvirt_call_error(struct error *err);
 
-/* The domain's state: `power`, `incarnation` and `arriving`. -1: cannot be told now. */
+/* The domain's state: `power`, `incarnation`, `arriving` and `came`. -1: cannot be told now. */
 int libvirt_domain_look(virDomainPtr domain, struct vm_domain *out);
 /* The same of a state that is known already. */
 void libvirt_domain_state(virDomainPtr domain, int state, int reason, struct vm_domain *out);

@@ -317,8 +317,8 @@ static bool tell_domain(struct libvirt_host *h, virDomainPtr domain, struct vm_d
     if (!name || virDomainGetUUIDString(domain, uuid) < 0 || strcmp(uuid, NIL_UUID) == 0)
         return false;
     domain_says->leaving = domain_says->incarnation && is_in_set(h->leaving, uuid);
-    if (domain_says->leaving)
-        domain_says->arriving = false; /* where it comes from it is paused for migration as well */
+    if (domain_says->leaving) /* where it comes from it is paused for migration as well */
+        domain_says->arriving = domain_says->came = false;
     domain_says->uuid = uuid;
     domain_says->name = name;
     struct conf_labels theirs = { 0 };
@@ -356,11 +356,12 @@ static void look_at_move(struct libvirt_host *h, virDomainPtr domain, const stru
                          struct vm_domain *says)
 {
     bool was = is_in_set(h->leaving, about->uuid);
-    if (says->incarnation && (about->migrates || was) && libvirt_domain_is_leaving(domain, was))
+    bool may = about->migrates || was || says->came;
+    if (says->incarnation && may && libvirt_domain_is_leaving(domain, was))
         add_named(&h->leaving, about->uuid);
     else
         drop_named(&h->leaving, about->uuid);
-    says->came = about->came;
+    says->came |= about->came;
 }
 
 /* One that something happened to, as it is now. */
@@ -416,15 +417,18 @@ static int enumerate(struct libvirt_host *h, struct error *err)
 
 /* --- libvirt's callbacks, on the thread of its events ----------------------------------------- */
 
-static void add_todo(struct libvirt_host *h, virDomainPtr domain, bool migrates, bool came)
+enum happened { CHANGED, MIGRATES, STARTED, CAME };
+
+static void add_todo(struct libvirt_host *h, virDomainPtr domain, enum happened what)
 {
     char uuid[VIR_UUID_STRING_BUFLEN];
     if (virDomainGetUUIDString(domain, uuid) < 0)
         return;
     pthread_mutex_lock(&h->lock);
     struct named *n = add_named(&h->todo, uuid);
-    n->migrates |= migrates;
-    n->came |= came;
+    n->migrates |= what == MIGRATES;
+    if (what == STARTED || what == CAME)
+        n->came = what == CAME;
     pthread_cond_broadcast(&h->wake);
     pthread_mutex_unlock(&h->lock);
 }
@@ -432,9 +436,11 @@ static void add_todo(struct libvirt_host *h, virDomainPtr domain, bool migrates,
 static int on_lifecycle(virConnectPtr conn, virDomainPtr domain, int event, int detail,
                         void *opaque)
 {
+    enum happened what = event != VIR_DOMAIN_EVENT_STARTED             ? CHANGED
+                         : detail == VIR_DOMAIN_EVENT_STARTED_MIGRATED ? CAME
+                                                                       : STARTED;
     (void)conn;
-    add_todo(opaque, domain, false,
-             event == VIR_DOMAIN_EVENT_STARTED && detail == VIR_DOMAIN_EVENT_STARTED_MIGRATED);
+    add_todo(opaque, domain, what);
     return 0;
 }
 
@@ -442,7 +448,7 @@ static void on_metadata(virConnectPtr conn, virDomainPtr domain, int type, const
                         void *opaque)
 {
     (void)conn, (void)type, (void)uri;
-    add_todo(opaque, domain, false, false);
+    add_todo(opaque, domain, CHANGED);
 }
 
 static void on_monitor_event(virConnectPtr conn, virDomainPtr domain, const char *event,
@@ -452,7 +458,7 @@ static void on_monitor_event(virConnectPtr conn, virDomainPtr domain, const char
     char uuid[VIR_UUID_STRING_BUFLEN];
     (void)conn;
     if (strcmp(event, "MIGRATION") == 0)
-        add_todo(h, domain, true, false);
+        add_todo(h, domain, MIGRATES);
     if (virDomainGetUUIDString(domain, uuid) == 0)
         libvirt_taps_tell(h->taps, uuid, event, seconds, micros, details);
 }

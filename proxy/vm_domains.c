@@ -152,7 +152,7 @@ static bool has_come(const struct group *uuid)
     const struct record *r;
     DL_FOREACH2(uuid->records, r, uuid_next)
     {
-        if (r->says.incarnation && r->says.came && !r->says.leaving && !r->says.arriving)
+        if (r->says.came && !r->says.leaving && !r->says.arriving)
             return true;
     }
     return false;
@@ -335,12 +335,12 @@ static struct record *add_record(struct vm_domains *d, const struct vm_domain *d
     return r;
 }
 
-/* What a look finds has no memory: who was seen to arrive has come, for as long as it runs. */
+/* What a look finds has no memory: who was seen to come has come, for as long as it runs. */
 static struct vm_domain with_memory(const struct record *r, const struct vm_domain *domain)
 {
     struct vm_domain says = *domain;
     bool same = r && r->says.incarnation == says.incarnation;
-    says.came = says.incarnation && (says.came || (same && (r->says.arriving || r->says.came)));
+    says.came = says.incarnation && (says.came || (same && r->says.came));
     return says;
 }
 

@@ -23,7 +23,7 @@ struct vm_domain {
     bool follows;              /* sessions stay when it is started anew */
     uint64_t incarnation;      /* 0: it does not run */
     bool arriving;             /* it migrates in, or starts: not another claimant */
-    bool came;                 /* it came by migrating, since its incarnation began */
+    bool came;                 /* by migrating, or it comes so: seen since its incarnation began */
     bool leaving; /* it migrates out, says its libvirt: who comes elsewhere is the same VM */
     char **labels;
     size_t n_labels;

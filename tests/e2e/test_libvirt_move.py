@@ -154,11 +154,38 @@ def test_policy_at_the_new_host_decides_there(gateway, web1, host2):
     assert "web1" in vms(gateway)
 
 
-def test_another_vm_of_the_uuid_is_not_followed(house, gateway, host2, heavy):
+def start_at_once(gateway, domain):
+    domain.start()
+
+
+def start_seen(gateway, domain):
+    """Slowly: the gateway looks at it while it is "starting up", as one that migrates in is at first."""
+    gate, emulator = domain.libvirtd.path("gate"), domain.libvirtd.path("emulator")
+    with open(emulator, "w") as f:
+        f.write(f'#!/bin/sh\nwhile [ -e {gate} ]; do sleep 0.02; done\nexec {domain.emulator} "$@"\n')
+    os.chmod(emulator, 0o755)
+    xml = domain.virsh("dumpxml").replace(domain.emulator, emulator)
+    domain.libvirtd.define(xml)
+    open(gate, "w").close()
+    thread = threading.Thread(target=domain.start)
+    thread.start()
+    try:
+        wait.until(lambda: "starting up" in domain.virsh("domstate", "--reason"), "a start")
+        domain.libvirtd.define(xml)
+        domain.libvirtd.domain("marker")
+        wait.until(lambda: "marker" in vms(gateway), "the gateway to look")
+    finally:
+        os.unlink(gate)
+        thread.join()
+
+
+@pytest.mark.parametrize("start_it", [start_at_once, start_seen])
+def test_another_vm_of_the_uuid_is_not_followed(house, gateway, host2, heavy, start_it):
     """While it moves to where the gateway does not know, one that was started at another host claims to be it."""
     client = start(gateway).client("web1")
     with slow_move(gateway, heavy, house.libvirtd("host3", hostname="gamma")):
-        other = host2.domain("web1", heavy.uuid).start()
+        other = host2.domain("web1", heavy.uuid)
+        start_it(gateway, other)
         messages = client.drain()
         assert "GATEWAY_VM_DOWN" in [m.get("event") for m in messages + client.events]
         gateway.wait_log("neither is served")

@@ -238,11 +238,21 @@ static void test_who_just_runs_elsewhere_is_not_the_vm_that_leaves(void **state)
     assert_contested();
 }
 
+static void test_who_was_seen_to_start_is_not_the_vm_that_leaves(void **state)
+{
+    (void)state;
+    set_moving("h1", true, false, false);
+    set_moving("h2", false, true, false);
+    assert_at("h1");
+    set_moving("h2", false, false, false);
+    assert_contested();
+}
+
 static void test_who_came_while_nobody_leaves_is_another_claimant(void **state)
 {
     (void)state;
     set_moving("h1", false, false, false);
-    set_moving("h2", false, true, false);
+    set_moving("h2", false, true, true);
     set_moving("h2", false, false, false);
     assert_contested();
 }
@@ -251,7 +261,7 @@ static void test_that_it_came_is_of_that_start_only(void **state)
 {
     (void)state;
     set_moving("h1", true, false, false);
-    set_moving("h2", false, true, false);
+    set_moving("h2", false, true, true);
     set_moving("h2", false, false, false);
     assert_at("h2");
     set_at("h2", "h2", UUID_A, "web1", 0, false);
@@ -263,7 +273,7 @@ static void test_a_vm_that_moves_is_where_it_was_until_it_has_come(void **state)
 {
     (void)state;
     set_moving("h2", true, false, false);
-    set_moving("h1", false, true, false);
+    set_moving("h1", false, true, true);
     assert_at("h2");
     set_moving("h1", false, false, false);
     assert_at("h1");
@@ -351,6 +361,7 @@ int main(void)
         TEST(test_of_one_uuid_the_one_that_runs_is_the_vm),
         TEST(test_what_arrives_is_no_other_claimant),
         TEST(test_who_just_runs_elsewhere_is_not_the_vm_that_leaves),
+        TEST(test_who_was_seen_to_start_is_not_the_vm_that_leaves),
         TEST(test_who_came_while_nobody_leaves_is_another_claimant),
         TEST(test_that_it_came_is_of_that_start_only),
         TEST(test_a_vm_that_moves_is_where_it_was_until_it_has_come),
