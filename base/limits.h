@@ -26,6 +26,7 @@
 #define LIMIT_WINDOW_COMMANDS   7u          /* in-band in flight; at 8 QEMU stops reading */
 #define LIMIT_WINDOW_BYTES      4096u       /* of them, or one longer one alone */
 #define LIMIT_WINDOW_OOB        3u          /* out-of-band in flight; ids are slots: one digit */
+#define LIMIT_OTHERS_REPLIES    8u          /* to the client before; as many as QEMU queues */
 #define LIMIT_GREETING_BYTES    (64u << 10) /* kept, and told to each client; QEMU's has 200 */
 #define LIMIT_GREETING_MS       2000u  /* a monitor that is held by another client says nothing */
 #define LIMIT_DEAF_MS           1000u  /* read on after it takes no more commands, if it talks on */

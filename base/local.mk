@@ -12,6 +12,7 @@ base_libbase_a_SOURCES = \
     base/limits.h \
     base/log.c base/log.h \
     base/mem.c base/mem.h \
+    base/random.c base/random.h \
     base/secret.c base/secret.h \
     base/thread.c base/thread.h \
     base/uri.c base/uri.h \

@@ -15,7 +15,7 @@ libqdev_libqdevall_la_SOURCES = \
     libqdev/value.c libqdev/value.h \
     libqdev/words.c libqdev/words.h \
     libqdev/xml.h libqdev/xml_read.c libqdev/xml_write.c \
-    base/buf.c base/mem.c base/secret.c base/utf8.c \
+    base/buf.c base/mem.c base/random.c base/secret.c base/utf8.c \
     qmp/names.c qmp/scan.c qmp/scan_number.c qmp/scan_string.c qmp/siphash.c qmp/tape.c
 
 # Interfaces: current:revision:age.

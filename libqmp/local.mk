@@ -79,8 +79,8 @@ libqmp_libqmpall_la_SOURCES = \
     auth/sasl_client.c auth/sasl_library.c \
     net/address.c net/connect.c net/listen.c net/stream.c net/tls_ca.c net/tls_context.c \
     net/tls_known.c net/tls_session.c net/tls_verify.c \
-    base/base64.c base/buf.c base/clock.c base/error.c base/library.c base/log.c base/mem.c base/secret.c base/thread.c \
-    base/utf8.c \
+    base/base64.c base/buf.c base/clock.c base/error.c base/library.c base/log.c base/mem.c base/random.c base/secret.c \
+    base/thread.c base/utf8.c \
     qmp/frame.c qmp/message.c qmp/names.c qmp/scan.c qmp/scan_number.c qmp/scan_string.c \
     qmp/siphash.c qmp/tape.c qmp/uri.c qmp/write.c
 if HAVE_LIBVIRT

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "base/limits.h"
 #include "base/mem.h"
 #include "libqmp/object.h"
 #include "qmp/message.h"
@@ -237,13 +238,29 @@ static void keep_event(struct qmp_session *s, struct span text)
     s->events[s->n_events++] = mem_strndup(text.data, text.len);
 }
 
+static struct session_request *find_asked(const struct qmp_session *s, const struct qmp_tape *t,
+                                          uint32_t token)
+{
+    int64_t id;
+    return token != QMP_NONE && qmp_tape_int64(t, token, &id) ? session_find(s, (uint64_t)id)
+                                                              : NULL;
+}
+
+/* What the client before us did not wait for QEMU 7.2 gives to us, behind its greeting or before. A
+ * gateway does not; an error in place of its greeting is its own. */
+static bool is_anothers(struct qmp_session *s, const struct qmp_tape *t,
+                        const struct qmp_answer *answer)
+{
+    bool is_reply = answer->kind == QMP_ANSWER_RETURN ||
+                    (answer->kind == QMP_ANSWER_ERROR && (s->greeting || answer->id != QMP_NONE));
+    return is_reply && !s->settled && !s->gateway && !find_asked(s, t, answer->id) &&
+           s->n_others++ < LIMIT_OTHERS_REPLIES;
+}
+
 static int keep_reply(struct qmp_session *s, const struct qmp_tape *t, uint32_t token,
                       struct span text)
 {
-    int64_t id;
-    struct session_request *r = NULL;
-    if (token != QMP_NONE && qmp_tape_int64(t, token, &id))
-        r = session_find(s, (uint64_t)id);
+    struct session_request *r = find_asked(s, t, token);
     if (!r || r->reply)
         return lose(s, "the monitor answered what nobody asked");
     if (r->forgotten)
@@ -270,6 +287,7 @@ static int take_greeting(struct qmp_session *s, struct span text)
     if (s->greeting)
         return lose(s, "the monitor greets a second time");
     s->greeting = mem_strndup(text.data, text.len);
+    s->gateway = session_greeting_offers(s->greeting, "gateway");
     return 0;
 }
 
@@ -294,6 +312,8 @@ static int take_message(struct qmp_session *s)
         return lose(s, e.text);
     if (answer.kind == QMP_ANSWER_GREETING)
         return take_greeting(s, text);
+    if (is_anothers(s, t, &answer))
+        return 0;
     if (answer.kind == QMP_ANSWER_ERROR && answer.id == QMP_NONE)
         return hear_last_word(s, text);
     if (!s->greeting)

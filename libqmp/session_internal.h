@@ -39,6 +39,8 @@ struct qmp_session {
     void *opaque;
     bool telling;   /* on_event runs */
     char *greeting; /* owned; NULL until it has come */
+    bool settled;   /* all replies are to us: what may come before, see session.c */
+    unsigned n_others;
     bool oob;
     bool passes_fds;
     int next_fd; /* owned; for the next request; -1: none */

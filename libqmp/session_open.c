@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/random.h"
 #include "libqmp/login.h"
 #include "qmp/scan.h"
 
@@ -106,7 +107,6 @@ static int greet(struct qmp_session *s, struct qmp_error **err)
                           : left > 1                    ? (int)left
                                                         : 1,
                           is_greeted, 0);
-    s->gateway = rc == 0 && session_greeting_offers(s->greeting, "gateway");
     if (rc == 0)
         return 0;
     return rc == SESSION_LATE
@@ -190,7 +190,12 @@ int session_begin(const char *uri, const struct qmp_settings *settings, struct q
 static int negotiate(struct qmp_session *s, struct qmp_error **err)
 {
     s->oob = session_greeting_offers(s->greeting, "oob");
-    return qmp_execute(s, "qmp_capabilities", s->oob ? "{\"enable\":[\"oob\"]}" : NULL, NULL, err);
+    s->last_id = random_id(); /* which the client before us did not have */
+    int rc =
+        qmp_execute(s, "qmp_capabilities", s->oob ? "{\"enable\":[\"oob\"]}" : NULL, NULL, err);
+    s->last_id = 0;
+    s->settled = true;
+    return rc;
 }
 
 int qmp_open_with(const char *uri, const struct qmp_settings *settings,

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "base/random.h"
 #include "net/address.h"
 #include "net/stream.h"
 #include "proxy/loop.h"
@@ -30,6 +31,8 @@ struct backend {
     struct stream *stream;
     struct event read_event, write_event;
     bool connecting, greeted, busy;
+    uint32_t first_id; /* of our first request; 0: it was answered, and the VM is ours */
+    unsigned n_others; /* answers to whoever had it before us */
     struct buf in, out;
     int64_t deaf_since_us;     /* monotonic, of the first write that failed; 0: none did */
     char deaf[ERROR_TEXT_MAX]; /* why it failed */
@@ -51,7 +54,7 @@ static void release(struct backend *b)
 static void submit(struct backend *b, const struct qmp_tape *tape,
                    const struct qmp_request *request, unsigned id)
 {
-    qmp_write_request(&b->out, tape, request, id);
+    qmp_write_request(&b->out, tape, request, b->first_id ? b->first_id : id);
 }
 
 static void lose(struct backend *b, enum audit_code code, const char *why)
@@ -91,6 +94,27 @@ static void flush(struct backend *b)
 
 /* --- input ------------------------------------------------------------------------------------ */
 
+/* The id of our first request, which the monitor knows without one: from here on all is ours. */
+static bool is_first(struct backend *b, const struct qmp_tape *t, struct qmp_answer *answer)
+{
+    int64_t id;
+    if (!b->greeted || answer->id == QMP_NONE || !qmp_tape_int64(t, answer->id, &id) ||
+        id != b->first_id)
+        return false;
+    b->first_id = 0;
+    answer->id = QMP_NONE;
+    return true;
+}
+
+/* What the client before us did not wait for QEMU 7.2 gives to us, behind its greeting or before.
+ */
+static bool is_anothers(struct backend *b, const struct qmp_tape *t, struct qmp_answer *answer)
+{
+    bool is_reply = answer->kind == QMP_ANSWER_RETURN || answer->kind == QMP_ANSWER_ERROR;
+    return is_reply && b->first_id && !is_first(b, t, answer) &&
+           b->n_others++ < LIMIT_OTHERS_REPLIES;
+}
+
 static void take_message(struct backend *b)
 {
     struct qmp_answer answer;
@@ -98,6 +122,8 @@ static void take_message(struct backend *b)
     const struct qmp_tape *t = qmp_scanner_tape(b->scanner);
     if (qmp_answer_parse(t, QMP_UNKNOWN_REFUSED, &answer, &err) < 0) {
         lose(b, AUDIT_CODE_VM_PROTOCOL, err.text);
+    } else if (is_anothers(b, t, &answer)) {
+        return;
     } else if (b->greeted) {
         monitor_message(b->monitor, t, &answer);
     } else if (answer.kind == QMP_ANSWER_GREETING) {
@@ -268,6 +294,7 @@ static struct backend *open_socket(struct loop *loop, struct monitor *monitor, c
     b->stream = stream_new_plain(fd);
     b->scanner = qmp_scanner_new(&limits);
     b->connecting = true;
+    b->first_id = random_id();
     event_assign(&b->read_event, loop->base, fd, EV_READ | EV_PERSIST, on_readable, b);
     event_assign(&b->write_event, loop->base, fd, EV_WRITE, on_writable, b);
     event_add(&b->read_event, NULL);

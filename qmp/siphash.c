@@ -1,10 +1,8 @@
 #include "config.h"
 #include "qmp/siphash.h"
 
-#include <errno.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
+#include "base/random.h"
 
 #define ROTL(x, n) ((x) << (n) | (x) >> (64 - (n)))
 
@@ -55,9 +53,5 @@ uint64_t qmp_siphash(const uint64_t seed[2], const char *data, size_t len)
 
 void qmp_siphash_seed(uint64_t seed[2])
 {
-    const size_t size = 2 * sizeof(seed[0]);
-    while (getrandom(seed, size, 0) != (ssize_t)size) {
-        if (errno != EINTR)
-            abort(); /* a kernel without randomness: nothing here can be kept safe */
-    }
+    random_bytes(seed, 2 * sizeof(seed[0]));
 }

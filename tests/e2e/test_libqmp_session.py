@@ -247,7 +247,7 @@ def test_a_reply_that_comes_twice_ends_the_session(house, session):
 
 def test_who_does_not_greet_is_no_monitor(house, session):
     vm = house.scripted()
-    vm.greeting = {"return": {}}
+    vm.greeting = {"timestamp": {"seconds": 1, "microseconds": 0}, "event": "STOP"}
     failed(session(vm).opened, CONNECTION, NOT_SENT, "it does not greet")
 
 

@@ -23,6 +23,7 @@ class ScriptedVm:
         self.name = name
         self.socket = os.path.join(directory, name + ".qmp")
         self.greeting = dict(GREETING)
+        self.to_others = [], []  # what it answers to the client before, ahead of its greeting and behind it
         self.start_up = {"qmp_capabilities": {}, "query-uuid": {"UUID": "00000000-0000-0000-0000-000000000000"},
                          "query-qmp-schema": SCHEMA}
         self.requests = []  # after the start, of all connections
@@ -53,7 +54,8 @@ class ScriptedVm:
             sock.close()
 
     def _serve(self, sock):
-        self.say(self.greeting)
+        before, behind = self.to_others
+        self.say(*before, self.greeting, *behind)
         left = set(self.start_up)
         for line in sock.makefile("rb"):
             request = json.loads(line)
