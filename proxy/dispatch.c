@@ -355,10 +355,11 @@ static void cancel_late(struct loop *loop, struct request *r)
     session_error(r, QMP_ERROR_GENERIC, "%s", why);
 }
 
-/* Its VM began to move, or ended, before it was sent. */
+/* Its VM began to move, ended, or went out of reach, before it was sent. */
 static void cancel_barred(struct loop *loop, struct request *r)
 {
-    enum audit_code code = barred_code(r->monitor);
+    enum audit_code code =
+        monitor_is_barred(r->monitor, r) ? barred_code(r->monitor) : AUDIT_CODE_VM_UNREACHABLE;
     CLEANUP_FREE char *why = mem_printf("%s: the command was not run", obstacles[code]);
     dispatch_cancelled(loop, r, code, why);
     monitor_unstage(r->monitor, r);
@@ -374,7 +375,7 @@ static void release(struct loop *loop, struct request *r)
         cancel_late(loop, r);
     } else if (r->kind == REQUEST_LOCAL) {
         gateway_run(r->session, r);
-    } else if (monitor_is_barred(r->monitor, r)) {
+    } else if (monitor_is_barred(r->monitor, r) || r->monitor->cut_off_us) {
         cancel_barred(loop, r);
     } else {
         STATS_INC(loop, commands);
@@ -384,7 +385,21 @@ static void release(struct loop *loop, struct request *r)
     }
 }
 
-/* Its intent could not be written: fail closed. What takes rights away runs all the same. */
+/* What takes rights away runs though nothing may be left of its record, for who may still give it.
+ */
+static bool runs_anyway(const struct request *r)
+{
+    return r->session->client->state == CLIENT_OPEN && r->kind == REQUEST_LOCAL &&
+           r->command->always;
+}
+
+static void run_unrecorded(struct loop *loop, struct request *r)
+{
+    STATS_INC(loop, unrecorded);
+    gateway_run(r->session, r);
+}
+
+/* Its intent is not in the log, or an outcome is there already: nothing more is recorded of it. */
 static void refuse_unrecorded(struct loop *loop, struct request *r, const char *why)
 {
     r->recorded = false;
@@ -394,14 +409,35 @@ static void refuse_unrecorded(struct loop *loop, struct request *r, const char *
         request_free(r);
         return;
     }
-    if (r->kind == REQUEST_LOCAL && r->command->always) {
-        STATS_INC(loop, unrecorded);
-        gateway_run(r->session, r);
-        return;
-    }
     STATS_INC(loop, audit_refused);
     session_error(r, QMP_ERROR_GENERIC,
                   "the audit log cannot be written, so the command was not run: %s", why);
+}
+
+/* Its intent could not be written: fail closed. */
+static void settle_unwritten(struct loop *loop, struct request *r, const char *why)
+{
+    r->recorded = false;
+    if (r->session && runs_anyway(r))
+        run_unrecorded(loop, r);
+    else
+        refuse_unrecorded(loop, r, why);
+}
+
+/* Its intent is written, but not on the disk, and may get there all the same: fail closed, and let
+ * the one outcome that it has say what became of it. */
+static void settle_not_durable(struct loop *loop, struct request *r, const char *why)
+{
+    if (!r->session) {
+        cancel_orphan(loop, r);
+    } else if (r->session->client->state != CLIENT_OPEN) {
+        cancel_late(loop, r);
+    } else if (runs_anyway(r)) {
+        run_unrecorded(loop, r);
+    } else {
+        dispatch_cancelled(loop, r, AUDIT_CODE_NOT_DURABLE, why);
+        refuse_unrecorded(loop, r, why);
+    }
 }
 
 /* What is durable by now waits all the same behind what is parked: a VM gets its commands in the
@@ -412,7 +448,7 @@ static void settle_one(struct loop *loop, struct request *r, uint64_t ticket,
     struct audit *audit = loop->daemon->audit;
     r->ticket = ticket;
     if (failed && !(ticket && is_administration(r))) {
-        refuse_unrecorded(loop, r, failed->text);
+        settle_unwritten(loop, r, failed->text);
     } else if (!loop->parked && audit_durable(audit) >= ticket) {
         release(loop, r);
     } else {
@@ -460,12 +496,10 @@ void dispatch_durable(struct loop *loop)
         loop->parked = r->stage_next;
         if (!loop->parked)
             loop->parked_tail = &loop->parked;
-        if (failed) { /* the record may reach the disk all the same: say that nothing came of it */
-            dispatch_cancelled(loop, r, AUDIT_CODE_NOT_DURABLE, err.text);
-            refuse_unrecorded(loop, r, err.text);
-        } else {
+        if (failed)
+            settle_not_durable(loop, r, err.text);
+        else
             release(loop, r);
-        }
     }
     atomic_store(&loop->wants_durable, loop->parked != NULL);
 }

@@ -10,6 +10,7 @@ import pytest
 
 from harness import audit, wait
 from harness.faults import Faults
+from harness.gateway import free_port
 
 
 def log_on(house, directory, *vms, **options):
@@ -197,6 +198,50 @@ def test_syncs_that_fail(house, qemu, place, sync):
         faults.begin("fdatasync", "EIO")
         wait.until(lambda: "error" in client.call("query-name"), "a sync to fail")
     check_fails_closed(gateway, qemu, client, begin, lambda: faults.end("fdatasync"), "")
+
+
+def sync_that_is_held_up(house, place, *vms):
+    directory = os.path.join(place, "log")
+    os.mkdir(directory)
+    faults = Faults(house.build, place, directory)
+    gateway = log_on(house, directory, *vms, sync="data")
+    gateway.env.update(faults.env)
+    return gateway.start(), faults
+
+
+def test_what_ran_though_its_sync_failed_is_not_recorded_as_cancelled(house, qemu, place):
+    gateway, faults = sync_that_is_held_up(house, place, qemu)
+    admin, victim = gateway.connect().ready(), gateway.client("web1", "viewer")
+    number = victim.result("gateway-info")["connection"]
+    faults.begin("fdatasync", "EIO")
+    assert admin.result("gateway-session-close", connection=number) == {"closed": 1}
+    victim.drain()
+    faults.end("fdatasync")
+    wait.until(lambda: "return" in admin.call("gateway-sessions"), "service to resume")
+    intent = gateway.wait_record(type="intent", command="gateway-session-close")
+    assert [o["result"] for o in gateway.records(type="outcome", request=intent["request"])] == ["ok"]
+    assert admin.result("gateway-stats")["counters"]["unrecorded"] == 1
+
+
+def test_who_was_dismissed_while_a_sync_took_its_time_closes_nobody(house, qemu, place):
+    gateway, faults = sync_that_is_held_up(house, place, qemu)
+    gateway.listeners["other"] = {**gateway.listeners["public"], "port": free_port()}
+    gateway.reload()
+    admin = gateway.connect(port=gateway.listeners["other"]["port"]).ready()
+    victim = gateway.client("web1", "viewer")
+    number = victim.result("gateway-info")["connection"]
+    faults.begin("hold", "EAGAIN")
+    admin.request("gateway-session-close", connection=number)
+    intent = gateway.wait_record(type="intent", command="gateway-session-close")
+    del gateway.listeners["other"]
+    gateway.reload()
+    admin.event("GATEWAY_CLOSED")
+    faults.begin("fdatasync", "EIO")
+    faults.end("hold")
+    outcome = gateway.wait_record(type="outcome", request=intent["request"])
+    faults.end("fdatasync")
+    assert outcome["result"] != "ok"
+    wait.until(lambda: "return" in victim.call("query-name"), "the victim's commands to run")
 
 
 def test_a_quota(disks, house, qemu):

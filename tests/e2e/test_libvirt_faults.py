@@ -8,6 +8,7 @@ import pytest
 
 from harness import expect, wait
 from harness.client import Closed
+from harness.faults import Faults
 from harness.libvirt import vms
 from harness.process import open_descriptors
 
@@ -257,6 +258,28 @@ def test_a_command_in_flight_when_libvirtd_ends_has_no_known_outcome(started, li
         assert not late_ones(web1)
     else:
         expect.unknown_outcome(reply)
+
+
+def test_what_waited_for_its_record_when_libvirtd_ended_is_not_sent(house, gateway, libvirtd, web1, place):
+    directory = os.path.join(place, "log")
+    os.mkdir(directory)
+    faults = Faults(house.build, place, directory)
+    gateway.env.update(faults.env)
+    gateway.audit_file = os.path.join(directory, "audit.jsonl")
+    gateway.audit.update(path=gateway.audit_file, sync="data")
+    gateway.start()
+    wait_power(gateway, "web1", "running")
+    client = gateway.client("web1")
+    client.result("query-status")
+    faults.begin("hold", "EAGAIN")
+    request = client.request("query-name")
+    intent = gateway.wait_record(type="intent", command="query-name")
+    libvirtd.kill()
+    gateway.wait_log("is unreachable")
+    faults.end("hold")
+    expect.error(client.reply(request), "GenericError", "cannot be reached", "not run")
+    outcome = gateway.wait_record(type="outcome", request=intent["request"])
+    assert (outcome["result"], outcome["code"]) == ("cancelled", "vm-unreachable")
 
 
 def test_a_libvirtd_that_does_not_come_back_costs_the_sessions(gateway, libvirtd, web1):

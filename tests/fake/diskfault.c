@@ -4,7 +4,8 @@
  * $QMPGATE_TEST_FAULTS: a directory in which a file NAME makes the function NAME (write, fdatasync,
  * fsync, ftruncate, fallocate, open, renameat2) fail while it is there, for regular files (open,
  * renameat2: names) below $QMPGATE_TEST_FAULTS_ON. It holds the error's number; for write, a second
- * number may tell how many bytes are written all the same, each time. */
+ * number may tell how many bytes are written all the same, each time. While there is a file
+ * `hold` there, a sync of such a file waits, and is what it is to be when that is gone. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -92,6 +93,8 @@ static int sync_file(const char *function, long number, int fd)
             exact = prctl(PR_SET_TIMERSLACK, 1) == 0;
         return nanosleep(&t, NULL);
     }
+    while (fails("hold", fd))
+        usleep(2000);
     return fails(function, fd) ? -1 : (int)syscall(number, fd);
 }
 
