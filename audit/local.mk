@@ -119,10 +119,12 @@ audit_libaudit_a_SOURCES += \
     audit/sink_unix.c \
     audit/syslog_format.c audit/syslog_format.h
 
-sink_unit_tests = tests/unit/test_sink_format tests/unit/test_sink_parts \
+sink_unit_tests = tests/unit/test_sink tests/unit/test_sink_format tests/unit/test_sink_parts \
     tests/unit/test_sink_transport
 check_PROGRAMS += $(sink_unit_tests)
 TESTS += $(sink_unit_tests)
+tests_unit_test_sink_SOURCES = tests/unit/test_sink.c
+tests_unit_test_sink_LDADD = $(audit_ldadd) net/libnet.a base/libbase.a $(GNUTLS_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_sink_format_SOURCES = tests/unit/test_sink_format.c
 tests_unit_test_sink_format_LDADD = $(audit_ldadd) $(CMOCKA_LIBS)
 tests_unit_test_sink_transport_SOURCES = tests/unit/test_sink_transport.c

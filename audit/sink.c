@@ -168,6 +168,24 @@ static void note_skipped(struct audit_sink *s, uint64_t records)
     pthread_mutex_unlock(&s->lock);
 }
 
+/* Under the lock. */
+static void hold_retention(struct audit_sink *s, uint64_t shipped)
+{
+    if (s->audit)
+        audit_hold_retention(s->audit, s->settings.number, shipped);
+}
+
+/* What the file says is believed, and told to retention, when its record was found in the log: the
+ * log may have been begun anew since, and all of it be still to be sent. */
+static void confirm_position(struct audit_sink *s)
+{
+    if (!audit_chain_equal(&s->position, &s->saved))
+        return;
+    pthread_mutex_lock(&s->lock);
+    hold_retention(s, s->saved.seq);
+    pthread_mutex_unlock(&s->lock);
+}
+
 /* A position that could not be saved is tried again, and more is sent twice after a restart. */
 static void save_position(struct audit_sink *s, bool now)
 {
@@ -183,8 +201,7 @@ static void save_position(struct audit_sink *s, bool now)
     s->saved = s->position;
     pthread_mutex_lock(&s->lock);
     s->stats.shipped = s->saved.seq;
-    if (s->audit)
-        audit_hold_retention(s->audit, s->settings.number, s->saved.seq);
+    hold_retention(s, s->saved.seq);
     pthread_mutex_unlock(&s->lock);
 }
 
@@ -226,7 +243,8 @@ static int begin_anew(struct audit_sink *s, struct error *err)
                 s->settings.name, (unsigned long long)s->position.seq);
     s->position = (struct audit_chain){ .seq = 0 };
     pthread_mutex_lock(&s->lock);
-    s->sent_seq = 0;
+    s->sent_seq = s->stats.shipped = 0;
+    hold_retention(s, 0);
     pthread_mutex_unlock(&s->lock);
     return open_log(s, 0, err);
 }
@@ -281,6 +299,8 @@ static int take_record(struct audit_sink *s, const struct audit_follow_item *ite
         enqueue(s, &r, ends.hash);
     } else if (memcmp(ends.hash, s->position.hash, AUDIT_HASH_BYTES) != 0) {
         return begin_anew(s, err);
+    } else {
+        confirm_position(s);
     }
     return 0;
 }
@@ -617,8 +637,6 @@ int audit_sink_new(const struct audit_sink_settings *settings, struct audit_sink
     s->saved = s->position;
     s->sent_seq = s->stats.shipped = s->position.seq;
     s->caught_up_us = clock_utc_us();
-    if (settings->audit)
-        audit_hold_retention(settings->audit, settings->number, s->position.seq);
     *out = s;
     return 0;
 }
