@@ -20,6 +20,7 @@ struct audit_follow {
     int wake_fd;
     uint64_t (*limit)(void *opaque);
     void *opaque;
+    bool pass_over;
 
     int inotify;                 /* watches the directory; -1 if that cannot be */
     bool changed;                /* the directory has other files than when it was listed */
@@ -31,6 +32,8 @@ struct audit_follow {
         *source; /* the file that `next` is in, or before its end; NULL: to be found */
     struct line_reader reader; /* of it */
     bool drained;              /* the file was read to its end after the last listing */
+    bool spoiled;              /* what follows in it is damaged */
+    uint64_t doubtful;         /* lines that begin before this offset were read again */
 
     struct span held; /* a line that was read and is not handed out yet */
     uint64_t held_seq;
@@ -80,6 +83,12 @@ static bool is_gone(int rc)
     return rc == ERROR_SYSTEM && errno == ENOENT;
 }
 
+/* Nothing mends it; it is passed over where that is wanted. */
+static bool is_damage(const struct audit_follow *f, int rc)
+{
+    return f->pass_over && (rc == ERROR_INVALID || rc == ERROR_LIMIT);
+}
+
 static int enter_file(struct audit_follow *f, const struct audit_segment *g, struct error *err)
 {
     struct audit_source *source;
@@ -91,6 +100,10 @@ static int enter_file(struct audit_follow *f, const struct audit_segment *g, str
     }
     if (f->next > g->first_seq)
         rc = lines_find_seq(source, f->next, &offset, err);
+    if (is_damage(f, rc)) { /* as far as it can be read, then */
+        offset = 0;
+        rc = 0;
+    }
     if (rc < 0) {
         audit_source_close(source);
         return rc;
@@ -101,8 +114,18 @@ static int enter_file(struct audit_follow *f, const struct audit_segment *g, str
         f->allowed = f->limit(f->opaque);
     f->source = source;
     line_reader_init(&f->reader, source, offset);
-    f->drained = false;
+    f->drained = f->spoiled = false;
+    f->doubtful = 0;
     return 0;
+}
+
+/* The first one that begins after what is due. */
+static const struct audit_segment *find_later(const struct audit_follow *f)
+{
+    for (size_t i = 0; i < f->files.n; i++)
+        if (f->files.at[i].first_seq > f->next && !f->files.at[i].twin)
+            return &f->files.at[i];
+    return NULL;
 }
 
 /* 1: there is a file to read on in (or the old one is to be read once more); 0: not now. */
@@ -115,6 +138,8 @@ static int look_for_file(struct audit_follow *f, struct error *err)
     if (!g)
         g = audit_segments_first(
             &f->files); /* what is due is in no file: go on where the log does */
+    if (g && is_ours(f, g) && find_later(f))
+        g = find_later(f); /* and so, if it is not in ours when that was read to its end */
     if (!g || (is_ours(f, g) && audit_source_size(f->source) >= f->reader.offset))
         return 0;
     if (f->source && !f->drained) {
@@ -128,6 +153,31 @@ static int look_for_file(struct audit_follow *f, struct error *err)
 
 /* --- lines ------------------------------------------------------------------------------------ */
 
+/* The line is no record, but may be one if it is read again: a writer took something back. */
+static void look_again(struct audit_follow *f)
+{
+    uint64_t at = f->reader.offset - f->held.len;
+    if (f->doubtful > at)
+        return;
+    f->doubtful = at + 1;
+    line_reader_seek(&f->reader, at);
+}
+
+/* As line_reader_next, but past what is damaged, where that is wanted. */
+static int next_line(struct audit_follow *f, struct error *err)
+{
+    while (!f->spoiled) {
+        int rc = line_reader_next(&f->reader, &f->held, err);
+        if (!is_damage(f, rc))
+            return rc;
+        if (rc == ERROR_INVALID)
+            f->spoiled = true;
+        else /* on in a line without end */
+            line_reader_seek(&f->reader, f->reader.offset + AUDIT_LINE_MAX);
+    }
+    return 0;
+}
+
 /* 1: f->held is a record that is due, or comes after a gap; 0: no such line now. */
 static int read_line(struct audit_follow *f, struct error *err)
 {
@@ -136,9 +186,12 @@ static int read_line(struct audit_follow *f, struct error *err)
         return 1;
     if (!f->source)
         return 0;
-    while ((rc = line_reader_next(&f->reader, &f->held, err)) > 0) {
+    while ((rc = next_line(f, err)) > 0) {
         int64_t utc_us;
-        if (!line_parse_head(f->held, &f->held_seq, &utc_us))
+        bool good = line_parse_head(f->held, &f->held_seq, &utc_us);
+        if (!good && f->pass_over)
+            look_again(f);
+        else if (!good)
             rc = error_set(err, ERROR_INVALID, "%s: no record at byte %llu",
                            audit_source_name(f->source),
                            (unsigned long long)(f->reader.offset - f->held.len));
@@ -176,6 +229,8 @@ static int look_elsewhere(struct audit_follow *f, struct error *err)
             seq = 0;
     }
     audit_source_close(source);
+    if (is_damage(f, rc))
+        return 0;
     if (rc < 0 || seq != f->next)
         return rc < 0 ? rc : 0;
     rc = enter_file(f, g, err);
@@ -363,6 +418,7 @@ int audit_follow_open(const struct audit_follow_settings *settings, struct audit
     f->wake_fd = settings->wake_fd;
     f->limit = settings->limit;
     f->opaque = settings->opaque;
+    f->pass_over = settings->pass_over;
     f->next = settings->from;
     watch(f); /* first, so that nothing goes by between */
     int rc = settings->from == AUDIT_FOLLOW_NEW ? find_end(f, err) : 0;

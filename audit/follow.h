@@ -24,6 +24,9 @@ struct audit_follow_settings {
      * last ones may be taken back, by a writer whose disk is full or fails. */
     uint64_t (*limit)(void *opaque);
     void *opaque;
+    /* What is damaged, a line that is no record or the rest of a compressed file, is a gap as soon
+     * as something comes after it; otherwise it is an error. */
+    bool pass_over;
 };
 
 int audit_follow_open(const struct audit_follow_settings *settings, struct audit_follow **out,
@@ -32,7 +35,7 @@ void audit_follow_close(struct audit_follow *f);
 
 enum audit_follow_event {
     AUDIT_FOLLOW_RECORD,
-    AUDIT_FOLLOW_GAP,  /* the records from `seq` to `last` are in no file */
+    AUDIT_FOLLOW_GAP,  /* the records from `seq` to `last` are in no file, or damaged */
     AUDIT_FOLLOW_IDLE, /* nothing came in that time */
     AUDIT_FOLLOW_WOKEN /* wake_fd is readable, and there is nothing to hand out at once */
 };

@@ -228,6 +228,7 @@ static int open_log(struct audit_sink *s, uint64_t from, struct error *err)
         .wake_fd = -1,
         .limit = get_last_record,
         .opaque = s,
+        .pass_over = true,
     };
     audit_follow_close(TAKE_PTR(s->log));
     s->next = from;
@@ -278,8 +279,8 @@ static void take_gap(struct audit_sink *s, const struct audit_follow_item *gap)
     s->next = gap->last + 1;
     if (first > gap->last)
         return;
-    log_warning("audit sink %s: records %llu to %llu are not in the log any more, and were not "
-                "shipped",
+    log_warning("audit sink %s: records %llu to %llu are not in the log any more, or damaged, and "
+                "were not shipped",
                 s->settings.name, (unsigned long long)first, (unsigned long long)gap->last);
     note_skipped(s, gap->last - first + 1);
 }
@@ -294,7 +295,7 @@ static int take_record(struct audit_sink *s, const struct audit_follow_item *ite
     if (!line_parse_ends(item->line, &ends) || !sink_record_parse(s->parser, item->line, &r)) {
         log_warning("audit sink %s: record %llu cannot be read, and is not shipped",
                     s->settings.name, (unsigned long long)item->seq);
-        note_skipped(s, 1);
+        note_skipped(s, shipped ? 0 : 1);
     } else if (!shipped) {
         enqueue(s, &r, ends.hash);
     } else if (memcmp(ends.hash, s->position.hash, AUDIT_HASH_BYTES) != 0) {
@@ -460,10 +461,15 @@ static int serve(struct audit_sink *s, struct error *err)
     int rc = 0;
     s->looked_us = s->alive_us = clock_monotonic_us();
     while (rc == 0) {
-        int more = fill_queue(s, err);
-        enum sink_sent sent = more < 0 ? SINK_BROKEN : send_queue(s, err);
+        struct error unread;
+        int more = fill_queue(s, &unread);
+        enum sink_sent sent = send_queue(s, err);
         rc = sent == SINK_BROKEN ? ERROR_PEER : settle(s, err);
         tell_lag(s);
+        if (rc == 0 && more < 0 && s->n == 0 && flight_is_empty(&s->flight)) {
+            *err = unread; /* the log cannot be read, and what was read of it is there */
+            rc = more;
+        }
         if (rc == 0 && is_at_end(s, more > 0))
             return 0;
         if (rc == 0)

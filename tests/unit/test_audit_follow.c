@@ -11,6 +11,7 @@ struct scene {
     struct audit_follow *follow;
     uint64_t limit;
     int wake_fd;
+    bool pass_over;
 };
 
 static int setup(void **state)
@@ -47,9 +48,11 @@ static uint64_t ask_limit(void *opaque)
 static void start(struct scene *s, uint64_t from)
 {
     struct error err;
-    struct audit_follow_settings settings = {
-        .path = s->f.path, .from = from, .wake_fd = s->wake_fd, .opaque = s
-    };
+    struct audit_follow_settings settings = { .path = s->f.path,
+                                              .from = from,
+                                              .wake_fd = s->wake_fd,
+                                              .opaque = s,
+                                              .pass_over = s->pass_over };
     if (s->limit)
         settings.limit = ask_limit;
     if (audit_follow_open(&settings, &s->follow, &err) < 0)
@@ -378,6 +381,135 @@ static void a_line_that_is_no_record_is_an_error_once(void **state)
     expect(s, 4, 4);
 }
 
+/* A bit of the file falls over, at the beginning of what is found. */
+static void spoil(const char *path, const char *what)
+{
+    CLEANUP_FREE char *text = read_text(path);
+    const char *found = strstr(text, what);
+    assert_non_null(found);
+    CLEANUP_FD int fd = open(path, O_WRONLY | O_CLOEXEC);
+    assert_int_equal(pwrite(fd, "?", 1, found - text), 1);
+}
+
+static void expect_gap(struct scene *s, uint64_t first, uint64_t last)
+{
+    struct audit_follow_item item = next(s, 2000);
+    assert_int_equal(item.event, AUDIT_FOLLOW_GAP);
+    assert_int_equal(item.seq, first);
+    assert_int_equal(item.last, last);
+}
+
+static void a_damaged_line_may_be_passed_over(void **state)
+{
+    struct scene *s = *state;
+    segment(s, 8, "first");
+    log_write(&s->m, s->f.path);
+    spoil(s->f.path, "\"seq\":5,");
+    s->pass_over = true;
+    start(s, 0);
+    expect(s, 1, 4);
+    expect_gap(s, 5, 5);
+    expect(s, 6, 8);
+    expect_nothing(s);
+}
+
+static void the_last_line_of_a_segment_too(void **state)
+{
+    struct scene *s = *state;
+    CLEANUP_FREE char *first = named(s, ".0000000001");
+    segment(s, 5, "first");
+    log_write(&s->m, first);
+    spoil(first, "\"seq\":5,");
+    segment(s, 3, "rotated");
+    log_write(&s->m, s->f.path);
+    s->pass_over = true;
+    start(s, 0);
+    expect(s, 1, 4);
+    expect_gap(s, 5, 5);
+    expect(s, 6, 8);
+}
+
+static void a_line_without_end_too(void **state)
+{
+    struct scene *s = *state;
+    CLEANUP_FREE char *endless = mem_alloc(300000);
+    memset(endless, 'x', 300000);
+    endless[299999] = '\n';
+    segment(s, 4, "first");
+    log_write(&s->m, s->f.path);
+    append_text(s->f.path, endless, 300000);
+    log_add_many(&s->m, 1);
+    buf_clear(&s->m.text);
+    log_add_many(&s->m, 2);
+    log_write(&s->m, s->f.path);
+    s->pass_over = true;
+    start(s, 0);
+    expect(s, 1, 4);
+    expect_gap(s, 5, 5);
+    expect(s, 6, 7);
+}
+
+/* 3000 records in frames, of which one is damaged, and five. */
+static void write_damaged(struct scene *s, bool with_table)
+{
+    CLEANUP_BUF struct buf packed = { 0 };
+    CLEANUP_FREE char *first = named(s, ".0000000001.zst");
+    segment(s, 3000, "first");
+    log_compress(&s->m.text, 100000, with_table, &packed);
+    buf_clear(&s->m.text);
+    size_t half = buf_len(&packed) / 2;
+    const char *frame = memmem(buf_data(&packed) + half, half, "\x28\xb5\x2f\xfd", 4);
+    assert_non_null(frame);
+    append_text(first, buf_data(&packed), buf_len(&packed));
+    CLEANUP_FD int fd = open(first, O_WRONLY | O_CLOEXEC);
+    assert_int_equal(pwrite(fd, "damage", 6, frame - buf_data(&packed)), 6);
+    segment(s, 5, "rotated");
+    log_write(&s->m, s->f.path);
+}
+
+static void expect_rest_of(struct scene *s, uint64_t from)
+{
+    struct audit_follow_item item = next(s, 2000);
+    for (; item.event == AUDIT_FOLLOW_RECORD; item = next(s, 2000))
+        assert_int_equal(item.seq, from++);
+    assert_int_equal(item.event, AUDIT_FOLLOW_GAP);
+    assert_int_equal(item.seq, from);
+    assert_int_equal(item.last, 3000);
+    expect(s, 3001, 3005);
+}
+
+static void so_is_the_rest_of_a_damaged_compressed_file(void **state)
+{
+    struct scene *s = *state;
+    write_damaged(s, true);
+    s->pass_over = true;
+    start(s, 0);
+    expect(s, 1, 100);
+    expect_rest_of(s, 101);
+}
+
+static void and_of_one_without_a_table(void **state)
+{
+    struct scene *s = *state;
+    write_damaged(s, false);
+    s->pass_over = true;
+    start(s, 0);
+    expect_rest_of(s, 1);
+}
+
+static void a_place_behind_the_damage_is_found(void **state)
+{
+    struct scene *s = *state;
+    write_damaged(s, true);
+    s->pass_over = true;
+    start(s, 2990);
+    struct audit_follow_item item = next(s, 2000);
+    if (item.event == AUDIT_FOLLOW_RECORD)
+        expect(s, 2991, 3005);
+    else /* it was found by reading from the front */
+        expect(s, 3001, 3005);
+}
+
 static void a_readable_descriptor_ends_the_wait(void **state)
 {
     struct scene *s = *state;
@@ -444,6 +576,12 @@ int main(void)
         FOLLOW_TEST(other_files_are_left_alone),
         FOLLOW_TEST(what_is_gone_is_said),
         FOLLOW_TEST(a_line_that_is_no_record_is_an_error_once),
+        FOLLOW_TEST(a_damaged_line_may_be_passed_over),
+        FOLLOW_TEST(the_last_line_of_a_segment_too),
+        FOLLOW_TEST(a_line_without_end_too),
+        FOLLOW_TEST(so_is_the_rest_of_a_damaged_compressed_file),
+        FOLLOW_TEST(and_of_one_without_a_table),
+        FOLLOW_TEST(a_place_behind_the_damage_is_found),
         FOLLOW_TEST(what_is_there_comes_and_then_what_is_written),
         FOLLOW_TEST(it_begins_where_it_was_told_to),
         FOLLOW_TEST(what_is_to_come_is_waited_for),

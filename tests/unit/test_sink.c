@@ -77,6 +77,8 @@ static void start_copying(struct copying *c)
     struct error err;
     memcpy(name.sun_path, c->socket, strlen(c->socket) + 1);
     c->receiver = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    const struct timeval patience = { .tv_sec = 10 };
+    setsockopt(c->receiver, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
     assert_int_equal(bind(c->receiver, (struct sockaddr *)&name, sizeof(name)), 0);
     assert_int_equal(audit_sink_start(c->sink, &err), 0);
 }
@@ -123,11 +125,34 @@ static void a_position_of_another_log_holds_back_all_of_this_one(void **state)
     end_copying(&c);
 }
 
+static void a_damaged_record_holds_up_no_other(void **state)
+{
+    struct fixture *f = *state;
+    struct copying c;
+    begin_copying(&c, f);
+    CLEANUP_FREE char *text = read_text(f->path);
+    CLEANUP_FD int fd = open(f->path, O_WRONLY | O_CLOEXEC);
+    assert_int_equal(pwrite(fd, "?", 1, strstr(text, "\"seq\":3,") - text), 1);
+    make_sink(&c, f, &(struct audit_chain){ .seq = 0 });
+    start_copying(&c);
+    for (int i = 0; i < 4; i++) {
+        char message[8192];
+        assert_true(recv(c.receiver, message, sizeof(message), 0) > 0);
+    }
+    WAIT_FOR(audit_shipped(c.a) == 5);
+    struct audit_sink_stats stats;
+    audit_sink_get_stats(c.sink, &stats);
+    assert_int_equal(stats.skipped, 1);
+    assert_int_equal(stats.sent, 4);
+    end_copying(&c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         AUDIT_TEST(a_position_is_not_believed_before_its_record_was_found),
         AUDIT_TEST(a_position_of_another_log_holds_back_all_of_this_one),
+        AUDIT_TEST(a_damaged_record_holds_up_no_other),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
