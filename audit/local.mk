@@ -37,7 +37,7 @@ audit_libaudit_a_SOURCES = \
     audit/sign.c audit/sign.h \
     audit/text.h \
     audit/verify.c audit/verify.h audit/verify_internal.h \
-    audit/verify_seals.c \
+    audit/verify_lookup.c audit/verify_seals.c \
     audit/writer.c
 
 audit_ldadd = audit/libaudit.a qmp/libqmpcore.a base/libbase.a $(GNUTLS_LIBS) $(ZSTD_LIBS) \
@@ -46,7 +46,7 @@ audit_unit_tests = tests/unit/test_audit_faults tests/unit/test_audit_follow \
     tests/unit/test_audit_rate \
     tests/unit/test_audit_read tests/unit/test_audit_record tests/unit/test_audit_seal \
     tests/unit/test_audit_recover tests/unit/test_audit_retention tests/unit/test_audit_seals tests/unit/test_audit_segments \
-    tests/unit/test_audit_writer \
+    tests/unit/test_audit_verify tests/unit/test_audit_writer \
     tests/unit/test_secrets
 check_PROGRAMS += $(audit_unit_tests)
 TESTS += $(audit_unit_tests)
@@ -79,6 +79,8 @@ tests_unit_test_audit_seals_LDFLAGS = $(AM_LDFLAGS) \
     -Wl,--wrap=gnutls_privkey_sign_data2 -Wl,--wrap=fdatasync
 tests_unit_test_audit_segments_SOURCES = tests/unit/test_audit_segments.c
 tests_unit_test_audit_segments_LDADD = $(audit_ldadd) $(CMOCKA_LIBS)
+tests_unit_test_audit_verify_SOURCES = tests/unit/test_audit_verify.c
+tests_unit_test_audit_verify_LDADD = $(audit_ldadd) $(CMOCKA_LIBS)
 tests_unit_test_audit_writer_SOURCES = tests/unit/test_audit_writer.c
 tests_unit_test_audit_writer_LDADD = $(audit_ldadd) $(CMOCKA_LIBS)
 

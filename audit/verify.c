@@ -402,8 +402,7 @@ static int read_file(struct verify *v, const struct audit_segment *g, struct aud
     return check_rest(v, &r, &at, last, err);
 }
 
-/* The file as it was listed, or what it was compressed to since. */
-static int open_listed(const struct audit_segment *g, struct audit_source **out, struct error *err)
+int verify_open(const struct audit_segment *g, struct audit_source **out, struct error *err)
 {
     int rc = audit_source_open(g->path, true, out, err);
     if (rc == ERROR_SYSTEM && errno == ENOENT && !g->compressed) {
@@ -449,7 +448,7 @@ static int open_and_read(struct verify *v, const struct audit_segment *g,
     struct verify_line at = { .file = g->path };
     v->out->files++;
     if (!opened) {
-        int rc = open_listed(g, &source, err);
+        int rc = verify_open(g, &source, err);
         if (rc < 0)
             return rc;
         opened = source;
@@ -457,7 +456,11 @@ static int open_and_read(struct verify *v, const struct audit_segment *g,
     if (audit_source_table_is_bad(opened))
         verify_fault(v, AUDIT_FAULT_DAMAGED, &at,
                      "the compressed file's table of frames does not fit the file");
+    v->file = g;
+    v->source = opened;
     int rc = read_file(v, g, opened, last && !audit_source_is_compressed(opened), p, err);
+    v->file = NULL;
+    v->source = NULL;
     p->before += g->size;
     return rc;
 }
@@ -574,7 +577,7 @@ int audit_verify(const struct audit_verify_settings *settings, struct audit_veri
     CLEANUP_SEGMENTS struct audit_segments all = { 0 };
     CLEANUP_SOURCE struct audit_source *last = NULL;
     *out = (struct audit_verify_summary){ 0 };
-    struct verify v = { .settings = settings, .out = out };
+    struct verify v = { .settings = settings, .out = out, .files = &all };
     int rc = list_files(settings, &all, &last, err);
     if (rc == 0 && all.n == 0)
         rc = error_set(err, ERROR_STATE, "%s: no records of an audit log are in it",

@@ -3,10 +3,13 @@
 #define AUDIT_VERIFY_INTERNAL_H
 
 #include "audit/line.h"
+#include "audit/segments.h"
+#include "audit/source.h"
 #include "audit/verify.h"
 #include "base/clock.h"
 
-#define RECENT 262144u /* hashes of the last records, for seals that come after what they seal */
+/* Hashes of the last records, for seals that come after what they seal. Others are looked up. */
+#define RECENT 262144u
 
 /* What the last seal promised of the next. */
 struct promise {
@@ -58,6 +61,12 @@ struct verify {
     bool before_known;
     const char *first_file;
 
+    /* the files */
+    const struct audit_segments *files; /* borrowed */
+    const struct audit_segment *file;   /* borrowed: the one that is read */
+    struct audit_source *source;        /* borrowed: of that */
+    uint64_t looked_up;                 /* hashes that were read again */
+
     /* seals */
     struct promise promise;
     uint64_t last_event;   /* number of the last record that is neither seal nor segment */
@@ -82,6 +91,14 @@ void verify_seal(struct verify *v, const struct verify_line *at);
 /* The chain's end is a record that a seal from outside may be about. */
 void verify_outside(struct verify *v, const struct verify_line *at);
 void verify_seals_end(struct verify *v);
+
+/* The file as it was listed, or what it was compressed to since. */
+int verify_open(const struct audit_segment *g, struct audit_source **out,
+                struct error *err) MUST_CHECK;
+/* The hash of a record that was read, and is none of the last, for the seal at `at`. False: a fault
+ * was told. */
+bool verify_look_up(struct verify *v, const struct verify_line *at, uint64_t seq,
+                    unsigned char hash[AUDIT_HASH_BYTES]) MUST_CHECK;
 
 static inline bool verify_type_is(const struct verify_line *at, const char *type)
 {

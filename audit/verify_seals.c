@@ -86,7 +86,7 @@ static void check_succession(struct verify *v, const struct verify_line *at, con
 
 /* --- what it says of the chain ---------------------------------------------------------------- */
 
-/* The hash of record `seq`, which came not long before; NULL if it is not here. */
+/* The hash of record `seq`, if it came not long before, or is what the first one follows. */
 static const unsigned char *find_hash(const struct verify *v, uint64_t seq)
 {
     if (v->before_known && seq + 1 == v->out->first_seq)
@@ -94,6 +94,18 @@ static const unsigned char *find_hash(const struct verify *v, uint64_t seq)
     if (seq < v->recent_from || seq > v->chain.seq || v->chain.seq - seq >= RECENT)
         return NULL;
     return v->recent[seq % RECENT];
+}
+
+/* What record `through` of a seal is here. *comparable is false if it is missing, which is said
+ * elsewhere. False if a fault was told. */
+static bool find_sealed(struct verify *v, const struct verify_line *at, uint64_t through,
+                        unsigned char hash[AUDIT_HASH_BYTES], bool *comparable)
+{
+    const unsigned char *known = find_hash(v, through);
+    *comparable = known || through >= v->recent_from;
+    if (known)
+        memcpy(hash, known, AUDIT_HASH_BYTES);
+    return known || !*comparable || verify_look_up(v, at, through, hash);
 }
 
 static uint64_t segment_of(const struct verify *v, uint64_t seq)
@@ -122,10 +134,11 @@ static bool check_digest(struct verify *v, const struct verify_line *at, const s
                      s->through, v->last_through);
         return false;
     }
-    const unsigned char *hash = find_hash(v, s->through);
-    if (!hash)
-        return true; /* what it seals is missing, which is said elsewhere */
-    *comparable = true;
+    unsigned char hash[AUDIT_HASH_BYTES];
+    if (!find_sealed(v, at, s->through, hash, comparable))
+        return false;
+    if (!*comparable)
+        return true;
     if (memcmp(hash, s->digest, AUDIT_HASH_BYTES) != 0) {
         verify_fault(v, AUDIT_FAULT_SEAL_DIGEST, at,
                      "it seals another record %" PRIu64

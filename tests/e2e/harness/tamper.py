@@ -10,6 +10,7 @@ import shutil
 import subprocess
 
 MARK = b',"hash":"'
+FAR = 300000  # records: more than any reader keeps in mind
 
 
 class Copy:
@@ -53,9 +54,9 @@ class Copy:
         assert old in line and old != new
         self.lines(s)[i] = line.replace(old, new, 1)
 
-    def recompute(self):
+    def recompute(self, seals=True):
         """Numbers and hashes anew, from the first record on, as one can without the key. What names a number or a hash in
-        a record about the log is brought in step; a signature cannot be."""
+        a record about the log is brought in step, in seals if they are to follow; a signature cannot be."""
         previous, number, at = bytes(32), 0, {}
         for _, lines in self.segments:
             for i, line in enumerate(lines):
@@ -64,7 +65,7 @@ class Copy:
                 old = record["seq"]
                 if record["type"] == "segment":
                     line = line.replace(record["previous"].encode(), previous.hex().encode(), 1)
-                if record["type"] == "seal" and record["through"] in at:
+                if seals and record["type"] == "seal" and record["through"] in at:
                     through, digest = at[record["through"]]
                     line = line.replace(b'"through":%d,' % record["through"], b'"through":%d,' % through)
                     line = line.replace(record["digest"].encode(), digest)
@@ -167,6 +168,19 @@ def all_seals_are_taken_out(log):
     log.recompute()
 
 
+def the_seals_are_pushed_far_behind_what_was_changed(log):
+    """The seals stay as they are, each of a record with its number; but so many records come before them that whoever reads
+    the log has long passed that."""
+    s, i = _intent(log)
+    log.edit((s, i), b"CN=alice", b"CN=carol")
+    lines = log.lines(s)
+    time = json.loads(lines[i])["time"].encode()
+    filler = b'{"v":1,"seq":1,"time":"%s","type":"outcome"' % time + MARK + b'"}'
+    seal = next(k for k in range(i, len(lines)) if b'"type":"seal"' in lines[k])
+    lines[seal:seal] = [filler] * FAR
+    log.recompute(seals=False)
+
+
 def a_seal_gets_the_signature_of_another(log):
     seals = [line for _, lines in log.segments for line in lines if b'"type":"seal"' in line]
     first, last = (json.loads(line)["signature"].encode() for line in (seals[0], seals[-1]))
@@ -232,7 +246,7 @@ KINDS = [a_name_is_changed, a_name_is_changed_and_all_hashes_computed_anew, a_ti
          two_records_change_places, a_record_is_made_up, a_closed_segment_loses_its_end, a_line_is_cut_in_two,
          a_segment_in_the_middle_is_taken_out, the_first_segment_is_taken_out_and_the_rest_computed_anew,
          a_segment_is_another_ones_copy, two_segments_change_their_numbers, all_seals_are_taken_out,
-         a_seal_gets_the_signature_of_another, the_seals_are_made_with_another_key, something_is_written_behind_the_end,
+         the_seals_are_pushed_far_behind_what_was_changed, a_seal_gets_the_signature_of_another, the_seals_are_made_with_another_key, something_is_written_behind_the_end,
          there_is_an_empty_line, the_digits_of_a_hash_are_written_large, a_bit_is_turned, what_was_not_recorded_is_denied]
 # what no log can tell of itself: only who holds a later seal outside finds it
 CUTS = [the_last_records_are_cut_off, the_last_segment_is_taken_out]
