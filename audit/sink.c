@@ -279,7 +279,7 @@ static void take_gap(struct audit_sink *s, const struct audit_follow_item *gap)
     s->next = gap->last + 1;
     if (first > gap->last)
         return;
-    log_warning("audit sink %s: records %llu to %llu are not in the log any more, or damaged, and "
+    log_warning("audit sink %s: records %llu to %llu are damaged, or not in the log any more, and "
                 "were not shipped",
                 s->settings.name, (unsigned long long)first, (unsigned long long)gap->last);
     note_skipped(s, gap->last - first + 1);
