@@ -76,7 +76,7 @@ tests_unit_test_audit_retention_LDFLAGS = $(AM_LDFLAGS) \
 tests_unit_test_audit_seals_SOURCES = tests/unit/test_audit_seals.c
 tests_unit_test_audit_seals_LDADD = $(audit_ldadd) $(CMOCKA_LIBS)
 tests_unit_test_audit_seals_LDFLAGS = $(AM_LDFLAGS) \
-    -Wl,--wrap=gnutls_privkey_sign_data2 -Wl,--wrap=fdatasync
+    -Wl,--wrap=gnutls_privkey_sign_data2 -Wl,--wrap=gnutls_privkey_deinit -Wl,--wrap=fdatasync
 tests_unit_test_audit_segments_SOURCES = tests/unit/test_audit_segments.c
 tests_unit_test_audit_segments_LDADD = $(audit_ldadd) $(CMOCKA_LIBS)
 tests_unit_test_audit_verify_SOURCES = tests/unit/test_audit_verify.c

@@ -25,8 +25,34 @@ void sealer_init(struct sealer *s, const struct audit_keeping *keeping)
     s->within = keeping->seal_seconds;
 }
 
+/* Under the mutex. */
+static void drop(struct sealer *s, struct audit_signer *take_signer)
+{
+    void *dropped = s->dropped;
+    if (!take_signer)
+        return;
+    mem_grow(&dropped, &s->cap_dropped, s->n_dropped + 1, sizeof(struct audit_signer *));
+    s->dropped = dropped;
+    s->dropped[s->n_dropped++] = take_signer;
+}
+
+/* Under the mutex, which it gives up for each key. */
+static void let_go(struct audit *a)
+{
+    struct sealer *s = &a->sealer;
+    while (s->n_dropped) {
+        struct audit_signer *signer = s->dropped[--s->n_dropped];
+        pthread_mutex_unlock(&a->mutex);
+        audit_signer_unref(signer);
+        pthread_mutex_lock(&a->mutex);
+    }
+}
+
 void sealer_destroy(struct sealer *s)
 {
+    while (s->n_dropped)
+        audit_signer_unref(s->dropped[--s->n_dropped]);
+    free(s->dropped);
     seal_command_free(s->command);
     audit_signer_unref(s->signer);
     audit_signer_unref(s->next);
@@ -94,7 +120,7 @@ void sealer_configure(struct audit *a, const struct audit_keeping *keeping)
     s->every = keeping->seal_records;
     s->within = keeping->seal_seconds;
     seal_command_configure(s->command, keeping->seal_command);
-    audit_signer_unref(s->next);
+    drop(s, s->next);
     s->next = audit_signer_ref(keeping->signer);
     s->change = true;
     s->change_at = a->chain.seq;
@@ -204,19 +230,19 @@ static void change_key(struct audit *a)
     if (s->signer && !same_key(s->signer, next) && at.chain.seq > 0)
         rc = make_seal(a, next ? SEAL_KEY : SEAL_REQUEST, &at, next);
     if (next != s->next) { /* another reload came meanwhile, and has the last word */
-        audit_signer_unref(next);
+        drop(s, next);
         return;
     }
     if (rc < 0 && ++s->change_tries < CHANGE_TRIES && !s->stop) {
-        audit_signer_unref(next);
+        drop(s, next);
         return;
     }
     if (rc < 0)
         log_warning("the old key of the audit log's seals does not sign any more: nothing vouches "
                     "for the new one, and who verifies the log has to be told");
-    audit_signer_unref(s->signer);
+    drop(s, s->signer);
     s->signer = next;
-    audit_signer_unref(TAKE_PTR(s->next));
+    drop(s, TAKE_PTR(s->next));
     s->change = false;
     s->retry_us = 0;
 }
@@ -296,6 +322,10 @@ static void step(struct audit *a)
     struct seal_point at;
     int64_t due = INT64_MAX, now = clock_monotonic_us();
     s->starved = false;
+    if (s->n_dropped) {
+        let_go(a);
+        return;
+    }
     if (s->change && now >= s->retry_us && (!s->signer || has_reached_disk(a, s->change_at))) {
         change_key(a);
         return;
@@ -343,6 +373,7 @@ static void *run(void *opaque)
     while (!a->sealer.stop)
         step(a);
     seal_exit(a);
+    let_go(a);
     a->sealer.done = true;
     pthread_cond_signal(&a->sealer.ended);
     pthread_mutex_unlock(&a->mutex);

@@ -22,7 +22,10 @@ struct sealer {
     struct audit_signer *signer; /* owned; NULL: no seals are made */
     struct audit_signer *next; /* owned: a reload's, or that of the start while the old one seals */
     bool change;               /* to `next`, which may be NULL */
-    uint64_t change_at;        /* the old key's last seal covers this record */
+    struct audit_signer **dropped; /* owned: keys that are done with; to let go of a token's takes
+                                    * as long as the token likes, so the thread does it, unlocked */
+    size_t n_dropped, cap_dropped;
+    uint64_t change_at; /* the old key's last seal covers this record */
     unsigned change_tries;
     uint64_t every, within; /* records, seconds; 0: not by it */
 

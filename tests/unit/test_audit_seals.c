@@ -38,6 +38,20 @@ int __wrap_gnutls_privkey_sign_data2(gnutls_privkey_t key, gnutls_sign_algorithm
                  : __real_gnutls_privkey_sign_data2(key, algorithm, flags, data, signature);
 }
 
+void __real_gnutls_privkey_deinit(gnutls_privkey_t key);
+void __wrap_gnutls_privkey_deinit(gnutls_privkey_t key);
+static _Atomic bool token_hangs, token_waited;
+
+/* To end a token's session may take as long as to sign with it; 5 s are enough here. */
+void __wrap_gnutls_privkey_deinit(gnutls_privkey_t key)
+{
+    for (unsigned ms = 0; token_hangs && ms < 5000; ms++) {
+        token_waited = true;
+        usleep(1000);
+    }
+    __real_gnutls_privkey_deinit(key);
+}
+
 int __real_fdatasync(int fd);
 int __wrap_fdatasync(int fd);
 static _Atomic bool sync_fails;
@@ -614,6 +628,28 @@ static void a_key_that_is_slow_holds_nobody_up(void **state)
     audit_signer_unref(signer);
 }
 
+static void a_key_that_does_not_let_go_holds_nobody_up(void **state)
+{
+    struct fixture *f = *state;
+    struct audit_signer *one = make_signer(f, "one"), *two = make_signer(f, "two");
+    struct log l = open_sealed(f, one);
+    audit_signer_unref(one);
+    add_one(&l, "one");
+    WAIT_FOR(stats_of(l.a).seals == 1);
+    token_waited = false;
+    token_hangs = true;
+    struct audit_keeping keeping = { .signer = two, .seal_seconds = 3600 };
+    audit_configure(l.a, &keeping);
+    WAIT_FOR(token_waited);
+    int64_t begun = clock_monotonic_us();
+    add_one(&l, "while it hangs");
+    audit_configure(l.a, &keeping);
+    assert_true(clock_monotonic_us() - begun < 4 * USEC_PER_SEC);
+    token_hangs = false;
+    close_log(&l);
+    audit_signer_unref(two);
+}
+
 static void a_file_that_is_lost_while_it_is_sealed_breaks_nothing(void **state)
 {
     struct fixture *f = *state;
@@ -750,6 +786,7 @@ int main(void)
         AUDIT_TEST(a_key_that_does_not_sign_stops_nothing_and_is_told),
         AUDIT_TEST(what_is_not_on_the_disk_is_not_sealed),
         AUDIT_TEST(a_key_that_is_slow_holds_nobody_up),
+        AUDIT_TEST(a_key_that_does_not_let_go_holds_nobody_up),
         AUDIT_TEST(a_file_that_is_lost_while_it_is_sealed_breaks_nothing),
         AUDIT_TEST(a_key_that_fails_at_the_exit_leaves_it_unsealed),
         AUDIT_TEST(a_command_gets_every_seal),
