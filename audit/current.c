@@ -291,9 +291,24 @@ int current_close_segment(struct audit *a, struct audit_file *take_next, struct 
     return 0;
 }
 
+/* Somebody has moved the closed segment's file away meanwhile: it has a name. If the new one went
+ * with it, that is a move like any other, which the next commit sees. */
+static int fill_place(struct audit *a, uint64_t segment, struct error *err)
+{
+    CLEANUP_FREE char *next = segment_next_path(a->path);
+    if (rename_to_free(next, a->path) < 0 && errno != ENOENT)
+        return error_set_errno(err, "audit log %s: putting a new file in its place", a->path);
+    log_info("the audit's segment %llu was moved away when it was being closed",
+             (unsigned long long)segment);
+    return 0;
+}
+
 int current_take_place(struct audit *a, struct error *err)
 {
-    int rc = change_names(a, a->file->waits_for, err);
+    struct stat st;
+    uint64_t segment = a->file->waits_for;
+    bool is_free = lstat(a->path, &st) < 0 && errno == ENOENT;
+    int rc = is_free ? fill_place(a, segment, err) : change_names(a, segment, err);
     if (rc == 0)
         a->file->waits_for = 0;
     return rc;

@@ -494,6 +494,46 @@ static void a_file_that_cannot_take_the_log_s_name_fails_its_tickets_until_it_ca
     assert_chain(f->path, 3, three);
 }
 
+/* By a logrotate(8) that does not wait. */
+static void move_away_while_closing(struct fixture *f, bool next_too)
+{
+    CLEANUP_FREE char *next = mem_printf("%s.next", f->path);
+    CLEANUP_FREE char *moved = mem_printf("%s.1", f->path);
+    CLEANUP_FREE char *moved_next = mem_printf("%s.2", f->path);
+    struct rotation r = { .a = open_synced(f->path) };
+    struct audit_batch *b = audit_batch_new(r.a);
+    set_gate(true);
+    add_simple(b, AUDIT_INTENT, "one");
+    commit(b);
+    wait_for_gate();
+    begin_rotation(&r);
+    assert_int_equal(rename(f->path, moved), 0);
+    if (next_too)
+        assert_int_equal(rename(next, moved_next), 0);
+    set_gate(false);
+    pthread_join(r.thread, NULL);
+    assert_int_equal(r.rc, 0);
+    assert_int_equal(audit_reopen(r.a, &r.err), 0);
+    add_simple(b, AUDIT_INTENT, "two");
+    uint64_t ticket = commit(b);
+    WAIT_FOR(audit_durable(r.a) == ticket);
+    audit_batch_free(b);
+    audit_close(r.a);
+    assert_chain(moved, 1, 2);
+    assert_chain(f->path, next_too ? 4 : 3, ticket);
+    assert_int_equal(access(next, F_OK), -1);
+}
+
+static void a_log_that_is_moved_away_while_it_is_closed_leaves_its_place_to_the_next(void **state)
+{
+    move_away_while_closing(*state, false);
+}
+
+static void and_if_the_next_is_moved_away_too_there_is_another(void **state)
+{
+    move_away_while_closing(*state, true);
+}
+
 static void *rotate_often(void *opaque)
 {
     struct rotation *r = opaque;
@@ -897,6 +937,8 @@ int main(void)
         AUDIT_TEST(a_closed_segment_is_on_disk_before_it_has_its_name),
         AUDIT_TEST(a_segment_that_does_not_come_to_the_disk_is_not_closed),
         AUDIT_TEST(a_file_that_cannot_take_the_log_s_name_fails_its_tickets_until_it_can),
+        AUDIT_TEST(a_log_that_is_moved_away_while_it_is_closed_leaves_its_place_to_the_next),
+        AUDIT_TEST(and_if_the_next_is_moved_away_too_there_is_another),
         AUDIT_TEST(closed_segments_that_are_not_on_disk_are_few),
         AUDIT_TEST(write_does_not_wait_and_the_disk_has_it_within_a_second),
         AUDIT_TEST(write_refuses_after_a_failed_sync_and_resumes_by_itself),
