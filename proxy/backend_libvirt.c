@@ -66,7 +66,7 @@ static void ask(struct backend *b, char *take_command, answer_fn *take)
     struct monitor *m = b->way.monitor;
     struct libvirt_call *call = libvirt_backend_call(m, take_command, run_answered);
     if (is_sure(b))
-        call->incarnation = 0;
+        call->sure_until_us = b->answered_us + SURE_US;
     b->take = take;
     libvirt_hosts_submit(b->way.loop->daemon->libvirt, call);
 }
@@ -262,10 +262,16 @@ static void judge_schema(struct monitor *m, const struct qmp_tape *tape,
     qmp_schema_unref(schema);
 }
 
+/* It may have begun to migrate meanwhile. */
 static void take_schema_proof(struct backend *b, const struct libvirt_call *call)
 {
     CLEANUP_FREE char *held = TAKE_PTR(b->held);
-    if (hear_proof(b, call, judge_schema))
+    struct monitor *m = b->way.monitor;
+    if (!hear_proof(b, call, judge_schema))
+        return;
+    if (m->cut_off_us || (m->window && monitor_is_barred(m, m->window)))
+        libvirt_backend_not_sent(m, "the VM moves or stops");
+    else
         ask(b, TAKE_PTR(held), take_reply);
 }
 
@@ -296,7 +302,7 @@ static void run_answered(struct loop *loop, struct loop_message *message)
     struct backend *b = libvirt_way_find(loop, &backend_libvirt, call->vm, call->generation);
     if (b) {
         libvirt_way_enter(&b->way);
-        b->answered_us = call->result == LIBVIRT_REPLY ? clock_monotonic_us() : 0;
+        b->answered_us = call->result == LIBVIRT_REPLY ? call->answered_us : 0;
         b->take(b, call);
         libvirt_way_leave(&b->way);
     }

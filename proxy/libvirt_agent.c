@@ -15,6 +15,7 @@
 #include "proxy/libvirt_domain.h"
 
 #define SYNC_SECONDS 5u
+#define SLACK_US     (USEC_PER_SEC / 4)
 
 static const char ping[] = "{\"execute\":\"guest-ping\"}";
 
@@ -61,6 +62,15 @@ static bool take_failure(const virError *e, struct error *err)
     return true;
 }
 
+/* libvirt counts by the wall clock, in whole milliseconds, and there is the way to it: what ends at
+ * about the time of a sync was one, if the command would have had longer for certain. */
+static bool was_sync(unsigned seconds, int64_t us)
+{
+    int64_t sync = SYNC_SECONDS * USEC_PER_SEC;
+    return us > sync - SLACK_US && us < sync + SLACK_US &&
+           sync + 2 * SLACK_US < seconds * USEC_PER_SEC;
+}
+
 /* It had `seconds` to answer, and libvirt was back after so many us. */
 static enum libvirt_result judge(const virError *e, unsigned seconds, int64_t us, struct error *err)
 {
@@ -76,10 +86,7 @@ static enum libvirt_result judge(const virError *e, unsigned seconds, int64_t us
     bool is_late = strstr(e->message, late) != NULL;
     error_set(err, ERROR_PEER,
               is_late ? "the guest's agent does not answer" : "the guest's agent went away");
-    if (is_late &&
-        us < seconds * USEC_PER_SEC) /* the command would have had longer: it was the sync */
-        return LIBVIRT_NOT_SENT;
-    return LIBVIRT_UNKNOWN;
+    return is_late && was_sync(seconds, us) ? LIBVIRT_NOT_SENT : LIBVIRT_UNKNOWN;
 }
 
 /* --- asking ----------------------------------------------------------------------------------- */
@@ -114,8 +121,8 @@ static void call_silent(virDomainPtr domain, struct libvirt_call *call)
         ask(domain, call->command, LIMIT_AGENT_ERROR_SECONDS, &call->reply, &us, &call->err);
     const virError *e = virGetLastError();
     bool is_late = call->result == LIBVIRT_UNKNOWN && e && e->domain == VIR_FROM_QEMU;
-    if (is_late && us >= LIMIT_AGENT_ERROR_SECONDS * USEC_PER_SEC &&
-        us < SYNC_SECONDS * USEC_PER_SEC)
+    if (is_late && us > LIMIT_AGENT_ERROR_SECONDS * USEC_PER_SEC - SLACK_US &&
+        us < SYNC_SECONDS * USEC_PER_SEC - SLACK_US)
         call->result = LIBVIRT_SILENT;
 }
 

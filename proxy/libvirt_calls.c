@@ -289,11 +289,21 @@ static void carry_out(virDomainPtr domain, struct libvirt_call *call)
     call->result = done ? LIBVIRT_REPLY : libvirt_call_error(&call->err);
 }
 
+/* A handle means the UUID only, whoever has it by now: a fresh one says who. */
+static virDomainPtr find_incarnation(struct link *l, const struct libvirt_call *call)
+{
+    struct known *k;
+    HASH_FIND_STR(l->known, call->uuid, k);
+    bool sure = k && virDomainGetID(k->domain) == call->incarnation &&
+                clock_monotonic_us() < call->sure_until_us;
+    if (call->incarnation && !sure)
+        forget_domain(l, call->uuid);
+    return find_domain(l, call->uuid);
+}
+
 static void make_call(struct link *l, struct libvirt_call *call)
 {
-    if (call->incarnation) /* a handle means the UUID only, whoever has it by now: a fresh look */
-        forget_domain(l, call->uuid);
-    virDomainPtr domain = find_domain(l, call->uuid);
+    virDomainPtr domain = find_incarnation(l, call);
     call->result = LIBVIRT_NOT_SENT;
     if (!domain)
         libvirt_call_error(&call->err);
@@ -312,6 +322,7 @@ static void run_call(struct libvirt_calls *c, struct libvirt_call *call, struct 
         return;
     }
     make_call(l, call);
+    call->answered_us = clock_monotonic_us();
     leave_link(c, l);
 }
 

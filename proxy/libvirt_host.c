@@ -32,7 +32,8 @@ struct named {
     UT_hash_handle hh;
     char uuid[VIR_UUID_STRING_BUFLEN];
     bool migrates; /* or may */
-    bool came;     /* libvirt said that it started by migrating in */
+    bool leaves;   /* libvirt said that it stands still to be handed over */
+    unsigned came; /* libvirt said that this one of its starts was by migrating in; 0: none */
 };
 
 struct libvirt_host {
@@ -336,10 +337,14 @@ static bool tell_domain(struct libvirt_host *h, virDomainPtr domain, struct vm_d
     return wanted;
 }
 
+/* Likewise these: who is stopping has a successor, who has told of the same domains. */
 static void forget_domain(struct libvirt_host *h, const char *uuid)
 {
     struct vm_names changed = { 0 };
-    vms_drop_domain(h->daemon->vms, h->name, uuid, &changed);
+    pthread_mutex_lock(&h->lock);
+    if (!h->stopping)
+        vms_drop_domain(h->daemon->vms, h->name, uuid, &changed);
+    pthread_mutex_unlock(&h->lock);
     tell_changed(h, &changed);
 }
 
@@ -347,7 +352,10 @@ static void keep_domains(struct libvirt_host *h, bool (*keep)(void *opaque, cons
                          struct named *set)
 {
     struct vm_names changed = { 0 };
-    vms_keep_domains(h->daemon->vms, h->name, keep, set, &changed);
+    pthread_mutex_lock(&h->lock);
+    if (!h->stopping)
+        vms_keep_domains(h->daemon->vms, h->name, keep, set, &changed);
+    pthread_mutex_unlock(&h->lock);
     tell_changed(h, &changed);
 }
 
@@ -357,11 +365,12 @@ static void look_at_move(struct libvirt_host *h, virDomainPtr domain, const stru
 {
     bool was = is_in_set(h->leaving, about->uuid);
     bool may = about->migrates || was || says->came;
-    if (says->incarnation && may && libvirt_domain_is_leaving(domain, was))
+    bool leaves = about->leaves || (may && libvirt_domain_is_leaving(domain, was));
+    if (says->incarnation && leaves)
         add_named(&h->leaving, about->uuid);
     else
         drop_named(&h->leaving, about->uuid);
-    says->came |= about->came;
+    says->came |= about->came && about->came == says->incarnation;
 }
 
 /* One that something happened to, as it is now. */
@@ -417,7 +426,7 @@ static int enumerate(struct libvirt_host *h, struct error *err)
 
 /* --- libvirt's callbacks, on the thread of its events ----------------------------------------- */
 
-enum happened { CHANGED, MIGRATES, STARTED, CAME };
+enum happened { CHANGED, MIGRATES, LEAVES, RESUMED, STARTED, CAME };
 
 static void add_todo(struct libvirt_host *h, virDomainPtr domain, enum happened what)
 {
@@ -427,20 +436,33 @@ static void add_todo(struct libvirt_host *h, virDomainPtr domain, enum happened 
     pthread_mutex_lock(&h->lock);
     struct named *n = add_named(&h->todo, uuid);
     n->migrates |= what == MIGRATES;
+    if (what >= LEAVES)
+        n->leaves = what == LEAVES;
     if (what == STARTED || what == CAME)
-        n->came = what == CAME;
+        n->came = what == CAME ? virDomainGetID(domain) : 0;
     pthread_cond_broadcast(&h->wake);
     pthread_mutex_unlock(&h->lock);
+}
+
+static enum happened meaning_of(int event, int detail)
+{
+    switch (event) {
+    case VIR_DOMAIN_EVENT_STARTED:
+        return detail == VIR_DOMAIN_EVENT_STARTED_MIGRATED ? CAME : STARTED;
+    case VIR_DOMAIN_EVENT_SUSPENDED:
+        return detail == VIR_DOMAIN_EVENT_SUSPENDED_MIGRATED ? LEAVES : CHANGED;
+    case VIR_DOMAIN_EVENT_RESUMED:
+        return RESUMED;
+    default:
+        return CHANGED;
+    }
 }
 
 static int on_lifecycle(virConnectPtr conn, virDomainPtr domain, int event, int detail,
                         void *opaque)
 {
-    enum happened what = event != VIR_DOMAIN_EVENT_STARTED             ? CHANGED
-                         : detail == VIR_DOMAIN_EVENT_STARTED_MIGRATED ? CAME
-                                                                       : STARTED;
     (void)conn;
-    add_todo(opaque, domain, what);
+    add_todo(opaque, domain, meaning_of(event, detail));
     return 0;
 }
 

@@ -52,8 +52,9 @@ struct libvirt_call {
     char uuid[37];
     char *command; /* JSON text without an id; NULL: the domain's XML is wanted */
     uint64_t
-        incarnation; /* nothing is sent unless it is this one, which costs a question; 0: it is */
-    int64_t not_after_us; /* monotonic: if it has not begun by then it is not sent */
+        incarnation; /* nothing is sent unless it is this one, which costs a question; 0: any */
+    int64_t sure_until_us; /* monotonic: up to then it is, without the question */
+    int64_t not_after_us;  /* monotonic: if it has not begun by then it is not sent */
     unsigned
         agent_seconds; /* to the guest's agent, which has so long to answer; 0: to the monitor */
     bool silent;       /* the agent does not answer if it succeeds */
@@ -61,6 +62,7 @@ struct libvirt_call {
     enum libvirt_result result;
     char *reply; /* JSON text, with an id of libvirt's; or XML */
     struct error err;
+    int64_t answered_us; /* monotonic: libvirt had done with it */
 
     /* private */
     struct libvirt_call *prev, *next;

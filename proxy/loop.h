@@ -65,6 +65,7 @@ struct loop {
     unsigned reverify_count, reverify_done;
     struct event reverify_event;
     struct monitor *monitors; /* uthash by VM name */
+    uint64_t generations;     /* of monitors: how many there were */
     struct monitor *dirty_monitors;
     struct monitor *dead_monitors;
     struct request *staged, **staged_tail; /* intents of this turn's batch: wait for its commit */

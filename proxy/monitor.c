@@ -474,7 +474,7 @@ void monitor_disconnect(struct monitor *m)
     m->cut_off_us = 0;
     monitor_forget_move(m);
     m->oob = false;
-    m->generation++;
+    m->generation = ++m->loop->generations;
     m->uuid[0] = '\0';
     free(m->greeting);
     m->greeting = NULL;

@@ -124,7 +124,7 @@ void monitor_watch_move(struct monitor *m, const struct qmp_tape *t, const struc
 {
     char status[24];
     struct span name = qmp_tape_string(t, event->event);
-    if (!m->vm->connection || m->restarts) /* then it may be the next one's */
+    if (!m->vm->connection || m->restarts || m->moved) /* then it may be the next one's */
         return;
     if (name.len == 6 && memcmp(name.data, "RESUME", 6) == 0) {
         if (m->handed_over && !m->moving_to)
@@ -238,7 +238,7 @@ bool monitor_follow(struct monitor *m, struct vm *now)
         m->handed_over = true;
         return true;
     }
-    if (strcmp(now->connection, m->vm->connection) == 0)
+    if (strcmp(now->connection, m->vm->connection) == 0 || !now->came)
         return false;
     go_after(m, now);
     return true;

@@ -290,7 +290,7 @@ void monitor_start(struct monitor *m)
                                                         : &backend_socket;
     struct timeval tv = { .tv_sec = ops->start_ms / 1000, .tv_usec = ops->start_ms % 1000 * 1000 };
     m->state = MONITOR_CONNECTING;
-    m->generation++;
+    m->generation = ++m->loop->generations;
     event_add(&m->start_timer, &tv);
     m->backend_ops = ops;
     m->backend = m->backend_ops->open(m->loop, m, m->vm, &err);

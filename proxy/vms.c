@@ -165,6 +165,7 @@ struct vm *vm_from_domain(const struct vm_domain *d, const char *name, bool cont
     vm->incarnation = d->incarnation;
     vm->contested = contested;
     vm->arriving = d->arriving;
+    vm->came = d->came;
     vm->leaving = d->leaving;
     return finish_vm(vm);
 }
@@ -188,6 +189,7 @@ struct vm *vm_agent(const struct vm *of)
     vm->incarnation = of->incarnation;
     vm->contested = of->contested;
     vm->arriving = of->arriving;
+    vm->came = of->came;
     vm->leaving = of->leaving;
     return finish_vm(vm);
 }

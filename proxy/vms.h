@@ -33,6 +33,7 @@ struct vm {
     uint64_t incarnation; /* another one after each start; 0: it does not run */
     bool contested;       /* two that run claim to be it: neither is believed */
     bool arriving;        /* it migrates in, and cannot be asked yet */
+    bool came;            /* it is where it is by migrating in, since this start */
     bool leaving;         /* it migrates out */
     bool follows;         /* sessions stay when it is started anew */
     char *agent_of;    /* it is the agent in the guest of the VM of this name; NULL: it is a VM */

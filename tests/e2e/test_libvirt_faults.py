@@ -1,6 +1,7 @@
 """What goes wrong with libvirt, its host and its VMs: nobody hangs, nothing runs twice, no session slips onto another VM."""
 
 import os
+import select
 import signal
 import uuid
 
@@ -330,3 +331,28 @@ def test_restarts_of_libvirtd_leave_no_descriptor_behind(started, libvirtd, web1
     first = restart()
     restart()
     assert restart() <= first + 2
+
+
+def test_an_answer_that_comes_late_is_nobody_elses(house, libvirtd, web1):
+    """That of a VM whose host is not the gateway's any more, when another VM of the name has been attached to since."""
+    host2 = house.libvirtd("host2")
+    gateway = house.gateway(libvirtd, host2, policy=POLICY).start()
+    wait_power(gateway, "web1", "running")
+    first = gateway.client("web1")
+    web1.freeze()
+    first.send({"execute": "query-status", "id": 1})
+    wait.until(lambda: gateway.records(type="intent", command="query-status"), "its intent")
+    del gateway.libvirts[libvirtd.name]
+    gateway.reload()
+    first.drain()
+    other = host2.domain("web1").start()
+    wait.until(lambda: is_running(gateway, other), "the other one")
+    second = gateway.client("web1")
+    second.result("query-name")
+    other.freeze()
+    second.send({"execute": "query-name", "id": 2})
+    wait.until(lambda: len(gateway.records(type="intent", command="query-name")) == 2, "its intent")
+    web1.thaw()
+    assert not select.select([second.sock], [], [], 1)[0], second.reply()
+    other.thaw()
+    assert second.reply(2)["return"] == {"name": "web1"}

@@ -193,6 +193,22 @@ def test_another_vm_of_the_uuid_is_not_followed(house, gateway, host2, heavy, st
         assert "query-qmp-schema" not in other.commands()[-3:]
 
 
+def test_one_that_is_started_when_the_vm_died_on_its_way_is_not_followed(house, gateway, host2, heavy):
+    """As by what keeps VMs highly available: the same UUID, and none of what the VM was."""
+    client = start(gateway).client("web1")
+    with slow_move(gateway, heavy, house.libvirtd("host3", hostname="gamma")):
+        heavy.libvirtd.domain("marker")
+        wait.until(lambda: "marker" in vms(gateway), "the gateway to look at its job")
+        client.send({"execute": "qom-get", "arguments": {"path": "/mark", "property": "1"}, "id": 1})
+        os.kill(heavy.pid_at(heavy.libvirtd), 9)
+        wait_at(gateway, "host1", "shut off")
+        other = host2.domain("web1", heavy.uuid).start()
+        messages = client.drain()
+    told = [m.get("event") for m in messages + client.events]
+    assert "GATEWAY_VM_DOWN" in told and "GATEWAY_VM_MOVED" not in told
+    assert "/mark" not in [r.get("arguments", {}).get("path") for r in other.received()]
+
+
 # --- what is followed
 
 def test_a_session_follows_its_vm(gateway, web1, host2):

@@ -94,7 +94,7 @@ class Saslauthd:
 
     def stop(self):
         if self._daemon and self._daemon.running():
-            os.killpg(self._daemon.pid, 15)  # its workers too
+            os.killpg(self._daemon.pid, 9)  # its workers too; told to end it may hang, in the logging of its signal handler
             self._daemon.wait()
         self.accounts.stop()
 
