@@ -4,15 +4,18 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "audit/moved.h"
 #include "audit/segment.h"
+#include "audit/segments.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 
-#define NAME_TRIES 100u /* names that a closed segment may take */
+#define NAME_TRIES   100u /* names that a closed segment may take */
+#define UNSYNCED_MAX 5u   /* closed segments that a death can leave in the kernel's memory only */
 
 /* With AUDIT_SYNC_DATA the lock never knows of more than the disk has: after a power failure it
  * would tell of records that are missing, and nobody was promised any. */
@@ -426,6 +429,48 @@ static int finish_rotation(struct audit *a, struct audit_file **f, struct file_t
     return rc;
 }
 
+static int sync_path(const char *path)
+{
+    CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    return fd < 0 ? -1 : fdatasync(fd);
+}
+
+/* The segments that were closed last; the compressed ones are on the disk. */
+static int sync_closed(const char *path, struct error *err)
+{
+    struct audit_segments files = { 0 };
+    unsigned n = 0;
+    int rc = audit_segments_of_log(&files, path, err);
+    for (size_t i = files.n; rc == 0 && i > 0 && n < UNSYNCED_MAX; i--) {
+        const struct audit_segment *g = &files.at[i - 1];
+        if (g->first_seq == 0 || g->compressed || strcmp(g->path, path) == 0)
+            continue;
+        n++;
+        if (sync_path(g->path) < 0 && errno != ENOENT)
+            rc = error_set_errno(err, "%s", g->path);
+    }
+    audit_segments_clear(&files);
+    return rc;
+}
+
+/* What the last run left in the kernel's memory is to be on the disk before it counts, and before a
+ * seal covers it. Orderly ends leave nothing there. */
+static void sync_what_was_left(struct audit *a, const struct audit_file *f, bool clean)
+{
+    struct error err;
+    if (a->sync == AUDIT_SYNC_NONE)
+        return;
+    int rc = fdatasync(f->fd) < 0 ? error_set_errno(&err, "audit log %s", a->path) : 0;
+    if (rc == 0 && !clean)
+        rc = audit_file_sync_entry(f, a->path, &err);
+    if (rc == 0 && !clean)
+        rc = sync_closed(a->path, &err);
+    if (rc == 0)
+        a->synced = a->chain;
+    else
+        log_warning("what the last run recorded may not be on the disk: %s", err.text);
+}
+
 int current_find_chain(struct audit *a, const struct lock_state *state, struct error *err)
 {
     struct audit_file *f;
@@ -447,9 +492,7 @@ int current_find_chain(struct audit *a, const struct lock_state *state, struct e
         file_tail_clear(&tail);
         return rc;
     }
-    /* what the last run left in the kernel's memory is to be on the disk before it counts */
-    if (a->sync == AUDIT_SYNC_DATA && fdatasync(f->fd) == 0)
-        a->synced = a->chain;
+    sync_what_was_left(a, f, state->clean);
     adopt_file(a, f, &tail, reason);
     a->last_event = a->chain.seq;
     a->segment_begun_us =

@@ -51,7 +51,7 @@ struct audit {
     pthread_mutex_t mutex; /* for all below; never held over a sync */
     gnutls_hash_hd_t hasher;
     struct audit_chain chain;
-    struct audit_chain synced;  /* with AUDIT_SYNC_DATA: the last record that is on disk */
+    struct audit_chain synced;  /* the last record that is on disk (not with AUDIT_SYNC_NONE) */
     struct audit_file *file;    /* NULL after it was lost */
     struct audit_file *retired; /* moved away, still to be synced, oldest first */
     struct audit_notes notes;

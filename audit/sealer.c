@@ -410,7 +410,9 @@ static void choose_key(struct sealer *s, struct audit_signer *old)
 int sealer_start(struct audit *a, const struct audit_settings *settings, struct error *err)
 {
     struct sealer *s = &a->sealer;
-    s->durable = (struct seal_point){ .chain = a->chain, .segment = a->segment };
+    if (a->sync == AUDIT_SYNC_NONE || a->synced.seq == a->chain.seq)
+        s->durable = (struct seal_point){ .chain = a->chain, .segment = a->segment };
+    s->change_at = a->chain.seq;
     if (s->sealed > a->chain.seq)
         s->sealed = a->chain.seq;
     s->begun_at = a->chain.seq;

@@ -4,6 +4,7 @@
 #include <gnutls/x509.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/wait.h>
 #include "audit/line.h"
 #include "audit/seal.h"
 #include "audit/segment.h"
@@ -55,9 +56,14 @@ void __wrap_gnutls_privkey_deinit(gnutls_privkey_t key)
 int __real_fdatasync(int fd);
 int __wrap_fdatasync(int fd);
 static _Atomic bool sync_fails;
+static ino_t wanted_ino; /* of a file whose sync is looked for */
+static _Atomic bool wanted_synced;
 
 int __wrap_fdatasync(int fd)
 {
+    struct stat st;
+    if (fstat(fd, &st) == 0 && st.st_ino == wanted_ino)
+        wanted_synced = true;
     if (!sync_fails)
         return __real_fdatasync(fd);
     errno = EIO;
@@ -609,6 +615,59 @@ static void what_is_not_on_the_disk_is_not_sealed(void **state)
     audit_signer_unref(signer);
 }
 
+/* Returns when a run has written a record, closed the segment, written another and was killed. */
+static void run_and_die(const struct fixture *f)
+{
+    pid_t child = fork();
+    int status;
+    if (child == 0) {
+        struct audit *a = open_audit(f->path, AUDIT_SYNC_WRITE);
+        struct audit_batch *b = audit_batch_new(a);
+        struct error err;
+        add_simple(b, AUDIT_INTENT, "one");
+        commit(b);
+        bool good = audit_rotate(a, &err) == 0;
+        add_simple(b, AUDIT_INTENT, "two");
+        commit(b);
+        _exit(good ? 0 : 1);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+}
+
+static void what_a_death_left_in_memory_is_not_sealed(void **state)
+{
+    struct fixture *f = *state;
+    struct audit_signer *signer = make_signer(f, "key");
+    run_and_die(f);
+    sync_fails = true;
+    struct log l = open_sealed(f, signer);
+    usleep(200000);
+    assert_int_equal(stats_of(l.a).seals, 0);
+    sync_fails = false;
+    add_one(&l, "after");
+    WAIT_FOR(stats_of(l.a).seals == 1);
+    close_log(&l);
+    audit_signer_unref(signer);
+}
+
+static void nor_what_it_left_in_a_segment_that_was_just_closed(void **state)
+{
+    struct fixture *f = *state;
+    struct stat st;
+    CLEANUP_FREE char *closed = mem_printf("%s.0000000001.jsonl", f->path);
+    struct audit_signer *signer = make_signer(f, "key");
+    run_and_die(f);
+    assert_int_equal(stat(closed, &st), 0);
+    wanted_synced = false;
+    wanted_ino = st.st_ino;
+    struct log l = open_sealed(f, signer);
+    assert_true(wanted_synced);
+    wanted_ino = 0;
+    close_log(&l);
+    audit_signer_unref(signer);
+}
+
 static void a_key_that_is_slow_holds_nobody_up(void **state)
 {
     struct fixture *f = *state;
@@ -785,6 +844,8 @@ int main(void)
         AUDIT_TEST(a_key_change_just_before_a_death_is_remembered),
         AUDIT_TEST(a_key_that_does_not_sign_stops_nothing_and_is_told),
         AUDIT_TEST(what_is_not_on_the_disk_is_not_sealed),
+        AUDIT_TEST(what_a_death_left_in_memory_is_not_sealed),
+        AUDIT_TEST(nor_what_it_left_in_a_segment_that_was_just_closed),
         AUDIT_TEST(a_key_that_is_slow_holds_nobody_up),
         AUDIT_TEST(a_key_that_does_not_let_go_holds_nobody_up),
         AUDIT_TEST(a_file_that_is_lost_while_it_is_sealed_breaks_nothing),
