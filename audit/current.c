@@ -178,8 +178,6 @@ static int check_file(struct audit *a, struct error *err)
     struct stat st;
     struct audit_file *f = a->file;
     int rc = audit_file_mend(f, a->path, err);
-    if (rc == 0 && f->hollow)
-        rc = audit_file_rewrite(f, a->path, err);
     if (rc < 0)
         return rc;
     if (fstat(f->fd, &st) < 0)

@@ -389,18 +389,20 @@ int audit_file_append(struct audit_file *f, const char *path, struct span data, 
     return 0;
 }
 
-/* The pages after a sync that failed count as lost, whatever a read of them shows: cut off, and
- * written again from memory, they are dirty and the next sync has to bring them to the disk. */
+/* The pages after a sync that failed count as lost, whatever a read of them shows: written again
+ * from memory they are dirty, and the next sync has to bring them to the disk. That is done in
+ * their place and nothing is cut off before: who is killed in the midst of it leaves in the kernel
+ * what was promised to be there. Nobody appends meanwhile (the writer's mutex). */
 int audit_file_rewrite(struct audit_file *f, const char *path, struct error *err)
 {
+    const struct span lines = { buf_data(&f->unsynced), buf_len(&f->unsynced) };
     size_t written;
-    f->hollow = true;
-    f->allocated = 0;
-    if (ftruncate(f->fd, (off_t)f->synced) < 0 ||
-        write_all(f->fd, (struct span){ buf_data(&f->unsynced), buf_len(&f->unsynced) }, &written) <
-            0)
-        return error_set_errno(err, "audit log %s", path);
-    f->hollow = false;
-    f->dirty_end = false;
-    return 0;
+    int rc = 0, flags = fcntl(f->fd, F_GETFL);
+    if (flags < 0 || fcntl(f->fd, F_SETFL, flags & ~O_APPEND) < 0)
+        return error_set_errno(err, "audit log %s: writing it again", path);
+    if (lseek(f->fd, (off_t)f->synced, SEEK_SET) < 0 || write_all(f->fd, lines, &written) < 0)
+        rc = error_set_errno(err, "audit log %s", path);
+    if (fcntl(f->fd, F_SETFL, flags) < 0)
+        rc = error_set_errno(err, "audit log %s: writing it again", path);
+    return rc;
 }

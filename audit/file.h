@@ -24,7 +24,6 @@ struct audit_file {
     bool fresh;             /* its directory entry may not be on disk yet */
     int directory;          /* to sync that; held open while it is fresh: descriptors may run out */
     bool suspect;           /* a sync failed: the bytes past `synced` may not be what was written */
-    bool hollow;            /* writing them again failed half way */
     uint64_t waits_for;     /* the segment that has its name until that is on disk; 0: none */
     bool busy;              /* the flusher is syncing it without the lock */
     bool dropped;           /* no longer in use; the flusher frees it when it is done */
@@ -56,7 +55,7 @@ int audit_file_append(struct audit_file *f, const char *path, struct span data,
 /* Cuts off the rest of a failed append, if there is one. */
 int audit_file_mend(struct audit_file *f, const char *path, struct error *err) MUST_CHECK;
 
-/* Writes again what is not on disk, after a sync that failed. */
+/* Writes again what is not on disk, in its place, after a sync that failed. */
 int audit_file_rewrite(struct audit_file *f, const char *path, struct error *err) MUST_CHECK;
 
 /* The file's entry in its directory is on disk. `f` may be in use by others meanwhile. */

@@ -210,7 +210,7 @@ static void what_a_failed_sync_may_have_lost_is_written_again(void **state)
     assert_chain(f->path, 1, 4);
 }
 
-static void what_could_not_be_written_again_is_written_by_the_next_commit(void **state)
+static void what_could_not_be_written_again_is_so_after_the_next_commit(void **state)
 {
     struct fixture *f = *state;
     struct audit *a = open_synced(f->path);
@@ -223,8 +223,8 @@ static void what_could_not_be_written_again_is_written_by_the_next_commit(void *
     faults.flusher_cannot_write = true;
     add_simple(b, AUDIT_INTENT, "two");
     commit(b);
-    wait_for_calls(2); /* cut off, and not written again */
-    assert_int_equal(count_text(f->path, "{"), 0);
+    wait_for_calls(2); /* not written again, and not cut off */
+    assert_int_equal(count_text(f->path, "{"), 3);
     assert_true(audit_ticket_failed(a, 3));
     faults.write_errno = EIO;
     add_simple(b, AUDIT_INTENT, "refused");
@@ -610,6 +610,28 @@ static void write_refuses_after_a_failed_sync_and_resumes_by_itself(void **state
     assert_int_equal(count_text(f->path, "refused"), 0);
 }
 
+static void what_was_promised_is_never_taken_out_of_the_kernel(void **state)
+{
+    struct fixture *f = *state;
+    struct audit *a = open_unsynced(f->path, AUDIT_SYNC_WRITE);
+    struct audit_batch *b = audit_batch_new(a);
+    set_sync_fails(true);
+    add_simple(b, AUDIT_INTENT, "promised");
+    commit(b);
+    WAIT_FOR(stats_of(a).failures == 1);
+    faults.flusher_cannot_write = true;
+    WAIT_FOR(stats_of(a).failures == 2);
+    assert_int_equal(count_text(f->path, "promised"), 1); /* as a kill would leave it now */
+    faults.flusher_cannot_write = false;
+    set_sync_fails(false);
+    WAIT_FOR(!stats_of(a).failing);
+    add_simple(b, AUDIT_INTENT, "after"); /* goes to the end, as ever */
+    assert_int_equal(commit(b), 3);
+    audit_batch_free(b);
+    audit_close(a);
+    assert_chain(f->path, 1, 3);
+}
+
 /* What is kept to be written again is bounded, and the disk hears of it before the bound. */
 static void write_syncs_sooner_where_much_is_written(void **state)
 {
@@ -929,7 +951,7 @@ int main(void)
         AUDIT_TEST(a_ticket_is_durable_only_after_the_sync),
         AUDIT_TEST(a_failed_sync_fails_the_ticket),
         AUDIT_TEST(what_a_failed_sync_may_have_lost_is_written_again),
-        AUDIT_TEST(what_could_not_be_written_again_is_written_by_the_next_commit),
+        AUDIT_TEST(what_could_not_be_written_again_is_so_after_the_next_commit),
         AUDIT_TEST(a_failed_sync_is_tried_again_by_a_commit_and_not_in_a_circle),
         AUDIT_TEST(what_is_not_on_disk_is_bounded),
         AUDIT_TEST(a_file_removed_during_a_sync_fails_its_tickets_for_good),
@@ -942,6 +964,7 @@ int main(void)
         AUDIT_TEST(closed_segments_that_are_not_on_disk_are_few),
         AUDIT_TEST(write_does_not_wait_and_the_disk_has_it_within_a_second),
         AUDIT_TEST(write_refuses_after_a_failed_sync_and_resumes_by_itself),
+        AUDIT_TEST(what_was_promised_is_never_taken_out_of_the_kernel),
         AUDIT_TEST(write_syncs_sooner_where_much_is_written),
         AUDIT_TEST(none_syncs_a_closed_segment_and_at_the_end_only),
         AUDIT_TEST(errors_of_write_name_the_log_and_the_reason),
